@@ -1,0 +1,284 @@
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::parse::Source;
+use crate::{AntSpec, ColonySpec, PresetError, Sweep, WorkloadSpec};
+
+/// What a preset describes; also the folder it lies in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The model's side of a workload.
+    Ant,
+    /// The data's side of a workload.
+    Colony,
+    /// A list of datapoints.
+    Sweep,
+    /// Fitted constants.
+    Calibration,
+}
+
+impl Kind {
+    /// Every kind, in the order in which lists show them.
+    pub const ALL: [Self; 4] = [Self::Ant, Self::Colony, Self::Sweep, Self::Calibration];
+
+    /// The folder under `presets/` that holds this kind.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Self::Ant => "ants",
+            Self::Colony => "colonies",
+            Self::Sweep => "sweeps",
+            Self::Calibration => "calibrations",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ant => "ant",
+            Self::Colony => "colony",
+            Self::Sweep => "sweep",
+            Self::Calibration => "calibration",
+        })
+    }
+}
+
+/// Where a preset was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// Compiled into the binary.
+    BuiltIn,
+    /// Read from this file.
+    File(PathBuf),
+    /// Given as text.
+    Inline,
+}
+
+/// A parsed preset and where it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preset<T> {
+    /// The preset's name, the file's stem, or `inline`.
+    pub label: String,
+    /// Where it was found.
+    pub origin: Origin,
+    /// Its notes, no part of its identity.
+    pub notes: Option<String>,
+    /// What it says.
+    pub spec: T,
+}
+
+/// One line of [`Library::list`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// What it describes.
+    pub kind: Kind,
+    /// Its name.
+    pub name: String,
+    /// Where it was found.
+    pub origin: Origin,
+}
+
+/// Resolves names, paths and inline text to presets.
+///
+/// A path is taken as it is; a name is looked for in the `presets/` folder, then among the
+/// presets compiled into the binary.
+#[derive(Debug, Clone)]
+pub struct Library {
+    folder: Option<PathBuf>,
+}
+
+struct BuiltIn {
+    kind: Kind,
+    name: &'static str,
+    text: &'static str,
+}
+
+macro_rules! built_in {
+    ($($kind:ident $folder:literal: $($name:literal)*;)*) => {
+        &[$($(BuiltIn {
+            kind: Kind::$kind,
+            name: $name,
+            text: include_str!(concat!("../../../presets/", $folder, "/", $name, ".toml")),
+        },)*)*]
+    };
+}
+
+const BUILT_IN: &[BuiltIn] = built_in! {
+    Ant "ants": "od1_canon_small" "od1_canon_real" "od1_canon_stress"
+        "smoke_narrow" "smoke_wide" "smoke_long";
+    Colony "colonies": "od1_canon_small" "od1_canon_real" "od1_canon_stress"
+        "smoke_short" "smoke_brief";
+    Sweep "sweeps": "vra34" "smoke";
+    Calibration "calibrations": "rtx4070tisuper_published";
+};
+
+/// Names this similar (Jaro-Winkler) are worth suggesting.
+const SIMILAR: f64 = 0.75;
+
+impl Library {
+    /// The presets compiled into the binary, and no others.
+    pub fn built_in() -> Self {
+        Self { folder: None }
+    }
+
+    /// The built-in presets and those of the nearest `presets/` folder at or above `start`.
+    pub fn discover(start: &Path) -> Self {
+        let mut folders = start.ancestors().map(|dir| dir.join("presets"));
+        Self {
+            folder: folders.find(|p| Kind::ALL.iter().any(|k| p.join(k.folder()).is_dir())),
+        }
+    }
+
+    /// The ant that `arg` names: a preset, a file, or inline JSON.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps it from being found, read or parsed.
+    pub fn ant(&self, arg: &str) -> Result<Preset<AntSpec>, PresetError> {
+        self.preset(Kind::Ant, arg, Source::ant)
+    }
+
+    /// The colony that `arg` names: a preset, a file, or inline JSON.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps it from being found, read or parsed.
+    pub fn colony(&self, arg: &str) -> Result<Preset<ColonySpec>, PresetError> {
+        self.preset(Kind::Colony, arg, Source::colony)
+    }
+
+    /// The sweep that `arg` names: a preset or a file.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps it from being found, read or parsed.
+    pub fn sweep(&self, arg: &str) -> Result<Preset<Sweep>, PresetError> {
+        self.preset(Kind::Sweep, arg, |source| {
+            let sweep = Sweep::parse(source)?;
+            Ok((sweep.notes.clone(), sweep))
+        })
+    }
+
+    /// The text of the calibration that `arg` names: a preset or a file. What it means is the
+    /// fit's business.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps it from being found or read.
+    pub fn calibration(&self, arg: &str) -> Result<Preset<String>, PresetError> {
+        self.preset(Kind::Calibration, arg, |source| Ok((None, source.clone().text())))
+    }
+
+    /// Every preset that has a name, the ones of the folder in place of built-in ones.
+    pub fn list(&self) -> Vec<Entry> {
+        Kind::ALL.into_iter().flat_map(|kind| self.list_kind(kind)).collect()
+    }
+
+    fn list_kind(&self, kind: Kind) -> Vec<Entry> {
+        let files = self.files(kind).into_iter().filter_map(|path| {
+            let name = path.file_stem()?.to_str()?.to_owned();
+            let origin = Origin::File(path);
+            Some(Entry { kind, name, origin })
+        });
+        let mut entries: Vec<Entry> = files.collect();
+        for b in BUILT_IN.iter().filter(|b| b.kind == kind) {
+            if entries.iter().all(|e| e.name != b.name) {
+                entries.push(Entry {
+                    kind,
+                    name: b.name.to_owned(),
+                    origin: Origin::BuiltIn,
+                });
+            }
+        }
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        entries
+    }
+
+    /// The files of a kind in the presets folder.
+    fn files(&self, kind: Kind) -> Vec<PathBuf> {
+        let Some(folder) = &self.folder else {
+            return Vec::new();
+        };
+        let entries = std::fs::read_dir(folder.join(kind.folder()));
+        let paths = entries.into_iter().flatten().flatten().map(|e| e.path());
+        paths
+            .filter(|p| p.extension().is_some_and(|e| e == "toml" || e == "json"))
+            .collect()
+    }
+
+    fn preset<T>(
+        &self,
+        kind: Kind,
+        arg: &str,
+        parse: impl FnOnce(&Source) -> Result<(Option<String>, T), PresetError>,
+    ) -> Result<Preset<T>, PresetError> {
+        let (label, origin, source) = self.find(kind, arg)?;
+        let (notes, spec) = parse(&source)?;
+        Ok(Preset {
+            label,
+            origin,
+            notes,
+            spec,
+        })
+    }
+
+    fn find(&self, kind: Kind, arg: &str) -> Result<(String, Origin, Source), PresetError> {
+        if arg.trim_start().starts_with('{') {
+            return Ok(("inline".to_owned(), Origin::Inline, Source::inline(arg)));
+        }
+        let path = Path::new(arg);
+        let is_path = path.components().count() > 1
+            || path.extension().is_some_and(|e| e == "toml" || e == "json");
+        if is_path {
+            return from_file(path.to_owned());
+        }
+        let file = self
+            .files(kind)
+            .into_iter()
+            .find(|p| p.file_stem().is_some_and(|stem| stem == arg));
+        if let Some(path) = file {
+            return from_file(path);
+        }
+        match BUILT_IN.iter().find(|b| b.kind == kind && b.name == arg) {
+            Some(b) => {
+                let label = format!("presets/{}/{}.toml", kind.folder(), b.name);
+                let source = Source::file(&label, b.text.to_owned());
+                Ok((b.name.to_owned(), Origin::BuiltIn, source))
+            }
+            None => Err(self.unknown(kind, arg)),
+        }
+    }
+
+    fn unknown(&self, kind: Kind, name: &str) -> PresetError {
+        let known: Vec<String> = self.list_kind(kind).into_iter().map(|e| e.name).collect();
+        let mut scored: Vec<(f64, &String)> = known
+            .iter()
+            .map(|k| (strsim::jaro_winkler(k, name), k))
+            .filter(|(score, _)| *score >= SIMILAR)
+            .collect();
+        scored.sort_by(|a, b| b.0.total_cmp(&a.0));
+        PresetError::Unknown {
+            kind,
+            name: name.to_owned(),
+            nearest: scored.into_iter().take(2).map(|(_, k)| k.clone()).collect(),
+            known,
+        }
+    }
+}
+
+fn from_file(path: PathBuf) -> Result<(String, Origin, Source), PresetError> {
+    let source = Source::read(&path)?;
+    let label = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
+    Ok((label, Origin::File(path), source))
+}
+
+/// A whole workload from one file: `ant_spec` and `colony_spec` in TOML tables or in the original
+/// harness's JSON.
+///
+/// # Errors
+///
+/// Whatever keeps it from being read or parsed, or [`PresetError::Missing`] for half a workload.
+pub fn workload_from_file(path: &Path) -> Result<WorkloadSpec, PresetError> {
+    let source = Source::read(path)?;
+    Ok(WorkloadSpec::new(source.ant()?.1, source.colony()?.1))
+}

@@ -1,0 +1,285 @@
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::PresetError;
+
+/// Version of the workload schema (VRA-31), part of every workload id.
+pub const SCHEMA_VERSION: &str = "workload_schema_v1";
+
+/// Numbers of a workload's step. `fp64` and `amp` have ids but no runnable mode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// Double precision.
+    Fp64,
+    /// Single precision.
+    Fp32,
+    /// Half precision.
+    Fp16,
+    /// Brain floating point.
+    Bf16,
+    /// Unspecified mixed precision.
+    Amp,
+}
+
+impl Precision {
+    /// Every precision of the schema.
+    pub const ALL: [Self; 5] = [Self::Fp64, Self::Fp32, Self::Fp16, Self::Bf16, Self::Amp];
+
+    /// Name in specs and ids.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fp64 => "fp64",
+            Self::Fp32 => "fp32",
+            Self::Fp16 => "fp16",
+            Self::Bf16 => "bf16",
+            Self::Amp => "amp",
+        }
+    }
+
+    /// Bytes of an element, as VRA-34's ring term counts them; `amp` names no element.
+    pub fn bytes_per_elem(self) -> Option<u64> {
+        match self {
+            Self::Fp64 => Some(8),
+            Self::Fp32 => Some(4),
+            Self::Fp16 | Self::Bf16 => Some(2),
+            Self::Amp => None,
+        }
+    }
+
+    /// Whether a probe of this precision runs under amp unless told otherwise.
+    pub fn default_amp(self) -> bool {
+        matches!(self, Self::Fp16 | Self::Bf16)
+    }
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Precision {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|p| p.name() == s);
+        found.ok_or_else(|| format!("`{s}` is not one of fp64, fp32, fp16, bf16, amp"))
+    }
+}
+
+/// Numbers of the pointer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PtrDtype {
+    /// Double precision, as in every OD1 preset.
+    Fp64,
+    /// Single precision.
+    Fp32,
+    /// Half precision: valid in a spec, not runnable.
+    Fp16,
+    /// Brain floating point: valid in a spec, not runnable.
+    Bf16,
+}
+
+impl fmt::Display for PtrDtype {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fp64 => "fp64",
+            Self::Fp32 => "fp32",
+            Self::Fp16 => "fp16",
+            Self::Bf16 => "bf16",
+        })
+    }
+}
+
+/// The model's side of a workload: its ring and its numbers.
+///
+/// Fields are in the order of their names: the canonical JSON of an id has sorted keys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AntSpec {
+    /// Precision of the step; a probe may override it.
+    pub precision: Precision,
+    /// Numbers of the pointer.
+    pub ptr_dtype: PtrDtype,
+    /// Slots of the ring, at least 1.
+    pub ring_len: u64,
+    /// Elements of a slot, at least 1.
+    pub slot_dim: u64,
+}
+
+/// The data's side of a workload: its lengths and its batch.
+///
+/// Fields are in the order of their names, as in [`AntSpec`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ColonySpec {
+    /// Samples per step, at least 1; a probe may override it.
+    pub batch_size: u64,
+    /// The pointer moves at every token whose index this divides, at least 1.
+    pub ptr_update_every: u64,
+    /// Tokens per sample that throughput counts, at least 1.
+    pub seq_len: u64,
+    /// Samples of the state loop; 0 where there is none.
+    pub state_loop_samples: u64,
+    /// Tokens per sample that the step computes, at least 1.
+    pub synth_len: u64,
+}
+
+/// A whole workload: what a `workload_id` identifies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkloadSpec {
+    /// The model's side.
+    pub ant: AntSpec,
+    /// The data's side.
+    pub colony: ColonySpec,
+}
+
+#[derive(Serialize)]
+struct Canonical<'a> {
+    ant_spec: &'a AntSpec,
+    colony_spec: &'a ColonySpec,
+    schema_version: &'static str,
+}
+
+impl WorkloadSpec {
+    /// Joins both sides.
+    pub fn new(ant: AntSpec, colony: ColonySpec) -> Self {
+        Self { ant, colony }
+    }
+
+    /// The same workload with another batch.
+    ///
+    /// # Errors
+    ///
+    /// [`PresetError::Value`] if `batch` is zero.
+    pub fn with_batch(mut self, batch: u64) -> Result<Self, PresetError> {
+        if batch == 0 {
+            return Err(PresetError::Value {
+                key: "batch",
+                value: "0".to_owned(),
+                expected: "an integer of at least 1",
+            });
+        }
+        self.colony.batch_size = batch;
+        Ok(self)
+    }
+
+    /// The same workload with another precision.
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        self.ant.precision = precision;
+        self
+    }
+
+    /// The JSON that the id hashes: ASCII, keys sorted, no spaces (VRA-31).
+    pub fn canonical_json(&self) -> String {
+        let canonical = Canonical {
+            ant_spec: &self.ant,
+            colony_spec: &self.colony,
+            schema_version: SCHEMA_VERSION,
+        };
+        // Integers and lower-case names always serialise.
+        serde_json::to_string(&canonical).unwrap_or_default()
+    }
+
+    /// `wl_v1_` and the first 12 hex digits of the canonical JSON's SHA-256.
+    pub fn workload_id(&self) -> String {
+        let digest = Sha256::digest(self.canonical_json().as_bytes());
+        let hex: String = digest.iter().take(6).map(|b| format!("{b:02x}")).collect();
+        format!("wl_v1_{hex}")
+    }
+
+    /// `<workload_id>__E<out_dim>__<precision>_amp<0|1>`.
+    pub fn probe_id(&self, out_dim: u64, amp: bool) -> String {
+        let (id, precision) = (self.workload_id(), self.ant.precision);
+        format!("{id}__E{out_dim}__{precision}_amp{}", u8::from(amp))
+    }
+
+    /// VRA-34's dominant term, in bytes:
+    /// `batch_size * synth_len * ring_len * slot_dim * bytes_per_elem(precision)`.
+    ///
+    /// # Errors
+    ///
+    /// [`PresetError::Overflow`] if the product exceeds 64 bits, [`PresetError::Value`] for
+    /// precision `amp`, which names no element size.
+    pub fn ring_buf_bytes(&self) -> Result<u64, PresetError> {
+        let element = self.ant.precision.bytes_per_elem().ok_or(PresetError::Value {
+            key: "precision",
+            value: self.ant.precision.to_string(),
+            expected: "a precision with an element size: fp64, fp32, fp16 or bf16",
+        })?;
+        let (ant, colony) = (&self.ant, &self.colony);
+        product(
+            "batch_size * synth_len * ring_len * slot_dim * bytes_per_elem",
+            &[colony.batch_size, colony.synth_len, ant.ring_len, ant.slot_dim, element],
+        )
+    }
+}
+
+/// A checked product of sizes.
+fn product(what: &'static str, factors: &[u64]) -> Result<u64, PresetError> {
+    let checked = factors.iter().try_fold(1u64, |acc, &f| acc.checked_mul(f));
+    checked.ok_or_else(|| PresetError::Overflow {
+        what,
+        factors: factors.to_vec(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Library;
+
+    fn workload(ant: &str, colony: &str) -> WorkloadSpec {
+        let library = Library::built_in();
+        WorkloadSpec::new(
+            library.ant(ant).unwrap().spec,
+            library.colony(colony).unwrap().spec,
+        )
+    }
+
+    /// The vectors that VRA-31 publishes.
+    #[test]
+    fn workload_ids_match_the_published_vectors() {
+        let template = |size: &str| {
+            let name = format!("od1_canon_{size}");
+            workload(&name, &name).workload_id()
+        };
+        assert_eq!(template("small"), "wl_v1_37d4c849bed8");
+        assert_eq!(template("real"), "wl_v1_a87a40941a4c");
+        assert_eq!(template("stress"), "wl_v1_ab3432401162");
+        let fp16 = |ant: &str, batch| {
+            workload(ant, "od1_canon_real")
+                .with_precision(Precision::Fp16)
+                .with_batch(batch)
+                .unwrap()
+        };
+        let dp1 = fp16("od1_canon_small", 16);
+        assert_eq!(dp1.workload_id(), "wl_v1_831069834653");
+        assert_eq!(dp1.probe_id(1, true), "wl_v1_831069834653__E1__fp16_amp1");
+        assert_eq!(fp16("od1_canon_small", 32).workload_id(), "wl_v1_7f2bd54d8f30");
+        assert_eq!(fp16("od1_canon_stress", 1).workload_id(), "wl_v1_7fd1b9fb8e53");
+    }
+
+    #[test]
+    fn the_ring_term_is_checked() {
+        let dp1 = workload("od1_canon_small", "od1_canon_real").with_precision(Precision::Fp16);
+        // 16 * 256 * 2048 * 256 * 2
+        assert_eq!(dp1.ring_buf_bytes().unwrap(), 4_294_967_296);
+        let mut huge = dp1.clone();
+        huge.ant.ring_len = 1 << 62;
+        assert!(matches!(huge.ring_buf_bytes(), Err(PresetError::Overflow { .. })));
+        assert!(matches!(
+            dp1.with_precision(Precision::Amp).ring_buf_bytes(),
+            Err(PresetError::Value { key: "precision", .. })
+        ));
+    }
+
+    #[test]
+    fn a_batch_of_zero_is_refused() {
+        let spec = workload("od1_canon_small", "od1_canon_small");
+        assert!(matches!(spec.with_batch(0), Err(PresetError::Value { key: "batch", .. })));
+    }
+}

@@ -1,0 +1,161 @@
+//! What a user sees who mistyped: file, line, key and the text itself.
+
+use std::path::Path;
+
+use miette::{GraphicalReportHandler, GraphicalTheme};
+use vram_presets::{Library, PresetError};
+
+const ANT: &str = r#"
+ring_len = 2048
+slot_dim = 256
+ptr_dtype = "fp64"
+precision = "fp32"
+"#;
+
+const COLONY_JSON: &str = r#"{"schema_version": "workload_schema_v1", "colony_spec":
+  {"seq_len": 256, "synth_len": 256, "batch_size": 4, "ptr_update_every": 1, "state_loop_samples": 0}}"#;
+
+fn render(error: &PresetError) -> String {
+    let mut out = String::new();
+    GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor())
+        .with_width(100)
+        .render_report(&mut out, error)
+        .unwrap();
+    out
+}
+
+/// The rendered error of an ant file in which `from` reads `to`.
+fn ant(from: &str, to: &str) -> String {
+    assert!(ANT.contains(from));
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("mine.toml");
+    std::fs::write(&path, ANT.replace(from, to)).unwrap();
+    let error = Library::built_in().ant(path.to_str().unwrap()).unwrap_err();
+    render(&error).replace(&format!("{}/", dir.path().display()), "")
+}
+
+fn colony(from: &str, to: &str) -> String {
+    assert!(COLONY_JSON.contains(from));
+    render(&Library::built_in().colony(&COLONY_JSON.replace(from, to)).unwrap_err())
+}
+
+#[test]
+fn unknown_key() {
+    insta::assert_snapshot!(ant("slot_dim", "slot_dims"));
+}
+
+#[test]
+fn unknown_key_in_json() {
+    insta::assert_snapshot!(colony("\"seq_len\"", "\"sequence\""));
+}
+
+#[test]
+fn quoted_number() {
+    insta::assert_snapshot!(ant("2048", "\"2048\""));
+}
+
+#[test]
+fn quoted_number_in_json() {
+    insta::assert_snapshot!(colony("\"synth_len\": 256", "\"synth_len\": \"256\""));
+}
+
+#[test]
+fn float() {
+    insta::assert_snapshot!(ant("256", "256.0"));
+}
+
+#[test]
+fn boolean() {
+    insta::assert_snapshot!(colony("\"batch_size\": 4", "\"batch_size\": true"));
+}
+
+#[test]
+fn padded_name() {
+    insta::assert_snapshot!(ant("\"fp64\"", "\"fp64 \""));
+}
+
+#[test]
+fn zero() {
+    insta::assert_snapshot!(ant("2048", "0"));
+}
+
+#[test]
+fn negative() {
+    insta::assert_snapshot!(colony("\"state_loop_samples\": 0", "\"state_loop_samples\": -1"));
+}
+
+#[test]
+fn beyond_64_bits() {
+    insta::assert_snapshot!(ant("2048", "99999999999999999999"));
+}
+
+#[test]
+fn missing_key() {
+    insta::assert_snapshot!(ant("slot_dim = 256\n", ""));
+}
+
+#[test]
+fn repeated_key() {
+    insta::assert_snapshot!(ant("slot_dim = 256", "slot_dim = 256\nslot_dim = 128"));
+}
+
+#[test]
+fn broken_syntax() {
+    insta::assert_snapshot!(ant("= 2048", "2048"));
+}
+
+#[test]
+fn another_schema_version() {
+    insta::assert_snapshot!(colony("workload_schema_v1", "workload_schema_v2"));
+}
+
+#[test]
+fn text_after_the_json() {
+    insta::assert_snapshot!(colony("0}}", "0}} x"));
+}
+
+#[test]
+fn unknown_name_with_suggestions() {
+    insta::assert_snapshot!(render(&Library::built_in().ant("od1_cannon_smal").unwrap_err()));
+}
+
+#[test]
+fn unknown_name_like_nothing() {
+    insta::assert_snapshot!(render(&Library::built_in().sweep("q").unwrap_err()));
+}
+
+#[test]
+fn a_missing_file() {
+    let error = Library::built_in().ant("no/such/ant.toml").unwrap_err();
+    insta::assert_snapshot!(render(&error));
+}
+
+#[test]
+fn the_other_half_of_a_workload() {
+    insta::assert_snapshot!(render(&Library::built_in().ant(COLONY_JSON).unwrap_err()));
+}
+
+fn sweep(from: &str, to: &str) -> String {
+    let text = include_str!("../../../presets/sweeps/smoke.toml");
+    assert!(text.contains(from));
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("mine.toml");
+    std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
+    let error = Library::discover(Path::new("/")).sweep(path.to_str().unwrap()).unwrap_err();
+    render(&error).replace(&format!("{}/", dir.path().display()), "")
+}
+
+#[test]
+fn a_row_named_twice() {
+    insta::assert_snapshot!(sweep("id = \"N32\"", "id = \"N16\""));
+}
+
+#[test]
+fn a_row_that_cannot_name_a_folder() {
+    insta::assert_snapshot!(sweep("id = \"N32\"", "id = \"../N32\""));
+}
+
+#[test]
+fn an_amp_that_is_no_flag() {
+    insta::assert_snapshot!(sweep("amp = 1", "amp = 2"));
+}

@@ -1,0 +1,194 @@
+//! Where each parameter lives: all of them share one flat buffer, so that casting, unscaling and
+//! Adam are one pass each, and a moment or a gradient of a parameter is the same range of
+//! another buffer.
+
+use std::ops::Range;
+
+use rand::Rng;
+use rand::distr::Uniform;
+use rand_distr::{Distribution, Normal};
+
+use crate::shape::CLASSES;
+use crate::{Shape, WorkloadError, memory};
+
+/// How a parameter starts.
+#[derive(Debug, Clone, Copy)]
+enum Init {
+    Constant(f32),
+    /// Uniform in `[-bound, bound)`.
+    Uniform(f32),
+    Normal(f32),
+}
+
+impl Init {
+    /// Glorot and Bengio 2010: `sqrt(6 / (fan_in + fan_out))`.
+    fn xavier(fan_out: usize, fan_in: usize) -> Self {
+        Self::Uniform((6.0 / (fan_in + fan_out) as f32).sqrt())
+    }
+}
+
+/// One named parameter and its place in the flat buffer.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) name: String,
+    pub(crate) dims: Vec<usize>,
+    pub(crate) range: Range<usize>,
+    init: Init,
+}
+
+/// Ranges of a linear layer: weight `[out,in]`, bias `[out]`.
+#[derive(Debug, Clone)]
+pub(crate) struct Linear {
+    pub(crate) weight: Range<usize>,
+    pub(crate) bias: Range<usize>,
+}
+
+/// Ranges of a GRU cell, gates in the order r, z, n: weights `[3W,W]`, biases `[3W]`.
+#[derive(Debug, Clone)]
+pub(crate) struct Gru {
+    pub(crate) weight_ih: Range<usize>,
+    pub(crate) weight_hh: Range<usize>,
+    pub(crate) bias_ih: Range<usize>,
+    pub(crate) bias_hh: Range<usize>,
+}
+
+/// The flat layout of all parameters of one shape.
+#[derive(Debug, Clone)]
+pub(crate) struct Layout {
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) theta_ptr: Range<usize>,
+    pub(crate) theta_gate: Range<usize>,
+    pub(crate) context_logit: usize,
+    pub(crate) sensory_in: Linear,
+    pub(crate) sensory_gru: Gru,
+    pub(crate) bridge: Linear,
+    pub(crate) gru: Gru,
+    /// `jump_score`, `inertia_head`, `deadzone_head`, `walk_head`, stacked as one `[4,D]` layer.
+    pub(crate) heads: Linear,
+    /// One readout per expert.
+    pub(crate) readout: Vec<Linear>,
+}
+
+impl Layout {
+    pub(crate) fn new(shape: &Shape) -> Self {
+        let (r, d, s) = (shape.ring_len, shape.slot_dim, shape.sensory);
+        let mut list = List::default();
+        let theta_ptr = list.add("theta_ptr_reduced", &[r], Init::Uniform(4.0));
+        let theta_gate = list.add("theta_gate_reduced", &[r], Init::Uniform(0.5));
+        let context_logit = list
+            .add("context_logit", &[], Init::Constant((0.2f32 / 0.8).ln()))
+            .start;
+        let sensory_in = list.linear("sensory_proj_in", s, 1);
+        let sensory_gru = list.gru("sensory_gru", s, 0.05, 0.0);
+        let bridge = list.linear("sensory_bridge", d, s);
+        // Present in the original, but unused while the sensory path is on: it has no gradient.
+        list.linear("input_proj", d, 1);
+        let f = (r as f32 / 200.0).clamp(0.0, 1.0);
+        let gru = list.gru("gru", d, 0.1 - 0.05 * f, 0.5 - 0.3 * f);
+        let heads = list.heads(d);
+        let readout = if shape.out_dim == 1 {
+            vec![list.linear("head.single", CLASSES, d)]
+        } else {
+            (0..shape.out_dim)
+                .map(|i| list.linear(&format!("head.experts.{i}"), CLASSES, d))
+                .collect()
+        };
+        Self {
+            entries: list.entries,
+            theta_ptr,
+            theta_gate,
+            context_logit,
+            sensory_in,
+            sensory_gru,
+            bridge,
+            gru,
+            heads,
+            readout,
+        }
+    }
+
+    /// Elements of the flat buffer.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.last().map_or(0, |e| e.range.end)
+    }
+
+    /// Fresh parameters, drawn as the model's description says.
+    pub(crate) fn draw(&self, rng: &mut impl Rng) -> Result<Vec<f32>, WorkloadError> {
+        let mut values = memory::zeroed("the parameters", self.len())?;
+        for entry in &self.entries {
+            let slice = &mut values[entry.range.clone()];
+            match entry.init {
+                Init::Constant(c) => slice.fill(c),
+                Init::Uniform(bound) => fill(slice, Uniform::new(-bound, bound), rng),
+                Init::Normal(std) => fill(slice, Normal::new(0.0, std), rng),
+            }
+        }
+        Ok(values)
+    }
+}
+
+fn fill<D: Distribution<f32>, E>(slice: &mut [f32], dist: Result<D, E>, rng: &mut impl Rng) {
+    // The bounds are positive constants of the layout, so the distribution always exists.
+    if let Ok(dist) = dist {
+        slice.fill_with(|| dist.sample(rng));
+    }
+}
+
+#[derive(Default)]
+struct List {
+    entries: Vec<Entry>,
+}
+
+impl List {
+    fn add(&mut self, name: &str, dims: &[usize], init: Init) -> Range<usize> {
+        let start = self.entries.last().map_or(0, |e| e.range.end);
+        let range = start..start + dims.iter().product::<usize>();
+        self.entries.push(Entry {
+            name: name.to_owned(),
+            dims: dims.to_vec(),
+            range: range.clone(),
+            init,
+        });
+        range
+    }
+
+    fn linear(&mut self, name: &str, out: usize, input: usize) -> Linear {
+        Linear {
+            weight: self.add(
+                &format!("{name}.weight"),
+                &[out, input],
+                Init::xavier(out, input),
+            ),
+            bias: self.add(&format!("{name}.bias"), &[out], Init::Constant(0.0)),
+        }
+    }
+
+    fn gru(&mut self, name: &str, width: usize, std: f32, bias: f32) -> Gru {
+        let mut part = |kind: &str, dims: &[usize], init| {
+            self.add(&format!("{name}.{kind}"), dims, init)
+        };
+        Gru {
+            weight_ih: part("weight_ih", &[3 * width, width], Init::Normal(std)),
+            weight_hh: part("weight_hh", &[3 * width, width], Init::Normal(std)),
+            bias_ih: part("bias_ih", &[3 * width], Init::Constant(bias)),
+            bias_hh: part("bias_hh", &[3 * width], Init::Constant(bias)),
+        }
+    }
+
+    /// The four scalar heads: all weights, then all biases, so that they are one `[4,D]` layer.
+    fn heads(&mut self, d: usize) -> Linear {
+        let fan = Init::Uniform((d as f32).sqrt().recip());
+        let heads = [
+            ("jump_score", Init::xavier(1, d), Init::Constant(0.0)),
+            ("inertia_head", fan, fan),
+            ("deadzone_head", fan, fan),
+            ("walk_head", fan, fan),
+        ];
+        let weights = heads.map(|(name, init, _)| self.add(&format!("{name}.weight"), &[1, d], init));
+        let biases = heads.map(|(name, _, init)| self.add(&format!("{name}.bias"), &[1], init));
+        Linear {
+            weight: weights[0].start..weights[3].end,
+            bias: biases[0].start..biases[3].end,
+        }
+    }
+}

@@ -1,0 +1,149 @@
+use vram_presets::{Precision, PtrDtype, WorkloadSpec};
+
+use crate::WorkloadError;
+
+/// Classes of the readout (`C` in the model's description).
+pub const CLASSES: usize = 256;
+
+/// Number of slots a token reads and writes: half-width 2 around the pointer.
+pub const TAPS: usize = 5;
+
+/// Numbers in which matrix products and GRU cells run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compute {
+    /// Single precision throughout.
+    Fp32,
+    /// Half precision with a dynamic loss scale.
+    Fp16,
+    /// Brain floating point, no loss scale.
+    Bf16,
+}
+
+/// Numbers in which the pointer moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pointer {
+    /// Double precision, as in every OD1 preset.
+    Fp64,
+    /// Single precision.
+    Fp32,
+}
+
+/// Every size of one OD1 training step, checked before anything is allocated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shape {
+    /// Samples per step, `B`.
+    pub batch: usize,
+    /// Tokens per sample, `T`.
+    pub synth_len: usize,
+    /// Slots of the ring, `R`.
+    pub ring_len: usize,
+    /// Width of a slot and of the hidden state, `D`.
+    pub slot_dim: usize,
+    /// Readout heads, `E`.
+    pub out_dim: usize,
+    /// Width of the sensory path, `S = max(8, floor(D/3))`.
+    pub sensory: usize,
+    /// Tokens after which a sensory state comes back, `max(1, floor(R/2))`.
+    pub sensory_delay: usize,
+    /// The pointer moves at every token whose index this divides.
+    pub ptr_update_every: usize,
+    /// Numbers of the matrix products.
+    pub compute: Compute,
+    /// Numbers of the pointer.
+    pub pointer: Pointer,
+}
+
+impl Shape {
+    /// Checks that `spec` can run here and derives the step's sizes.
+    ///
+    /// # Errors
+    ///
+    /// Refuses precision fp64 and amp, a precision that contradicts `amp`, half-precision
+    /// pointers, a state loop, zero sizes, and sizes whose product leaves the address space.
+    pub fn new(spec: &WorkloadSpec, out_dim: u64, amp: bool) -> Result<Self, WorkloadError> {
+        let compute = match (spec.ant.precision, amp) {
+            (Precision::Fp32, false) => Compute::Fp32,
+            (Precision::Fp16, true) => Compute::Fp16,
+            (Precision::Bf16, true) => Compute::Bf16,
+            (Precision::Fp32 | Precision::Fp16 | Precision::Bf16, _) => {
+                return Err(WorkloadError::AmpMismatch {
+                    precision: spec.ant.precision,
+                    amp,
+                });
+            }
+            (other, _) => return Err(WorkloadError::PrecisionNotRunnable(other)),
+        };
+        let pointer = match spec.ant.ptr_dtype {
+            PtrDtype::Fp64 => Pointer::Fp64,
+            PtrDtype::Fp32 => Pointer::Fp32,
+            other => return Err(WorkloadError::PointerNotRunnable(other)),
+        };
+        if spec.colony.state_loop_samples > 0 {
+            return Err(WorkloadError::StateLoop(spec.colony.state_loop_samples));
+        }
+        let slot_dim = size("slot_dim", spec.ant.slot_dim)?;
+        let ring_len = size("ring_len", spec.ant.ring_len)?;
+        let shape = Self {
+            batch: size("batch_size", spec.colony.batch_size)?,
+            synth_len: size("synth_len", spec.colony.synth_len)?,
+            ring_len,
+            slot_dim,
+            out_dim: size("out_dim", out_dim)?,
+            sensory: (slot_dim / 3).max(8),
+            sensory_delay: (ring_len / 2).max(1),
+            ptr_update_every: size("ptr_update_every", spec.colony.ptr_update_every)?,
+            compute,
+            pointer,
+        };
+        shape.check_products()?;
+        Ok(shape)
+    }
+
+    /// Elements of one ring state, `B*R*D`.
+    pub fn state_len(&self) -> usize {
+        self.batch * self.ring_len * self.slot_dim
+    }
+
+    /// Samples times tokens, `B*T`.
+    pub fn tokens(&self) -> usize {
+        self.batch * self.synth_len
+    }
+
+    /// Every product the step forms is bounded by one of these, so that none of them can wrap.
+    fn check_products(&self) -> Result<(), WorkloadError> {
+        let widest = 4 * self.slot_dim.max(self.sensory);
+        for (what, factors) in [
+            ("the ring tape", vec![self.synth_len, self.batch, self.ring_len, self.slot_dim]),
+            ("the token activations", vec![self.synth_len, self.batch, widest]),
+            ("the recurrent weights", vec![widest, widest]),
+            ("the readout heads", vec![self.out_dim, CLASSES, self.slot_dim + 1]),
+            ("the pointer fields", vec![self.ring_len, 2]),
+        ] {
+            // 64: eight bytes for the widest element, eight buffers of a kind in one sum.
+            let bytes = factors.iter().try_fold(64usize, |acc, &f| acc.checked_mul(f));
+            if bytes.is_none_or(|b| isize::try_from(b).is_err()) {
+                return Err(WorkloadError::Overflow {
+                    what,
+                    factors: factors.iter().map(|&f| f as u64).collect(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `slot_dim * 4` and the like are formed before the products are checked.
+const LARGEST: u64 = 1 << 40;
+
+fn size(name: &'static str, value: u64) -> Result<usize, WorkloadError> {
+    if value == 0 {
+        return Err(WorkloadError::Zero { name });
+    }
+    match usize::try_from(value) {
+        Ok(n) if value <= LARGEST => Ok(n),
+        _ => Err(WorkloadError::Overflow {
+            what: name,
+            factors: vec![value],
+        }),
+    }
+}

@@ -1,0 +1,124 @@
+//! The tape is what VRA-34 budgets: one whole ring state per token, and backward reads it.
+
+mod support;
+
+use candle_core::Tensor;
+use support::{Fixture, distance, values};
+use vram_presets::{Precision, PtrDtype};
+use vram_workload::{Batch, Forward, Gradients, Model, TAPS};
+
+fn forward() -> (Model, Batch, Forward) {
+    let fixture = Fixture::named("od1_parity_a");
+    let (mut model, batch) = fixture.model(Precision::Fp32, PtrDtype::Fp64);
+    let forward = model.forward(&batch, &fixture.starts(0)).unwrap();
+    (model, batch, forward)
+}
+
+/// Slots and weights around `p`, straight from the model's description.
+fn taps(p: f64, ring_len: usize) -> [(usize, f64); TAPS] {
+    let r = ring_len as f64;
+    let centre = p.floor().clamp(0.0, r - 1.0);
+    let slots = [-2.0, -1.0, 0.0, 1.0, 2.0].map(|j| (centre + j).rem_euclid(r));
+    let raw = slots.map(|c| {
+        let wrap = (c - p + r / 2.0).rem_euclid(r) - r / 2.0;
+        (-wrap * wrap / 8.0).exp()
+    });
+    let sum: f64 = raw.iter().sum();
+    std::array::from_fn(|j| (slots[j] as usize, raw[j] / sum))
+}
+
+#[test]
+fn every_state_on_the_tape_equals_a_recomputed_one() {
+    let (model, _, forward) = forward();
+    let shape = model.shape();
+    let (r, d) = (shape.ring_len, shape.slot_dim);
+    let mut state = vec![0.0f64; shape.state_len()];
+    assert_eq!(forward.tape().len(), shape.synth_len);
+    for t in 0..shape.synth_len {
+        let got: Vec<f64> = forward.tape().state(t).iter().map(|&v| f64::from(v)).collect();
+        let (worst, _) = distance(&got, &state);
+        assert!(worst < 1e-5, "state of token {t} is off by {worst:e}");
+        for (b, &p) in forward.pointers(t).iter().enumerate() {
+            let h = &forward.hidden(t)[b * d..(b + 1) * d];
+            for (slot, weight) in taps(p, r) {
+                let row = &mut state[(b * r + slot) * d..][..d];
+                row.iter_mut().zip(h).for_each(|(m, &h)| *m += weight * f64::from(h));
+            }
+        }
+    }
+    assert!(state.iter().any(|&m| m != 0.0));
+}
+
+fn gradients(change: impl FnOnce(&mut Forward, &Model)) -> Vec<(String, Tensor)> {
+    let (model, batch, mut forward) = forward();
+    change(&mut forward, &model);
+    let mut grads = Gradients::new(&model).unwrap();
+    model.backward(&batch, forward, &mut grads, 1.0, &mut |_| ()).unwrap();
+    grads.named(&model).unwrap()
+}
+
+fn gradient_of(name: &str, grads: &[(String, Tensor)]) -> Vec<f64> {
+    values(&grads.iter().find(|(n, _)| n == name).unwrap().1)
+}
+
+/// Changing what token t read changes the gradients, for every token that reads a non-zero state;
+/// changing a row that nobody read changes nothing.
+#[test]
+fn backward_reads_each_tokens_rows_from_the_tape() {
+    let name = "context_logit";
+    let untouched = gradient_of(name, &gradients(|_, _| ()));
+    let tokens = forward().0.shape().synth_len;
+    for t in 0..tokens {
+        let overwrite = |forward: &mut Forward, model: &Model, offset: usize| {
+            let shape = model.shape();
+            let slot = (taps(forward.pointers(t)[0], shape.ring_len)[2].0 + offset) % shape.ring_len;
+            let row = slot * shape.slot_dim;
+            let state = forward.tape_mut().state_mut(t);
+            state[row..row + shape.slot_dim].fill(7.0);
+        };
+        let read = gradient_of(name, &gradients(|f, m| overwrite(f, m, 0)));
+        assert_ne!(read, untouched, "token {t} did not read its state from the tape");
+        let half_a_ring_away = gradient_of(name, &gradients(|f, m| overwrite(f, m, 16)));
+        assert_eq!(half_a_ring_away, untouched, "token {t} read a slot it should not");
+    }
+}
+
+/// `VmHWM` of this process against the tape it held: the pages are really there.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_resident_set_shows_the_tape() {
+    use candle_core::Device;
+    use vram_presets::{AntSpec, ColonySpec, WorkloadSpec};
+    use vram_workload::{Shape, Trainer};
+
+    let ant = AntSpec {
+        ring_len: 2048,
+        slot_dim: 64,
+        ptr_dtype: PtrDtype::Fp64,
+        precision: Precision::Fp32,
+    };
+    let colony = ColonySpec {
+        seq_len: 128,
+        synth_len: 128,
+        batch_size: 8,
+        ptr_update_every: 1,
+        state_loop_samples: 0,
+    };
+    let shape = Shape::new(&WorkloadSpec::new(ant, colony), 1, false).unwrap();
+    let tape_bytes = 128 * shape.state_len() as u64 * 4;
+    assert_eq!(tape_bytes, 512 << 20);
+    let mut trainer = Trainer::new(shape, 0, &Device::Cpu, &mut |_| ()).unwrap();
+    let before = resident_peak();
+    trainer.step(&mut |_| ()).unwrap();
+    let grown = resident_peak() - before;
+    assert!(grown >= tape_bytes / 100 * 98, "resident set grew by {grown} of {tape_bytes}");
+}
+
+/// Peak resident set of this process in bytes.
+#[cfg(target_os = "linux")]
+fn resident_peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|l| l.starts_with("VmHWM:")).unwrap();
+    let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+    kib * 1024
+}
