@@ -1,1 +1,76 @@
-//! Placeholder.
+//! Meters of peak memory for a training step, and what is needed to trust them: phase marks, a
+//! step clock, a measurement window, device facts and the stability verdict (VRA-30, VRA-32).
+//!
+//! Nothing here knows a model: a program measures its own step.
+//!
+//! **One decision: a peak comes from an allocator's own counters or not at all.** Sampling a
+//! process's size in a loop misses the peak between two samples, and a device-wide "used" counts
+//! neighbours. So on the host the allocator itself counts ([`HostAllocator`]), and a binary without
+//! it gets [`MeterError::NotInstalled`], never a zero.
+//!
+//! A candle training step, measured:
+//!
+//! ```
+//! use candle_core::{DType, Device, Tensor};
+//! use candle_nn::{Module, Optimizer, SGD, VarBuilder, VarMap, linear, loss::mse};
+//! use std::time::Duration;
+//! use vram_metrics::{HostAllocator, HostMeter, Marks, Phase, StepReport, WallClock, Window};
+//!
+//! #[global_allocator]
+//! static ALLOC: HostAllocator = HostAllocator;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let meter = HostMeter::new()?;
+//! let mut marks = Marks::new(&meter);
+//! let vars = VarMap::new();
+//! let model = linear(512, 1, VarBuilder::from_varmap(&vars, DType::F32, &Device::Cpu))?;
+//! let x = Tensor::randn(0f32, 1.0, (1024, 512), &Device::Cpu)?;
+//! let y = x.sum_keepdim(1)?;
+//! marks.mark(Phase::Parameters);
+//! let mut optimizer = SGD::new(vars.all_vars(), 0.01)?;
+//! marks.mark(Phase::Optimizer);
+//!
+//! let window = Window { warmup_steps: 1, measure_steps: 3, stall_floor: Duration::from_secs(60) };
+//! let measured = window.run(
+//!     &meter,
+//!     &mut WallClock::default(),
+//!     &mut marks,
+//!     &mut |marks| {
+//!         let loss = mse(&model.forward(&x)?, &y)?;
+//!         marks.mark(Phase::ForwardEnd);
+//!         optimizer.backward_step(&loss)?;
+//!         marks.mark(Phase::StepEnd);
+//!         let nan = loss.to_scalar::<f32>()?.is_nan();
+//!         Ok::<_, candle_core::Error>(StepReport { nan, ..StepReport::default() })
+//!     },
+//!     &mut |progress| assert!(progress.seconds > 0.0),
+//! );
+//! // The input alone is 1024 * 512 * 4 bytes.
+//! let peak = measured.peak_allocated_bytes?;
+//! assert!(peak > 2 << 20);
+//! assert!(measured.peak_reserved_bytes? >= peak);
+//! assert_eq!(marks.into_result()?.len(), 4);
+//! # Ok(())
+//! # }
+//! ```
+#![deny(missing_docs)]
+
+mod clock;
+mod facts;
+#[cfg(unix)]
+mod host;
+#[cfg(not(unix))]
+#[path = "host_unsupported.rs"]
+mod host;
+mod meter;
+mod phase;
+mod verdict;
+mod window;
+
+pub use clock::{StepClock, StepTimes, WallClock};
+pub use facts::DeviceFacts;
+pub use host::{HostAllocator, HostMeter};
+pub use meter::{Meter, MeterError, Reading};
+pub use phase::{Marks, Phase, PhaseMark};
+pub use verdict::{EXPLOSION_RATIO, Evidence, FailReason, VRAM_GUARD_RATIO, Verdict};
+pub use window::{Heartbeat, Measurement, Progress, Stage, StepReport, Window};

@@ -1,0 +1,111 @@
+use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
+
+/// What is known of the device that a run is measured on. A fact that cannot be had is `None`,
+/// with a line in `errors` that says why.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeviceFacts {
+    /// The GPU's name.
+    pub gpu_name: Option<String>,
+    /// The processor's name.
+    pub cpu_name: Option<String>,
+    /// The device's memory in bytes: what the guard is held against.
+    pub total_bytes: Option<u64>,
+    /// Bytes that are free or can be freed now.
+    pub available_bytes: Option<u64>,
+    /// The driver's version.
+    pub driver_version: Option<String>,
+    /// The CUDA version.
+    pub cuda_version: Option<String>,
+    /// The operating system.
+    pub os: Option<String>,
+    /// One line per fact that is `None`.
+    pub errors: Vec<String>,
+}
+
+impl DeviceFacts {
+    /// Facts of this host as a device: its total is the physical memory, or the control group's
+    /// limit where that is lower.
+    pub fn host() -> Self {
+        let what = RefreshKind::nothing()
+            .with_memory(MemoryRefreshKind::nothing().with_ram())
+            .with_cpu(CpuRefreshKind::nothing());
+        let system = System::new_with_specifics(what);
+        let limits = system.as_ref().ok().and_then(System::cgroup_limits);
+        let mut errors = Vec::new();
+        let cpu_name = fact("cpu_name", &mut errors, || {
+            let cpus = system.as_ref().map_err(ToString::to_string)?.cpus();
+            Ok(cpus.first().map_or(String::new(), |cpu| cpu.brand().trim().to_owned()))
+        });
+        let os = fact("os", &mut errors, || System::long_os_version().map_err(|e| e.to_string()));
+        let memory = |all: fn(&System) -> u64, limit: Option<u64>| {
+            lowest(system.as_ref().map_or(0, all), limit)
+        };
+        let total_bytes = memory(System::total_memory, limits.as_ref().map(|l| l.total_memory));
+        let available_bytes = memory(System::available_memory, limits.as_ref().map(|l| l.free_memory));
+        if total_bytes.is_none() {
+            errors.push("total_vram_bytes: the system does not say".to_owned());
+        }
+        for gpu_fact in ["gpu_name", "driver_version", "cuda_version"] {
+            errors.push(format!("{gpu_fact}: measured on the CPU"));
+        }
+        Self {
+            cpu_name,
+            total_bytes,
+            available_bytes,
+            os,
+            errors,
+            ..Self::default()
+        }
+    }
+}
+
+/// A fact, or a line on why it cannot be had.
+fn fact(
+    name: &str,
+    errors: &mut Vec<String>,
+    ask: impl FnOnce() -> Result<String, String>,
+) -> Option<String> {
+    let why = match ask() {
+        Ok(value) if !value.is_empty() => return Some(value),
+        Ok(_) => "the system does not say".to_owned(),
+        Err(why) => why,
+    };
+    errors.push(format!("{name}: {why}"));
+    None
+}
+
+/// The lower of what the machine has and what the control group leaves; zero means unknown.
+fn lowest(machine: u64, limit: Option<u64>) -> Option<u64> {
+    let known = [Some(machine), limit].into_iter().flatten();
+    known.filter(|&bytes| bytes > 0).min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_missing_fact_has_its_reason() {
+        let facts = DeviceFacts::host();
+        let total = facts.total_bytes.unwrap();
+        assert!(facts.available_bytes.unwrap() <= total);
+        for (name, missing) in [
+            ("gpu_name", facts.gpu_name.is_none()),
+            ("cpu_name", facts.cpu_name.is_none()),
+            ("driver_version", facts.driver_version.is_none()),
+            ("cuda_version", facts.cuda_version.is_none()),
+            ("os", facts.os.is_none()),
+        ] {
+            let explained = facts.errors.iter().any(|e| e.starts_with(name));
+            assert_eq!(missing, explained, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_control_group_lowers_the_total() {
+        assert_eq!(lowest(100, Some(30)), Some(30));
+        assert_eq!(lowest(100, Some(300)), Some(100));
+        assert_eq!(lowest(100, None), Some(100));
+        assert_eq!(lowest(0, None), None);
+    }
+}

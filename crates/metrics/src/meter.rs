@@ -1,0 +1,50 @@
+/// One of a meter's two counters, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reading {
+    /// Now.
+    pub current: u64,
+    /// The most since the last reset.
+    pub peak: u64,
+}
+
+/// Answers the two questions of the probe contract (VRA-32) from an allocator's own counters.
+///
+/// There is no estimate behind this trait: a meter that cannot read its counters says so.
+pub trait Meter {
+    /// Bytes that the program asked for and has not given back.
+    ///
+    /// # Errors
+    ///
+    /// If the counter cannot be read.
+    fn allocated(&self) -> Result<Reading, MeterError>;
+
+    /// Bytes that the allocator holds from the device, used or kept for reuse.
+    ///
+    /// # Errors
+    ///
+    /// If the counter cannot be read.
+    fn reserved(&self) -> Result<Reading, MeterError>;
+
+    /// Makes both peaks what is current now.
+    ///
+    /// # Errors
+    ///
+    /// If the counters cannot be written.
+    fn reset_peaks(&self) -> Result<(), MeterError>;
+}
+
+/// Why a meter cannot answer. Never a zero instead.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MeterError {
+    /// The binary does not allocate through [`HostAllocator`](crate::HostAllocator).
+    #[error(
+        "this binary's memory is not metered: declare \
+         `#[global_allocator] static ALLOC: vram_metrics::HostAllocator = vram_metrics::HostAllocator;`"
+    )]
+    NotInstalled,
+
+    /// The operating system has no implementation of the meter.
+    #[error("host memory cannot be metered on {0}: the meter needs a Unix system")]
+    Unsupported(&'static str),
+}

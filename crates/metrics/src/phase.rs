@@ -1,0 +1,99 @@
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Meter, MeterError};
+
+/// Points of a training step at which memory is marked, in the order in which they come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// The parameters and inputs exist.
+    Parameters,
+    /// The optimizer's state and the gradients' buffers exist.
+    Optimizer,
+    /// Forward is done and everything backward needs is alive.
+    ForwardEnd,
+    /// Backward holds the most it will hold.
+    BackwardPeak,
+    /// The step is over and what belonged to it is freed.
+    StepEnd,
+}
+
+impl Phase {
+    /// Name in artifacts.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Parameters => "parameters",
+            Self::Optimizer => "optimizer",
+            Self::ForwardEnd => "forward_end",
+            Self::BackwardPeak => "backward_peak",
+            Self::StepEnd => "step_end",
+        }
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What was current at a phase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhaseMark {
+    /// The phase.
+    pub phase: Phase,
+    /// Allocated then, in bytes.
+    pub allocated_bytes: u64,
+    /// Reserved then, in bytes.
+    pub reserved_bytes: u64,
+}
+
+/// Collects one mark per phase; a later mark of a phase replaces the earlier one, so that after
+/// several steps the marks are the last step's.
+pub struct Marks<'m> {
+    meter: &'m dyn Meter,
+    marks: Vec<PhaseMark>,
+    error: Option<MeterError>,
+}
+
+impl<'m> Marks<'m> {
+    /// Marks read from `meter`.
+    pub fn new(meter: &'m dyn Meter) -> Self {
+        Self {
+            meter,
+            marks: Vec::with_capacity(5),
+            error: None,
+        }
+    }
+
+    /// Marks `phase` now. A reading that fails is kept for [`Marks::into_result`]: a training step
+    /// has no use for it.
+    pub fn mark(&mut self, phase: Phase) {
+        match self.read(phase) {
+            Ok(mark) => match self.marks.iter_mut().find(|m| m.phase == phase) {
+                Some(slot) => *slot = mark,
+                None => self.marks.push(mark),
+            },
+            Err(error) => self.error = Some(error),
+        }
+    }
+
+    fn read(&self, phase: Phase) -> Result<PhaseMark, MeterError> {
+        Ok(PhaseMark {
+            phase,
+            allocated_bytes: self.meter.allocated()?.current,
+            reserved_bytes: self.meter.reserved()?.current,
+        })
+    }
+
+    /// The marks in the order in which their phases first came.
+    ///
+    /// # Errors
+    ///
+    /// The last reading that failed.
+    pub fn into_result(self) -> Result<Vec<PhaseMark>, MeterError> {
+        self.error.map_or(Ok(self.marks), Err)
+    }
+}

@@ -1,0 +1,11 @@
+//! A binary without the meter gets an error, never 0.
+
+use vram_metrics::{HostMeter, MeterError};
+
+#[cfg(unix)]
+#[test]
+fn the_meter_is_an_error() {
+    let error = HostMeter::new().unwrap_err();
+    assert_eq!(error, MeterError::NotInstalled);
+    assert!(error.to_string().contains("#[global_allocator]"));
+}
