@@ -1,1 +1,45 @@
-//! Placeholder.
+//! From observations of peak memory to constants, and from constants to predictions (VRA-34).
+//!
+//! Nothing here knows what the terms mean: a fit takes bytes and gives bytes per byte.
+//!
+//! **One decision: no bare number.** A slope through two points and a slope through ten look
+//! alike, and a table whose rows were all fitted looks right whatever the model. So every constant
+//! carries its standard error and interval, every row its leave-one-out error, and what the rows
+//! do not determine is `None` with the reason rather than some number that fits as well.
+//!
+//! ```
+//! use vram_fit::{Model, Observation, Pooling, fit};
+//!
+//! let model = Model { terms: vec!["ring".into()], pooling: Pooling::PerTier };
+//! let row = |batch: u64, allocated_bytes: u64| Observation {
+//!     id: format!("B{batch}"),
+//!     tier: "small".into(),
+//!     unit_bytes: 1 << 20,
+//!     terms: vec![batch << 20],
+//!     allocated_bytes,
+//!     reserved_bytes: allocated_bytes + 100,
+//! };
+//! // allocated = 50 + 2 * ring, exactly.
+//! let rows = [1, 2, 3].map(|batch| row(batch, 50 + 2 * (batch << 20)));
+//! let fitted = fit(&model, &rows)?;
+//! let tier = &fitted.tiers[0];
+//! assert!((tier.coefficients[0].value.unwrap() - 2.0).abs() < 1e-12);
+//! assert!((tier.base.value.unwrap() - 50.0).abs() < 1e-3);
+//! assert_eq!(tier.overhead_bytes, 100.0);
+//! assert!(fitted.rows.iter().all(|r| r.loo_err_percent.unwrap().abs() < 1e-6));
+//! # Ok::<(), vram_fit::FitError>(())
+//! ```
+#![deny(missing_docs)]
+
+mod calibration;
+mod error;
+mod exclusion;
+mod fit;
+mod lsq;
+mod model;
+
+pub use calibration::{Attribute, Calibration, Prediction, TierConstants};
+pub use error::FitError;
+pub use exclusion::{Exclusion, admit};
+pub use fit::fit;
+pub use model::{Estimate, Fit, Model, Observation, Pooling, RowFit, TierFit};

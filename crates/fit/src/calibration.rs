@@ -1,0 +1,150 @@
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::fit::bytes;
+use crate::{Fit, FitError};
+
+/// Format that this version reads and writes.
+const FORMAT: &str = "vram_calibration_v1";
+
+/// Fitted constants, ready to predict: a fit's result as a small TOML file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calibration {
+    format: String,
+    /// Where the constants come from.
+    pub source: String,
+    /// Names of the terms, in the order of each tier's coefficients.
+    pub terms: Vec<String>,
+    /// One entry per tier.
+    #[serde(rename = "tier", default)]
+    pub tiers: Vec<TierConstants>,
+}
+
+/// One tier's constants.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TierConstants {
+    /// The tier's name.
+    pub name: String,
+    /// Rows it was fitted on.
+    pub points: u64,
+    /// One coefficient per term.
+    pub coefficients: Vec<f64>,
+    /// Bytes that do not depend on the terms.
+    pub base_bytes: i64,
+    /// Reserved beyond allocated, in bytes.
+    pub overhead_bytes: u64,
+    /// The tier whose coefficients a single point borrowed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub borrowed_from: Option<String>,
+    /// What makes a run one of this tier. The names are the caller's.
+    pub attributes: BTreeMap<String, Attribute>,
+}
+
+/// A property that tells tiers apart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Attribute {
+    /// A size or a flag.
+    Integer(u64),
+    /// A name.
+    Text(String),
+}
+
+/// Predicted peaks in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Prediction {
+    /// Peak allocated.
+    pub allocated_bytes: u64,
+    /// Peak reserved.
+    pub reserved_bytes: u64,
+}
+
+impl Calibration {
+    /// The constants of `fit`. Tiers that the rows do not determine are left out. `describe` gives,
+    /// for a tier's key, its name and what makes a run one of it.
+    pub fn new(
+        source: &str,
+        fit: &Fit,
+        describe: impl Fn(&str) -> (String, BTreeMap<String, Attribute>),
+    ) -> Self {
+        let tiers = fit.tiers.iter().filter_map(|t| {
+            let (name, attributes) = describe(&t.tier);
+            Some(TierConstants {
+                name,
+                points: t.points as u64,
+                coefficients: t.coefficients.iter().map(|c| c.value).collect::<Option<_>>()?,
+                // Whole bytes; the cast saturates.
+                base_bytes: t.base.value?.round() as i64,
+                overhead_bytes: bytes(t.overhead_bytes),
+                borrowed_from: t.borrowed_from.as_deref().map(|key| describe(key).0),
+                attributes,
+            })
+        });
+        Self {
+            format: FORMAT.to_owned(),
+            source: source.to_owned(),
+            terms: fit.model.terms.clone(),
+            tiers: tiers.collect(),
+        }
+    }
+
+    /// Reads a calibration.
+    ///
+    /// # Errors
+    ///
+    /// Text that is not one, another format, or constants that cannot predict.
+    pub fn from_toml(text: &str) -> Result<Self, FitError> {
+        // The format first: a newer file may have keys that are unknown here.
+        let table: toml::Table = toml::from_str(text).map_err(parse_error)?;
+        if let Some(format) = table.get("format").and_then(|f| f.as_str())
+            && format != FORMAT
+        {
+            return Err(FitError::Format {
+                found: format.to_owned(),
+                expected: FORMAT,
+            });
+        }
+        let calibration: Self = toml::from_str(text).map_err(parse_error)?;
+        for tier in &calibration.tiers {
+            let fail = |reason| {
+                let tier = tier.name.clone();
+                Err(FitError::Constants { tier, reason })
+            };
+            if tier.coefficients.len() != calibration.terms.len() {
+                return fail("needs one coefficient per term");
+            }
+            if tier.coefficients.iter().any(|c| !c.is_finite()) {
+                return fail("a coefficient is not a number");
+            }
+        }
+        Ok(calibration)
+    }
+
+    /// Writes a calibration.
+    ///
+    /// # Errors
+    ///
+    /// [`FitError::Parse`] if it cannot be written as TOML (sizes beyond 63 bits).
+    pub fn to_toml(&self) -> Result<String, FitError> {
+        toml::to_string(self).map_err(|e| FitError::Parse(e.to_string()))
+    }
+}
+
+impl TierConstants {
+    /// Peaks of a run of this tier with these terms, in bytes.
+    pub fn predict(&self, terms: &[u64]) -> Prediction {
+        let slopes = self.coefficients.iter().zip(terms).map(|(k, &x)| k * x as f64);
+        let allocated = self.base_bytes as f64 + slopes.sum::<f64>();
+        Prediction {
+            allocated_bytes: bytes(allocated),
+            reserved_bytes: bytes(allocated + self.overhead_bytes as f64),
+        }
+    }
+}
+
+fn parse_error(e: toml::de::Error) -> FitError {
+    FitError::Parse(e.to_string())
+}

@@ -1,0 +1,102 @@
+/// One measured run, reduced to what a fit needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observation {
+    /// Name of the run.
+    pub id: String,
+    /// Runs of one tier share constants. The key is the caller's.
+    pub tier: String,
+    /// Size of the tier's unit in bytes: a tier with one point borrows the slope of the tier whose
+    /// unit is nearest in ratio.
+    pub unit_bytes: u64,
+    /// The model's terms in bytes, in its order.
+    pub terms: Vec<u64>,
+    /// Peak allocated in bytes.
+    pub allocated_bytes: u64,
+    /// Peak reserved in bytes.
+    pub reserved_bytes: u64,
+}
+
+/// Which constants tiers share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pooling {
+    /// Each tier has coefficients of its own (the published model).
+    PerTier,
+    /// One coefficient per term over all tiers, and a base per tier.
+    Pooled,
+}
+
+/// `allocated = base(tier) + sum of coefficient * term`,
+/// `reserved = allocated + median over the tier of (reserved - allocated)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Model {
+    /// Names of the terms.
+    pub terms: Vec<String>,
+    /// Which constants tiers share.
+    pub pooling: Pooling,
+}
+
+/// A fitted constant and how well the rows know it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Estimate {
+    /// The constant, where the rows determine it.
+    pub value: Option<f64>,
+    /// Its standard error, where the rows leave a residual.
+    pub std_err: Option<f64>,
+    /// Its 95 % interval; none below three points.
+    pub ci95: Option<[f64; 2]>,
+    /// Why something above is missing.
+    pub why_null: Option<&'static str>,
+}
+
+/// A tier's constants.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TierFit {
+    /// The tier's key.
+    pub tier: String,
+    /// Rows it was fitted on.
+    pub points: usize,
+    /// With a single point the base is solved from it and nothing is validated.
+    pub anchored: bool,
+    /// The tier whose coefficients a single point borrows.
+    pub borrowed_from: Option<String>,
+    /// One coefficient per term.
+    pub coefficients: Vec<Estimate>,
+    /// Bytes that do not depend on the terms.
+    pub base: Estimate,
+    /// Median of reserved - allocated in bytes; even counts take the mean of the middle two.
+    pub overhead_bytes: f64,
+}
+
+/// A row against its prediction.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RowFit {
+    /// Name of the run.
+    pub id: String,
+    /// Its tier's key.
+    pub tier: String,
+    /// Predicted peak allocated in bytes.
+    pub pred_allocated_bytes: Option<u64>,
+    /// Predicted peak reserved in bytes.
+    pub pred_reserved_bytes: Option<u64>,
+    /// Measured peak allocated in bytes.
+    pub meas_allocated_bytes: u64,
+    /// Measured peak reserved in bytes.
+    pub meas_reserved_bytes: u64,
+    /// `(predicted - measured) / measured` of reserved, in percent.
+    pub err_percent: Option<f64>,
+    /// The same, predicted from a fit without this row.
+    pub loo_err_percent: Option<f64>,
+    /// Why the leave-one-out error is missing.
+    pub why_no_loo: Option<&'static str>,
+}
+
+/// A fitted model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fit {
+    /// The model.
+    pub model: Model,
+    /// Constants of each tier, in the order in which tiers first appear.
+    pub tiers: Vec<TierFit>,
+    /// Every row, in the order given.
+    pub rows: Vec<RowFit>,
+}

@@ -1,0 +1,155 @@
+//! What holds for every fit.
+
+use proptest::prelude::*;
+use vram_fit::{FitError, Model, Observation, Pooling, fit};
+
+fn model(terms: usize, pooling: Pooling) -> Model {
+    Model {
+        terms: (0..terms).map(|i| format!("t{i}")).collect(),
+        pooling,
+    }
+}
+
+fn row(i: usize, tier: &str, terms: Vec<u64>, allocated: u64, over: u64) -> Observation {
+    Observation {
+        id: i.to_string(),
+        tier: tier.to_owned(),
+        unit_bytes: 1 << 20,
+        terms,
+        allocated_bytes: allocated,
+        reserved_bytes: allocated + over,
+    }
+}
+
+/// Medians of an even count are the mean of the middle two: 10, 20, 40, 90 -> 30.
+#[test]
+fn the_overhead_is_a_median() {
+    let rows: Vec<Observation> = [90, 10, 40, 20]
+        .into_iter()
+        .enumerate()
+        .map(|(i, over)| row(i, "a", vec![100 + i as u64], 1000, over))
+        .collect();
+    let fitted = fit(&model(1, Pooling::PerTier), &rows).unwrap();
+    assert_eq!(fitted.tiers[0].overhead_bytes, 30.0);
+}
+
+#[test]
+fn a_single_tier_of_one_point_has_nothing_to_borrow() {
+    let fitted = fit(&model(1, Pooling::PerTier), &[row(0, "a", vec![5], 100, 1)]).unwrap();
+    let tier = &fitted.tiers[0];
+    assert!(tier.anchored && tier.coefficients[0].value.is_none() && tier.base.value.is_none());
+    assert_eq!(fitted.rows[0].pred_reserved_bytes, None);
+}
+
+#[test]
+fn two_points_have_a_slope_and_no_interval() {
+    let rows = [row(0, "a", vec![10], 120, 1), row(1, "a", vec![20], 140, 1)];
+    let fitted = fit(&model(1, Pooling::PerTier), &rows).unwrap();
+    let slope = &fitted.tiers[0].coefficients[0];
+    assert!((slope.value.unwrap() - 2.0).abs() < 1e-9);
+    assert_eq!((slope.ci95, slope.std_err), (None, None));
+    assert!(slope.why_null.is_some());
+    // One point is left when the other is taken out: nothing to predict it with.
+    assert_eq!(fitted.rows[0].loo_err_percent, None);
+}
+
+#[test]
+fn impossible_observations_are_refused() {
+    let per_tier = model(1, Pooling::PerTier);
+    let mut wrong = row(0, "a", vec![1, 2], 5, 1);
+    assert!(matches!(fit(&per_tier, &[wrong.clone()]), Err(FitError::Terms { found: 2, .. })));
+    wrong.terms.pop();
+    wrong.reserved_bytes = 4;
+    assert!(matches!(fit(&per_tier, &[wrong]), Err(FitError::Impossible { .. })));
+    assert_eq!(fit(&model(0, Pooling::Pooled), &[]), Err(FitError::NoTerms));
+    assert!(fit(&per_tier, &[]).unwrap().tiers.is_empty());
+    assert!(fit(&model(2, Pooling::Pooled), &[]).unwrap().tiers.is_empty());
+}
+
+proptest! {
+    /// Rows made from known constants give them back, in whatever order they come.
+    #[test]
+    fn exact_rows_give_exact_constants(
+        slopes in [1u64..8, 1u64..8],
+        bases in [0u64..1 << 28, 0u64..1 << 28],
+        points in prop::collection::btree_set((1u64..64, 1u64..64), 6..12),
+        turn in 0usize..12,
+    ) {
+        // Scaled like tapes and states; the two terms must not lie on one line through the origin.
+        let points: Vec<(u64, u64)> = points.into_iter().collect();
+        let spread = |tier: usize| {
+            let own: Vec<_> = points.iter().skip(tier).step_by(2).collect();
+            let (x, y) = *own[0];
+            own.iter().any(|(a, b)| {
+                let (dx, dy) = (a.abs_diff(x), b.abs_diff(y));
+                own.iter().any(|(c, d)| dx * d.abs_diff(y) != dy * c.abs_diff(x))
+            })
+        };
+        prop_assume!(spread(0) && spread(1));
+        let mut rows: Vec<Observation> = points
+            .iter()
+            .enumerate()
+            .map(|(i, (x, y))| {
+                let (ring, state) = (x << 28, y << 22);
+                let allocated = bases[i % 2] + slopes[0] * ring + slopes[1] * state;
+                row(i, ["a", "b"][i % 2], vec![ring, state], allocated, 7)
+            })
+            .collect();
+        let fitted = fit(&model(2, Pooling::Pooled), &rows).unwrap();
+        for (tier, key) in [(0, "a"), (1, "b")] {
+            let found = fitted.tiers.iter().find(|t| t.tier == key).unwrap();
+            prop_assert!((found.coefficients[0].value.unwrap() - slopes[0] as f64).abs() < 1e-6);
+            prop_assert!((found.coefficients[1].value.unwrap() - slopes[1] as f64).abs() < 1e-3);
+            prop_assert!((found.base.value.unwrap() - bases[tier] as f64).abs() < 1e4);
+        }
+        let turn = turn % rows.len();
+        rows.rotate_left(turn);
+        let turned = fit(&model(2, Pooling::Pooled), &rows).unwrap();
+        for row in &fitted.rows {
+            let other = turned.rows.iter().find(|r| r.id == row.id).unwrap();
+            let (a, b) = (row.pred_reserved_bytes.unwrap(), other.pred_reserved_bytes.unwrap());
+            prop_assert!(a.abs_diff(b) <= 64, "{a} {b}");
+        }
+    }
+
+    /// Bytes added to every row move the base and nothing else.
+    #[test]
+    fn a_constant_moves_only_the_base(xs in prop::collection::btree_set(1u64..1000, 3..8), more in 0u64..1 << 30) {
+        let rows = |extra: u64| -> Vec<Observation> {
+            let noisy = |x: u64| x * x % 977;
+            let each = xs.iter().enumerate();
+            each.map(|(i, x)| row(i, "a", vec![x << 20], extra + (2 * x << 20) + noisy(*x), 5)).collect()
+        };
+        let plain = fit(&model(1, Pooling::PerTier), &rows(0)).unwrap();
+        let moved = fit(&model(1, Pooling::PerTier), &rows(more)).unwrap();
+        let (a, b) = (&plain.tiers[0], &moved.tiers[0]);
+        prop_assert!((a.coefficients[0].value.unwrap() - b.coefficients[0].value.unwrap()).abs() < 1e-9);
+        prop_assert!((b.base.value.unwrap() - a.base.value.unwrap() - more as f64).abs() < 1.0);
+    }
+
+    /// Any bytes at all: an answer or an error, never a panic, never a NaN.
+    #[test]
+    fn arbitrary_bytes_never_panic(
+        cells in prop::collection::vec((0u8..3, any::<u64>(), any::<u64>(), any::<u64>()), 0..8),
+        pooled in any::<bool>(),
+    ) {
+        let rows: Vec<Observation> = cells
+            .iter()
+            .enumerate()
+            .map(|(i, (tier, x, y, bytes))| Observation {
+                id: i.to_string(),
+                tier: tier.to_string(),
+                unit_bytes: x | 1,
+                terms: vec![*x, *y],
+                allocated_bytes: bytes / 2,
+                reserved_bytes: *bytes,
+            })
+            .collect();
+        let pooling = if pooled { Pooling::Pooled } else { Pooling::PerTier };
+        if let Ok(fitted) = fit(&model(2, pooling), &rows) {
+            for row in fitted.rows {
+                prop_assert!(row.err_percent.is_none_or(f64::is_finite));
+            }
+        }
+    }
+}
