@@ -1,1 +1,55 @@
-//! Placeholder.
+//! The `vram` command as a library: its arguments, its subcommands, and the artifacts that they
+//! write and read. The binary only installs the metered allocator and calls [`main`]; `xtask`
+//! drives the same code.
+//!
+//! **One decision: a subcommand returns its text.** [`commands::run`] computes a [`Reply`] and
+//! [`main`] prints it, so there is one place where a closed pipe ends quietly, one where an error
+//! is rendered and one where an exit code is chosen; and a probe whose reader went away still
+//! writes its results.
+//!
+//! ```
+//! use clap::Parser;
+//! use vram_cli::{Args, Exit, commands};
+//!
+//! let args = Args::parse_from([
+//!     "vram", "workload-id", "--ant", "od1_canon_small", "--colony", "od1_canon_real",
+//!     "--batch", "16", "--precision", "fp16",
+//! ]);
+//! let reply = commands::run(&args)?;
+//! assert_eq!(reply.text, "wl_v1_831069834653\n");
+//! assert_eq!(reply.exit, Exit::Done);
+//! # Ok::<(), miette::Report>(())
+//! ```
+#![deny(missing_docs)]
+
+pub mod args;
+pub mod artifacts;
+pub mod commands;
+pub mod events;
+mod exit;
+mod machine;
+pub mod report;
+pub mod study;
+mod terminal;
+
+use std::process::ExitCode;
+
+pub use args::Args;
+pub use commands::Reply;
+pub use exit::Exit;
+
+/// Parses the process's arguments, runs what they name and prints what comes of it.
+///
+/// Usage errors and `--help` end the process here, with the codes of [`Exit`].
+pub fn main() -> ExitCode {
+    let args = <Args as clap::Parser>::parse();
+    terminal::init(&args.verbosity);
+    let exit = match commands::run(&args) {
+        Ok(reply) => terminal::print(&reply),
+        Err(report) => {
+            terminal::complain(&report);
+            Exit::Refused
+        }
+    };
+    exit.into()
+}

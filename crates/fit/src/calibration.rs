@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::fit::bytes;
-use crate::{Fit, FitError};
+use crate::model::bytes;
+use crate::{Fit, FitError, Prediction};
 
 /// Format that this version reads and writes.
 const FORMAT: &str = "vram_calibration_v1";
@@ -51,15 +51,6 @@ pub enum Attribute {
     Integer(u64),
     /// A name.
     Text(String),
-}
-
-/// Predicted peaks in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Prediction {
-    /// Peak allocated.
-    pub allocated_bytes: u64,
-    /// Peak reserved.
-    pub reserved_bytes: u64,
 }
 
 impl Calibration {
@@ -136,12 +127,8 @@ impl Calibration {
 impl TierConstants {
     /// Peaks of a run of this tier with these terms, in bytes.
     pub fn predict(&self, terms: &[u64]) -> Prediction {
-        let slopes = self.coefficients.iter().zip(terms).map(|(k, &x)| k * x as f64);
-        let allocated = self.base_bytes as f64 + slopes.sum::<f64>();
-        Prediction {
-            allocated_bytes: bytes(allocated),
-            reserved_bytes: bytes(allocated + self.overhead_bytes as f64),
-        }
+        let (base, overhead) = (self.base_bytes as f64, self.overhead_bytes as f64);
+        Prediction::new(&self.coefficients, base, overhead, terms)
     }
 }
 

@@ -1,4 +1,5 @@
 use crate::lsq::Solution;
+use crate::model::bytes;
 use crate::{Estimate, Fit, FitError, Model, Observation, Pooling, RowFit, TierFit};
 
 const UNDETERMINED: &str = "the rows do not determine it";
@@ -77,12 +78,6 @@ fn row(model: &Model, rows: &[Observation], constants: &Constants, i: usize) -> 
             None => Some(LOO_UNDETERMINED),
         },
     }
-}
-
-/// Predictions are whole bytes, and never negative.
-pub(crate) fn bytes(value: f64) -> u64 {
-    // The cast saturates.
-    value.round() as u64
 }
 
 fn tier_keys(rows: &[Observation]) -> Vec<&str> {

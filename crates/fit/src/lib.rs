@@ -38,8 +38,8 @@ mod fit;
 mod lsq;
 mod model;
 
-pub use calibration::{Attribute, Calibration, Prediction, TierConstants};
+pub use calibration::{Attribute, Calibration, TierConstants};
 pub use error::FitError;
 pub use exclusion::{Exclusion, admit};
 pub use fit::fit;
-pub use model::{Estimate, Fit, Model, Observation, Pooling, RowFit, TierFit};
+pub use model::{Estimate, Fit, Model, Observation, Pooling, Prediction, RowFit, TierFit};

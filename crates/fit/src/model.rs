@@ -67,6 +67,40 @@ pub struct TierFit {
     pub overhead_bytes: f64,
 }
 
+impl TierFit {
+    /// Peaks of a run of this tier with these terms, in bytes, where its constants are known.
+    pub fn predict(&self, terms: &[u64]) -> Option<Prediction> {
+        let values: Option<Vec<f64>> = self.coefficients.iter().map(|c| c.value).collect();
+        Some(Prediction::new(&values?, self.base.value?, self.overhead_bytes, terms))
+    }
+}
+
+/// Predicted peaks in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Prediction {
+    /// Peak allocated.
+    pub allocated_bytes: u64,
+    /// Peak reserved.
+    pub reserved_bytes: u64,
+}
+
+impl Prediction {
+    pub(crate) fn new(coefficients: &[f64], base: f64, overhead: f64, terms: &[u64]) -> Self {
+        let slopes = coefficients.iter().zip(terms).map(|(k, &x)| k * x as f64);
+        let allocated = base + slopes.sum::<f64>();
+        Self {
+            allocated_bytes: bytes(allocated),
+            reserved_bytes: bytes(allocated + overhead),
+        }
+    }
+}
+
+/// Predictions are whole bytes, and never negative.
+pub(crate) fn bytes(value: f64) -> u64 {
+    // The cast saturates.
+    value.round() as u64
+}
+
 /// A row against its prediction.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RowFit {

@@ -31,6 +31,6 @@ mod spec;
 mod sweep;
 
 pub use error::PresetError;
-pub use library::{Entry, Kind, Library, Origin, Preset, workload_from_file};
+pub use library::{Entry, Kind, Library, Origin, Preset, workload_from_file, workload_from_json};
 pub use spec::{AntSpec, ColonySpec, Precision, PtrDtype, SCHEMA_VERSION, WorkloadSpec};
 pub use sweep::{Published, Sweep, SweepRow};

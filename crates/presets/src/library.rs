@@ -272,6 +272,19 @@ fn from_file(path: PathBuf) -> Result<(String, Origin, Source), PresetError> {
     Ok((label, Origin::File(path), source))
 }
 
+/// A whole workload from the original harness's JSON.
+///
+/// # Errors
+///
+/// Whatever keeps it from being parsed, or [`PresetError::Missing`] for half a workload.
+pub fn workload_from_json(text: &str) -> Result<WorkloadSpec, PresetError> {
+    whole(&Source::inline(text))
+}
+
+fn whole(source: &Source) -> Result<WorkloadSpec, PresetError> {
+    Ok(WorkloadSpec::new(source.ant()?.1, source.colony()?.1))
+}
+
 /// A whole workload from one file: `ant_spec` and `colony_spec` in TOML tables or in the original
 /// harness's JSON.
 ///
@@ -279,6 +292,5 @@ fn from_file(path: PathBuf) -> Result<(String, Origin, Source), PresetError> {
 ///
 /// Whatever keeps it from being read or parsed, or [`PresetError::Missing`] for half a workload.
 pub fn workload_from_file(path: &Path) -> Result<WorkloadSpec, PresetError> {
-    let source = Source::read(path)?;
-    Ok(WorkloadSpec::new(source.ant()?.1, source.colony()?.1))
+    whole(&Source::read(path)?)
 }

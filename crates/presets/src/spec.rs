@@ -97,8 +97,6 @@ impl fmt::Display for PtrDtype {
 }
 
 /// The model's side of a workload: its ring and its numbers.
-///
-/// Fields are in the order of their names: the canonical JSON of an id has sorted keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AntSpec {
     /// Precision of the step; a probe may override it.
@@ -112,8 +110,6 @@ pub struct AntSpec {
 }
 
 /// The data's side of a workload: its lengths and its batch.
-///
-/// Fields are in the order of their names, as in [`AntSpec`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ColonySpec {
     /// Samples per step, at least 1; a probe may override it.
@@ -135,13 +131,6 @@ pub struct WorkloadSpec {
     pub ant: AntSpec,
     /// The data's side.
     pub colony: ColonySpec,
-}
-
-#[derive(Serialize)]
-struct Canonical<'a> {
-    ant_spec: &'a AntSpec,
-    colony_spec: &'a ColonySpec,
-    schema_version: &'static str,
 }
 
 impl WorkloadSpec {
@@ -173,15 +162,19 @@ impl WorkloadSpec {
         self
     }
 
+    /// The workload as the original harness's JSON object.
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "ant_spec": self.ant,
+            "colony_spec": self.colony,
+            "schema_version": SCHEMA_VERSION,
+        })
+    }
+
     /// The JSON that the id hashes: ASCII, keys sorted, no spaces (VRA-31).
     pub fn canonical_json(&self) -> String {
-        let canonical = Canonical {
-            ant_spec: &self.ant,
-            colony_spec: &self.colony,
-            schema_version: SCHEMA_VERSION,
-        };
-        // Integers and lower-case names always serialise.
-        serde_json::to_string(&canonical).unwrap_or_default()
+        // serde_json keeps an object's keys sorted, and writes no spaces.
+        self.to_json().to_string()
     }
 
     /// `wl_v1_` and the first 12 hex digits of the canonical JSON's SHA-256.

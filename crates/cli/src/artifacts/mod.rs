@@ -1,0 +1,91 @@
+//! What a probe leaves behind (VRA-32): `run_cmd.txt`, `env.json`, `metrics.json`, `metrics.csv`,
+//! `summary.md`. Keys are the original harness's; what this project adds, the original's runs lack.
+
+mod read;
+mod records;
+mod write;
+
+pub use read::{RunRecord, read};
+pub use records::{ARTIFACT_VERSION, Env, Metrics, RunCmd};
+pub use write::RunDir;
+pub(crate) use write::{summary, write_atomically};
+
+use std::io;
+use std::path::PathBuf;
+
+/// Names of the artifacts.
+pub mod names {
+    /// Arguments and specs, JSON in spite of its name.
+    pub const RUN_CMD: &str = "run_cmd.txt";
+    /// The machine.
+    pub const ENV: &str = "env.json";
+    /// The measurement.
+    pub const METRICS: &str = "metrics.json";
+    /// The measurement's scalars.
+    pub const METRICS_CSV: &str = "metrics.csv";
+    /// The measurement in words.
+    pub const SUMMARY: &str = "summary.md";
+}
+
+/// Why artifacts cannot be written or read.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[non_exhaustive]
+pub enum ArtifactError {
+    /// The output directory holds a run already.
+    #[error("{} already holds a run: {found} is there", dir.display())]
+    #[diagnostic(help("name another --output-dir, or move the old run away; nothing was touched"))]
+    Occupied {
+        /// The directory.
+        dir: PathBuf,
+        /// The artifact found in it.
+        found: &'static str,
+    },
+
+    /// The system refused a write.
+    #[error("cannot write {}", path.display())]
+    #[diagnostic(help("check that the directory can be written and the disk is not full"))]
+    Write {
+        /// The file or directory.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+
+    /// The system refused a read.
+    #[error("cannot read {}", path.display())]
+    #[diagnostic(help("a run directory holds run_cmd.txt, env.json and metrics.json"))]
+    Read {
+        /// The file or directory.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+
+    /// An artifact is not what it should be.
+    #[error("{}: {message}", path.display())]
+    #[diagnostic(help("the run is incomplete or was edited: measure it again"))]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with the key.
+        message: String,
+    },
+
+    /// An artifact of a format that this version does not know.
+    #[error("{}: artifact_version `{found}` is not `{ARTIFACT_VERSION}`", path.display())]
+    #[diagnostic(help("read it with the version of vram that wrote it, or a newer one"))]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// The version found.
+        found: String,
+    },
+
+    /// No run lies where runs were looked for.
+    #[error("no run in {}", path.display())]
+    #[diagnostic(help("give a run directory, or one that holds run directories"))]
+    NoRun {
+        /// The directory.
+        path: PathBuf,
+    },
+}

@@ -1,0 +1,89 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use vram_presets::{WorkloadSpec, workload_from_json};
+
+use super::{ARTIFACT_VERSION, ArtifactError, Env, Metrics, RunCmd, names};
+
+/// A complete run, read back.
+#[derive(Debug, Clone)]
+pub struct RunRecord {
+    /// Where it lies.
+    pub dir: PathBuf,
+    /// The row's id in its sweep, or the folder's name.
+    pub id: String,
+    /// The ant's argument as it was given.
+    pub ant: String,
+    /// The colony's argument as it was given.
+    pub colony: String,
+    /// The workload after overrides.
+    pub spec: WorkloadSpec,
+    /// The machine.
+    pub env: Env,
+    /// The measurement.
+    pub metrics: Metrics,
+}
+
+/// Reads a run of this project or of the original harness.
+///
+/// # Errors
+///
+/// An artifact that is missing, broken, of another version, or at odds with the others.
+pub fn read(dir: &Path) -> Result<RunRecord, ArtifactError> {
+    let metrics: Metrics = parse(dir, names::METRICS)?;
+    let run_cmd: RunCmd = parse(dir, names::RUN_CMD)?;
+    let env: Env = parse(dir, names::ENV)?;
+
+    let broken = |name: &str, message: String| ArtifactError::Parse {
+        path: dir.join(name),
+        message,
+    };
+    let spec = workload_from_json(&run_cmd.resolved_spec.to_string())
+        .map_err(|e| broken(names::RUN_CMD, format!("resolved_spec: {e}")))?;
+    let probe_id = spec.probe_id(metrics.out_dim, metrics.amp == 1);
+    if probe_id != metrics.probe_id {
+        let message = format!(
+            "probe_id `{}` is not that of {}, `{probe_id}`",
+            metrics.probe_id,
+            names::RUN_CMD
+        );
+        return Err(broken(names::METRICS, message));
+    }
+    let argument = |flag: &str| {
+        let at = run_cmd.argv.iter().position(|a| a == flag);
+        let value = at.and_then(|at| run_cmd.argv.get(at + 1)).cloned();
+        value.ok_or_else(|| broken(names::RUN_CMD, format!("argv has no {flag}")))
+    };
+    let folder = || dir.file_name().map(|n| n.to_string_lossy().into_owned());
+    Ok(RunRecord {
+        dir: dir.to_owned(),
+        ant: argument("--ant")?,
+        colony: argument("--colony")?,
+        id: run_cmd.row_id.or_else(folder).unwrap_or_default(),
+        spec,
+        env,
+        metrics,
+    })
+}
+
+fn parse<T: DeserializeOwned>(dir: &Path, name: &str) -> Result<T, ArtifactError> {
+    let path = dir.join(name);
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(source) => return Err(ArtifactError::Read { path, source }),
+    };
+    let fail = |e: serde_json::Error| ArtifactError::Parse {
+        path: path.clone(),
+        message: e.to_string(),
+    };
+    // The version first: a newer artifact may have keys that mean something else.
+    let value: serde_json::Value = serde_json::from_str(&text).map_err(fail)?;
+    if let Some(found) = value.get("artifact_version").and_then(|v| v.as_str())
+        && found != ARTIFACT_VERSION
+    {
+        let found = found.to_owned();
+        return Err(ArtifactError::Version { path, found });
+    }
+    serde_json::from_value(value).map_err(fail)
+}

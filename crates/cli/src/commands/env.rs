@@ -1,0 +1,44 @@
+//! `vram env`: the machine's facts.
+
+use miette::IntoDiagnostic;
+use vram_metrics::DeviceFacts;
+
+use super::Reply;
+use crate::args::ListFormat;
+use crate::machine;
+
+/// `vram env`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// How to print the facts
+    #[arg(long, value_enum, default_value_t)]
+    format: ListFormat,
+}
+
+pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
+    let env = machine::env(DeviceFacts::host(), None);
+    let json = serde_json::to_value(&env).into_diagnostic()?;
+    let text = match args.format {
+        ListFormat::Json => format!("{json:#}\n"),
+        ListFormat::Table => lines(&json),
+    };
+    Ok(Reply::done(text))
+}
+
+/// One fact a line; facts that cannot be had are the reasons in `errors`.
+fn lines(json: &serde_json::Value) -> String {
+    let mut text = String::new();
+    for (name, value) in json.as_object().into_iter().flatten() {
+        match value {
+            serde_json::Value::Null => {}
+            serde_json::Value::Array(reasons) => {
+                for reason in reasons.iter().filter_map(|r| r.as_str()) {
+                    text += &format!("{:18} {reason}\n", "unknown");
+                }
+            }
+            serde_json::Value::String(value) => text += &format!("{name:18} {value}\n"),
+            value => text += &format!("{name:18} {value}\n"),
+        }
+    }
+    text
+}

@@ -1,0 +1,142 @@
+//! `vram fit`: constants and errors of measured runs.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use serde_json::json;
+use vram_fit::RowFit;
+
+use super::Reply;
+use crate::artifacts::{RunRecord, write_atomically};
+use crate::study::{Catalogue, Runs, Study, Style, Terms, constants_table, results_csv, results_table};
+
+/// `vram fit`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  vram fit runs/20260101T000000Z-cpu-vra34
+  vram fit --terms ring,state,token --format json runs/a runs/b
+  vram fit --out calibration.toml runs/a")]
+pub struct Args {
+    /// Run directories, or directories that hold them (this project's or the original harness's)
+    #[arg(required = true, value_name = "DIR")]
+    pub dirs: Vec<PathBuf>,
+    /// What peaks are explained by
+    #[arg(long, value_enum, default_value_t)]
+    pub terms: Terms,
+    /// How the fit is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Write the constants to this file too
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// How a fit is printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For reading.
+    #[default]
+    Table,
+    /// For programs: constants, rows and what stayed out.
+    Json,
+    /// For spreadsheets: the rows.
+    Csv,
+}
+
+pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
+    let runs = Runs::load(&args.dirs)?;
+    let study = Study::new(&runs, args.terms)?;
+    let catalogue = Catalogue::new(&super::library()?);
+    if let Some(path) = &args.out {
+        let text = calibration(&study, &runs)?;
+        write_atomically(path, text.as_bytes())?;
+    }
+    Ok(Reply::done(match args.format {
+        Format::Table => table(&study, &catalogue),
+        Format::Json => format!("{:#}\n", to_json(&study)),
+        Format::Csv => results_csv(&study.lines(&catalogue)),
+    }))
+}
+
+/// The constants as a file, with where they come from.
+pub(crate) fn calibration(study: &Study, runs: &Runs) -> miette::Result<String> {
+    let machine = runs.records.first().map_or_else(String::new, machine);
+    let ids: Vec<&str> = study.fitted.iter().map(|r| r.id.as_str()).collect();
+    let source = format!("vram fit on {machine}: {}", ids.join(", "));
+    study.calibration(&source).to_toml().map_err(|e| miette::miette!("{e}"))
+}
+
+/// The device that a run was measured on.
+pub(crate) fn machine(run: &RunRecord) -> String {
+    let name = run.env.gpu_name.as_ref().or(run.env.cpu_name.as_ref());
+    name.map_or("an unnamed device", String::as_str).to_owned()
+}
+
+fn table(study: &Study, catalogue: &Catalogue) -> String {
+    let results = results_table(&study.lines(catalogue), Style::Terminal);
+    let constants = constants_table(study, catalogue, Style::Terminal);
+    let mut text = format!("{results}\n{constants}");
+    for (id, reason) in &study.excluded {
+        text += &format!("excluded {id}: {reason}\n");
+    }
+    text
+}
+
+/// Constants, rows and exclusions, sizes in bytes.
+pub(crate) fn to_json(study: &Study) -> serde_json::Value {
+    let tiers = study.fit.tiers.iter().zip(&study.tiers).map(|(fitted, tier)| {
+        let ring = &fitted.coefficients[0];
+        let names = &study.fit.model.terms;
+        let coefficients: serde_json::Map<_, _> = names
+            .iter()
+            .zip(&fitted.coefficients)
+            .map(|(name, c)| {
+                let estimate = json!({
+                    "value": c.value, "std_err": c.std_err, "ci95": c.ci95, "why_null": c.why_null,
+                });
+                (name.clone(), estimate)
+            })
+            .collect();
+        json!({
+            "name": tier.name,
+            "ring_len": tier.key.ring_len,
+            "slot_dim": tier.key.slot_dim,
+            "precision": tier.key.precision,
+            "amp": tier.key.amp,
+            "device": tier.key.device,
+            "points": fitted.points,
+            "anchored": fitted.anchored,
+            "borrowed_from": fitted.borrowed_from,
+            "k_ring": ring.value,
+            "k_ring_ci95": ring.ci95,
+            "coefficients": coefficients,
+            "base_alloc_bytes": fitted.base.value.map(|b| b.round() as i64),
+            "base_alloc_std_err": fitted.base.std_err,
+            "overhead_bytes": fitted.overhead_bytes.round() as i64,
+        })
+    });
+    let excluded = study.excluded.iter();
+    json!({
+        "terms": study.fit.model.terms,
+        "tiers": tiers.collect::<Vec<_>>(),
+        "rows": study.rows().map(|(run, row)| row_json(run, row)).collect::<Vec<_>>(),
+        "excluded": excluded
+            .map(|(id, reason)| json!({ "id": id, "reason": reason.to_string() }))
+            .collect::<Vec<_>>(),
+    })
+}
+
+fn row_json(run: &RunRecord, row: &RowFit) -> serde_json::Value {
+    json!({
+        "id": row.id,
+        "workload_id": run.metrics.workload_id,
+        "probe_id": run.metrics.probe_id,
+        "pred_allocated_bytes": row.pred_allocated_bytes,
+        "pred_reserved_bytes": row.pred_reserved_bytes,
+        "meas_reserved_bytes": row.meas_reserved_bytes,
+        "meas_allocated_bytes": row.meas_allocated_bytes,
+        "err_percent": row.err_percent,
+        "loo_err_percent": row.loo_err_percent,
+        "why_no_loo": row.why_no_loo,
+    })
+}

@@ -1,0 +1,48 @@
+use std::process::ExitCode;
+
+/// How the command ends: the only exit codes there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done; a probe has written its results, whether they say PASS or FAIL.
+    Done,
+    /// What ran did not get through.
+    Failed,
+    /// Refused before anything ran or was written.
+    Refused,
+}
+
+impl Exit {
+    /// Every way to end, in the order of their codes.
+    pub const ALL: [Self; 3] = [Self::Done, Self::Failed, Self::Refused];
+
+    /// The process's exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Refused => 2,
+        }
+    }
+
+    /// What the code says, as `--help` prints it.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "done; a probe's results are written, whether PASS or FAIL",
+            Self::Failed => "what ran did not get through, such as results that cannot be written",
+            Self::Refused => "usage or bad input: refused, nothing written",
+        }
+    }
+
+    /// The table of exit codes, for `--help`.
+    pub fn table() -> String {
+        let line = |exit: Self| format!("\n  {}  {}", exit.code(), exit.meaning());
+        let lines: String = Self::ALL.into_iter().map(line).collect();
+        format!("Exit codes:{lines}")
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}

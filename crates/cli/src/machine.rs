@@ -1,0 +1,56 @@
+//! The machine as `env.json` records it.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use vram_metrics::DeviceFacts;
+
+use crate::artifacts::{ARTIFACT_VERSION, Env};
+
+/// Variables that change how a step runs.
+const VARIABLES: [&str; 2] = ["CUDA_VISIBLE_DEVICES", "RAYON_NUM_THREADS"];
+
+/// The facts of this machine; precision and amp are a run's.
+pub(crate) fn env(facts: DeviceFacts, run: Option<(String, bool)>) -> Env {
+    let mut errors = facts.errors;
+    let mut git = |args: &[&str]| git(args).map_err(|why| errors.push(format!("git_commit: {why}"))).ok();
+    let git_commit = git(&["rev-parse", "HEAD"]);
+    let git_dirty = git_commit.is_some().then(|| git(&["status", "--porcelain"])).flatten();
+    errors.push("torch_version: measured without torch".to_owned());
+    let (precision, amp) = run.unzip();
+    Env {
+        artifact_version: Some(ARTIFACT_VERSION.to_owned()),
+        generated_utc: Some(jiff::Timestamp::now().to_string()),
+        tool_version: Some(format!("vram {}", env!("CARGO_PKG_VERSION"))),
+        gpu_name: facts.gpu_name,
+        cpu_name: facts.cpu_name,
+        cpu_threads: std::thread::available_parallelism().ok().map(|n| n.get() as u64),
+        total_vram_bytes: facts.total_bytes,
+        driver_version: facts.driver_version,
+        cuda_version: facts.cuda_version,
+        torch_version: None,
+        os: facts.os,
+        precision,
+        amp: amp.map(u8::from),
+        git_commit,
+        git_dirty: git_dirty.map(|changes| !changes.is_empty()),
+        env_vars: variables(),
+        errors,
+    }
+}
+
+fn variables() -> BTreeMap<String, Option<String>> {
+    let value = |name: &str| std::env::var(name).ok();
+    VARIABLES.iter().map(|name| ((*name).to_owned(), value(name))).collect()
+}
+
+/// What git says of the working directory's repository.
+fn git(args: &[&str]) -> Result<String, String> {
+    let output = Command::new("git").args(args).output().map_err(|e| format!("git: {e}"))?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    if output.status.success() {
+        Ok(text(&output.stdout))
+    } else {
+        Err(text(&output.stderr))
+    }
+}

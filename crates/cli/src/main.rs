@@ -1,0 +1,10 @@
+//! The `vram` command, its memory metered.
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOC: vram_metrics::HostAllocator = vram_metrics::HostAllocator;
+
+fn main() -> ExitCode {
+    vram_cli::main()
+}

@@ -1,0 +1,135 @@
+use std::fmt::Write;
+
+use crate::artifacts::RunRecord;
+use crate::commands::fit::machine;
+use crate::report::names;
+use crate::study::{Catalogue, Runs, Study, Style, constants_table, gib, results_table};
+
+/// The whole report.
+pub(super) fn report(runs: &Runs, ring: &Study, pooled: &Study, catalogue: &Catalogue) -> String {
+    let mut text = String::from("# Peak memory, predicted and measured\n\n");
+    text += &facts(runs);
+    text += "\nPeaks are the allocator's own counters over the measured steps: *allocated* is what \
+             the program asked for, *reserved* what the allocator held. `error` is \
+             (predicted - measured) / measured of reserved; `LOO` is the same for a fit without \
+             that row. How to read the table: `docs/gpu/vram_breakdown_v1.md`.\n";
+    let models = [
+        ("The published model: a line per tier (`--terms ring`)", ring),
+        ("Tape, whole states and activations over all tiers (`--terms ring,state,token`)", pooled),
+    ];
+    for (title, study) in models {
+        let results = results_table(&study.lines(catalogue), Style::Markdown);
+        let constants = constants_table(study, catalogue, Style::Markdown);
+        let _ = write!(text, "\n## {title}\n\n{results}\n{constants}");
+    }
+    let _ = write!(text, "\n![Predicted lines, measured points, residuals]({})\n", names::PLOT);
+    text += &exclusions(ring);
+    text += &phases(runs);
+    text += &times(runs);
+    text += &commands(runs);
+    text
+}
+
+fn facts(runs: &Runs) -> String {
+    let Some(run) = runs.records.first() else {
+        return String::new();
+    };
+    let env = &run.env;
+    let or_null = |value: &Option<String>| value.clone().unwrap_or_else(|| "null".to_owned());
+    let mut text = String::new();
+    let mut fact = |name: &str, value: String| {
+        let _ = writeln!(text, "- {name}: {value}");
+    };
+    fact("device", format!("{} ({})", machine(run), run.metrics.device));
+    let total = env.total_vram_bytes.map_or("null".to_owned(), |b| format!("{} GiB ({b} bytes)", gib(b)));
+    fact("total memory", total);
+    if let Some(threads) = env.cpu_threads {
+        fact("threads", threads.to_string());
+    }
+    if run.metrics.device != "cpu" {
+        fact("driver / CUDA", format!("{} / {}", or_null(&env.driver_version), or_null(&env.cuda_version)));
+    }
+    fact("system", or_null(&env.os));
+    fact("tool", or_null(&env.tool_version));
+    fact("first run, UTC", or_null(&env.generated_utc));
+    text
+}
+
+fn exclusions(study: &Study) -> String {
+    let mut text = String::from("\n## Left out of the fit\n\n");
+    if study.excluded.is_empty() {
+        text += "Nothing.\n";
+    }
+    for (id, reason) in &study.excluded {
+        let _ = writeln!(text, "- {id}: {reason}");
+    }
+    text
+}
+
+/// A Markdown table without any library's opinion on widths: its cells are short.
+fn grid(header: &str, rows: impl Iterator<Item = String>) -> String {
+    let rule = "|---".repeat(header.matches('|').count() - 1) + "|";
+    let rows: String = rows.map(|row| row + "\n").collect();
+    format!("{header}\n{rule}\n{rows}")
+}
+
+fn phases(runs: &Runs) -> String {
+    let rows = runs.records.iter().flat_map(|run| {
+        run.metrics.phase_marks.iter().map(|mark| {
+            let (allocated, reserved) = (mark.allocated_bytes, mark.reserved_bytes);
+            format!("| {} | {} | {allocated} | {reserved} |", run.id, mark.phase)
+        })
+    });
+    let table = grid("| case | phase | allocated bytes | reserved bytes |", rows);
+    format!("\n## Phases of the last step\n\n{table}")
+}
+
+fn times(runs: &Runs) -> String {
+    let seconds = |value: Option<f64>| value.map_or("-".to_owned(), |s| format!("{s:.3}"));
+    let rows = runs.records.iter().map(|run| {
+        let m = &run.metrics;
+        let status = match m.fail_reasons.as_slice() {
+            [] => m.status().to_owned(),
+            reasons => format!("{}: {}", m.status(), reasons.join(", ")),
+        };
+        format!(
+            "| {} | {} + {} | {} | {} | {} | {status} |",
+            run.id,
+            m.warmup_steps,
+            m.measure_steps,
+            seconds(m.median_step_time_s),
+            seconds(m.max_step_time_s),
+            seconds(m.throughput_tokens_per_s),
+        )
+    });
+    let header = "| case | warm-up + measured steps | median step s | longest step s | tokens/s | verdict |";
+    format!("\n## Steps\n\n{}", grid(header, rows))
+}
+
+fn commands(runs: &Runs) -> String {
+    let lines: String = runs.records.iter().map(|run| command(run) + "\n").collect();
+    format!("\n## The command behind each row\n\n```sh\n{lines}```\n")
+}
+
+/// The probe that measures a run again.
+fn command(run: &RunRecord) -> String {
+    let m = &run.metrics;
+    let mut words = vec!["vram".to_owned(), "probe".to_owned()];
+    let mut option = |name: &str, value: String| words.extend([format!("--{name}"), value]);
+    option("ant", run.ant.clone());
+    option("colony", run.colony.clone());
+    option("batch", m.batch_size.to_string());
+    option("out-dim", m.out_dim.to_string());
+    option("precision", m.precision.clone());
+    option("amp", m.amp.to_string());
+    option("warmup-steps", m.warmup_steps.to_string());
+    option("measure-steps", m.measure_steps.to_string());
+    if let Some(seed) = m.seed {
+        option("seed", seed.to_string());
+    }
+    option("device", m.device.clone());
+    option("row-id", run.id.clone());
+    option("output-dir", format!("runs/{}", run.id));
+    // Only a NUL byte cannot be quoted, and no argument can hold one.
+    shlex::try_join(words.iter().map(String::as_str)).unwrap_or_default()
+}

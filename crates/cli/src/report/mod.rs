@@ -1,0 +1,54 @@
+//! What a sweep came to, as files: everything in them is computed from the run directories.
+
+mod markdown;
+mod plot;
+
+use std::path::{Path, PathBuf};
+
+use miette::miette;
+use vram_presets::Library;
+
+use crate::artifacts::{ArtifactError, write_atomically};
+use crate::commands::fit::calibration;
+use crate::study::{Catalogue, Runs, Study, Terms, results_csv};
+
+/// Names of a report's files.
+pub mod names {
+    /// The report.
+    pub const REPORT: &str = "report.md";
+    /// The table's numbers.
+    pub const TABLE: &str = "table.csv";
+    /// The published model's constants.
+    pub const CALIBRATION: &str = "calibration.toml";
+    /// Predicted lines, measured points and residuals.
+    pub const PLOT: &str = "peaks.svg";
+}
+
+/// Writes the report on `runs` into `out` and returns the files' paths.
+///
+/// # Errors
+///
+/// Runs that cannot be fitted, or files that cannot be written.
+pub fn write(runs: &Runs, library: &Library, out: &Path) -> miette::Result<Vec<PathBuf>> {
+    let catalogue = Catalogue::new(library);
+    let ring = Study::new(runs, Terms::Ring)?;
+    let pooled = Study::new(runs, Terms::RingStateToken)?;
+    let plot = plot::draw(&ring).map_err(|e| miette!("cannot draw {}: {e}", names::PLOT))?;
+    std::fs::create_dir_all(out).map_err(|source| ArtifactError::Write {
+        path: out.to_owned(),
+        source,
+    })?;
+    let files = [
+        (names::REPORT, markdown::report(runs, &ring, &pooled, &catalogue)),
+        (names::TABLE, results_csv(&ring.lines(&catalogue))),
+        (names::CALIBRATION, calibration(&ring, runs)?),
+        (names::PLOT, plot),
+    ];
+    let mut paths = Vec::new();
+    for (name, text) in files {
+        let path = out.join(name);
+        write_atomically(&path, text.as_bytes())?;
+        paths.push(path);
+    }
+    Ok(paths)
+}

@@ -1,0 +1,85 @@
+use std::path::{Path, PathBuf};
+
+use crate::artifacts::{ArtifactError, RunRecord, names, read};
+
+/// Runs found on disk.
+#[derive(Debug, Default)]
+pub struct Runs {
+    /// Those that could be read: as the directories were given, and within one by time.
+    pub records: Vec<RunRecord>,
+    /// Those that could not, by folder name.
+    pub unreadable: Vec<(String, ArtifactError)>,
+}
+
+/// How far below a directory runs are looked for.
+const DEPTH: usize = 2;
+
+impl Runs {
+    /// Reads every run in `dirs`: run directories, or directories that hold them.
+    ///
+    /// # Errors
+    ///
+    /// A run directory that cannot be read, or a directory without a readable run.
+    pub fn load(dirs: &[PathBuf]) -> Result<Self, ArtifactError> {
+        let mut runs = Self::default();
+        for dir in dirs {
+            if is_run(dir) {
+                runs.records.push(read(dir)?);
+            } else {
+                runs.scan(dir)?;
+            }
+        }
+        Ok(runs)
+    }
+
+    fn scan(&mut self, dir: &Path) -> Result<(), ArtifactError> {
+        let mut found = Self::default();
+        for run in run_dirs(dir, DEPTH)? {
+            match read(&run) {
+                Ok(record) => found.records.push(record),
+                Err(error) => found.unreadable.push((folder(&run), error)),
+            }
+        }
+        if found.records.is_empty() {
+            let nothing = ArtifactError::NoRun {
+                path: dir.to_owned(),
+            };
+            return Err(found.unreadable.pop().map_or(nothing, |(_, error)| error));
+        }
+        found.records.sort_by(|a, b| {
+            let when = |r: &RunRecord| (r.env.generated_utc.clone(), r.dir.clone());
+            when(a).cmp(&when(b))
+        });
+        self.records.extend(found.records);
+        self.unreadable.extend(found.unreadable);
+        Ok(())
+    }
+}
+
+fn folder(dir: &Path) -> String {
+    dir.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned())
+}
+
+/// Any of the artifacts makes a directory a run, if an unfinished one.
+fn is_run(dir: &Path) -> bool {
+    [names::METRICS, names::RUN_CMD, names::ENV].iter().any(|name| dir.join(name).is_file())
+}
+
+fn run_dirs(dir: &Path, depth: usize) -> Result<Vec<PathBuf>, ArtifactError> {
+    let fail = |source| ArtifactError::Read {
+        path: dir.to_owned(),
+        source,
+    };
+    let mut found = Vec::new();
+    let entries = std::fs::read_dir(dir).map_err(fail)?.collect::<Result<Vec<_>, _>>();
+    let mut paths: Vec<PathBuf> = entries.map_err(fail)?.iter().map(|e| e.path()).collect();
+    paths.sort();
+    for path in paths.into_iter().filter(|p| p.is_dir()) {
+        if is_run(&path) {
+            found.push(path);
+        } else if depth > 1 {
+            found.extend(run_dirs(&path, depth - 1)?);
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,161 @@
+//! From run directories to a fit with names on it: tiers, rows, exclusions, published figures.
+
+mod catalogue;
+mod load;
+mod table;
+mod terms;
+mod tier;
+
+use std::collections::BTreeMap;
+
+use vram_fit::{Attribute, Calibration, Exclusion, Fit, FitError, Observation, RowFit, admit, fit};
+use vram_presets::PresetError;
+
+pub use catalogue::{Catalogue, workload};
+pub use load::Runs;
+pub use table::{Line, Style, constants_table, gib, results_csv, results_table};
+pub use terms::Terms;
+pub use tier::{Tier, TierKey};
+
+use crate::artifacts::RunRecord;
+
+/// Runs, fitted.
+#[derive(Debug)]
+pub struct Study {
+    /// The model's terms.
+    pub terms: Terms,
+    /// The fit itself.
+    pub fit: Fit,
+    /// Names of the fit's tiers, in its order.
+    pub tiers: Vec<Tier>,
+    /// The runs behind the fit's rows, in its order.
+    pub fitted: Vec<RunRecord>,
+    /// Runs that are shown with their prediction and not fitted.
+    pub spot_checks: Vec<(RunRecord, String)>,
+    /// What stayed out, by id, and why.
+    pub excluded: Vec<(String, Exclusion)>,
+}
+
+/// Why runs cannot be studied.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[non_exhaustive]
+pub enum StudyError {
+    /// A run's sizes cannot be terms.
+    #[error("run {id}")]
+    Sizes {
+        /// The run.
+        id: String,
+        /// What is wrong with its sizes.
+        source: PresetError,
+    },
+    /// The fit refused.
+    #[error(transparent)]
+    Fit(#[from] FitError),
+}
+
+impl Study {
+    /// Fits the runs that may be fitted.
+    ///
+    /// # Errors
+    ///
+    /// Sizes that overflow, or observations that no allocator can report.
+    pub fn new(runs: &Runs, terms: Terms) -> Result<Self, StudyError> {
+        let mut fitted = Vec::new();
+        let mut spot_checks = Vec::new();
+        let mut excluded: Vec<_> = runs
+            .unreadable
+            .iter()
+            .map(|(id, error)| (id.clone(), Exclusion::Unreadable(error.to_string())))
+            .collect();
+        for run in &runs.records {
+            match admission(run) {
+                Ok(()) => fitted.push(run.clone()),
+                Err(reason) => {
+                    if let Exclusion::SpotCheck(what) = &reason {
+                        spot_checks.push((run.clone(), what.clone()));
+                    }
+                    excluded.push((run.id.clone(), reason));
+                }
+            }
+        }
+        let observations = fitted
+            .iter()
+            .map(|run| observe(run, terms))
+            .collect::<Result<Vec<_>, _>>()?;
+        let fit = fit(&terms.model(), &observations)?;
+        let tiers = tier::name(&fitted, &fit);
+        Ok(Self {
+            terms,
+            fit,
+            tiers,
+            fitted,
+            spot_checks,
+            excluded,
+        })
+    }
+
+    /// Each fitted run with its row of the fit.
+    pub fn rows(&self) -> impl Iterator<Item = (&RunRecord, &RowFit)> {
+        self.fitted.iter().zip(&self.fit.rows)
+    }
+
+    /// Predicted peak reserved of a run that was not fitted, where its tier was.
+    pub fn predict(&self, run: &RunRecord) -> Option<u64> {
+        let key = TierKey::of(run).to_string();
+        let tier = self.fit.tiers.iter().find(|t| t.tier == key)?;
+        Some(tier.predict(&self.terms.values(&run.spec).ok()?)?.reserved_bytes)
+    }
+
+    /// The constants, to predict with.
+    pub fn calibration(&self, source: &str) -> Calibration {
+        Calibration::new(source, &self.fit, |key| {
+            let found = self.tiers.iter().find(|t| t.key.to_string() == key);
+            found.map_or_else(
+                || (key.to_owned(), BTreeMap::new()),
+                |tier| (tier.name.clone(), attributes(&tier.key)),
+            )
+        })
+    }
+}
+
+fn attributes(key: &TierKey) -> BTreeMap<String, Attribute> {
+    let integer = |name: &str, value| (name.to_owned(), Attribute::Integer(value));
+    let text = |name: &str, value: &str| (name.to_owned(), Attribute::Text(value.to_owned()));
+    BTreeMap::from([
+        integer("ring_len", key.ring_len),
+        integer("slot_dim", key.slot_dim),
+        text("precision", &key.precision),
+        integer("amp", u64::from(key.amp)),
+        text("device", &key.device),
+    ])
+}
+
+fn admission(run: &RunRecord) -> Result<(), Exclusion> {
+    let metrics = &run.metrics;
+    admit(&metrics.fail_reasons, metrics.median_step_time_s, metrics.max_step_time_s)?;
+    let peaks = (metrics.peak_vram_allocated_bytes, metrics.peak_vram_reserved_bytes);
+    if peaks.0.is_none() || peaks.1.is_none() {
+        return Err(Exclusion::NoPeak);
+    }
+    match metrics.out_dim {
+        1 => Ok(()),
+        other => Err(Exclusion::SpotCheck(format!("out_dim {other}"))),
+    }
+}
+
+fn observe(run: &RunRecord, terms: Terms) -> Result<Observation, StudyError> {
+    let sizes = |source| StudyError::Sizes {
+        id: run.id.clone(),
+        source,
+    };
+    let spec = &run.spec;
+    Ok(Observation {
+        id: run.id.clone(),
+        tier: TierKey::of(run).to_string(),
+        unit_bytes: terms::product(&[spec.ant.ring_len, spec.ant.slot_dim, 4]).map_err(sizes)?,
+        terms: terms.values(spec).map_err(sizes)?,
+        // `admission` has seen both peaks.
+        allocated_bytes: run.metrics.peak_vram_allocated_bytes.unwrap_or_default(),
+        reserved_bytes: run.metrics.peak_vram_reserved_bytes.unwrap_or_default(),
+    })
+}

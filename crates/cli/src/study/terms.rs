@@ -1,0 +1,62 @@
+use vram_fit::{Model, Pooling};
+use vram_presets::{PresetError, WorkloadSpec};
+
+/// What a peak is explained by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Terms {
+    /// The published model: one slope per tier on `B*synth_len*ring_len*slot_dim` elements of the
+    /// run's precision
+    #[default]
+    #[value(name = "ring")]
+    Ring,
+    /// Tape, whole ring states and activations per token, one coefficient each over all tiers
+    #[value(name = "ring,state,token")]
+    RingStateToken,
+}
+
+/// The ring state is fp32 in every mode.
+const STATE_BYTES: u64 = 4;
+
+impl Terms {
+    /// The model that takes these terms.
+    pub fn model(self) -> Model {
+        let names: &[&str] = match self {
+            Self::Ring => &["ring"],
+            Self::RingStateToken => &["ring", "state", "token"],
+        };
+        Model {
+            terms: names.iter().map(|s| (*s).to_owned()).collect(),
+            pooling: match self {
+                Self::Ring => Pooling::PerTier,
+                Self::RingStateToken => Pooling::Pooled,
+            },
+        }
+    }
+
+    /// The terms of a workload in bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`PresetError::Overflow`] where a product exceeds 64 bits.
+    pub fn values(self, spec: &WorkloadSpec) -> Result<Vec<u64>, PresetError> {
+        let (b, t) = (spec.colony.batch_size, spec.colony.synth_len);
+        let (r, d) = (spec.ant.ring_len, spec.ant.slot_dim);
+        match self {
+            Self::Ring => Ok(vec![spec.ring_buf_bytes()?]),
+            Self::RingStateToken => Ok(vec![
+                product(&[b, t, r, d, STATE_BYTES])?,
+                product(&[b, r, d, STATE_BYTES])?,
+                product(&[b, t, d, STATE_BYTES])?,
+            ]),
+        }
+    }
+}
+
+/// A checked product of sizes.
+pub(super) fn product(factors: &[u64]) -> Result<u64, PresetError> {
+    let checked = factors.iter().try_fold(1u64, |acc, &f| acc.checked_mul(f));
+    checked.ok_or_else(|| PresetError::Overflow {
+        what: "a term of the fit",
+        factors: factors.to_vec(),
+    })
+}

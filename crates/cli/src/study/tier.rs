@@ -1,0 +1,97 @@
+use std::fmt;
+
+use vram_fit::Fit;
+
+use crate::artifacts::RunRecord;
+
+/// What makes two runs of one tier: rows of another precision or device never mix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TierKey {
+    /// Slots of the ring.
+    pub ring_len: u64,
+    /// Elements of a slot.
+    pub slot_dim: u64,
+    /// Precision of the step.
+    pub precision: String,
+    /// Whether it ran under amp.
+    pub amp: u8,
+    /// `cpu` or `cuda`.
+    pub device: String,
+}
+
+/// A tier and its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tier {
+    /// The name people know it by.
+    pub name: String,
+    /// What makes a run one of it.
+    pub key: TierKey,
+}
+
+impl TierKey {
+    /// The tier of a run.
+    pub fn of(run: &RunRecord) -> Self {
+        Self {
+            ring_len: run.spec.ant.ring_len,
+            slot_dim: run.spec.ant.slot_dim,
+            precision: run.metrics.precision.clone(),
+            amp: run.metrics.amp,
+            device: run.metrics.device.clone(),
+        }
+    }
+}
+
+impl fmt::Display for TierKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            ring_len,
+            slot_dim,
+            precision,
+            amp,
+            device,
+        } = self;
+        write!(f, "{ring_len}x{slot_dim} {precision} amp{amp} {device}")
+    }
+}
+
+/// Name of a preset or file without what all of them share.
+pub(super) fn short(label: &str) -> &str {
+    let stem = label.rsplit(['/', '\\']).next().unwrap_or(label);
+    let stem = stem.strip_suffix(".toml").or(stem.strip_suffix(".json")).unwrap_or(stem);
+    stem.strip_prefix("od1_canon_").unwrap_or(stem)
+}
+
+/// Names for the tiers of a fit: the ant's, where all of a tier's runs share it and no other tier
+/// has it, else what the key says.
+pub(super) fn name(runs: &[RunRecord], fit: &Fit) -> Vec<Tier> {
+    let of = |key: &str| {
+        let mut runs = runs.iter().filter(|r| TierKey::of(r).to_string() == key);
+        let first = runs.next()?;
+        let ant = short(&first.ant).to_owned();
+        let shared = !ant.contains('{') && runs.all(|r| short(&r.ant) == ant);
+        let key = TierKey::of(first);
+        let sizes = format!("{}x{}", key.ring_len, key.slot_dim);
+        let name = if shared { ant } else { sizes };
+        Some(Tier { name, key })
+    };
+    let mut tiers: Vec<Tier> = fit.tiers.iter().filter_map(|t| of(&t.tier)).collect();
+    let names: Vec<String> = tiers.iter().map(|t| t.name.clone()).collect();
+    for tier in &mut tiers {
+        if names.iter().filter(|n| **n == tier.name).count() > 1 {
+            tier.name = tier.key.to_string();
+        }
+    }
+    tiers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short;
+
+    #[test]
+    fn labels_lose_what_all_of_them_share() {
+        assert_eq!(short("od1_canon_small"), "small");
+        assert_eq!(short("presets/ants/mine.toml"), "mine");
+        assert_eq!(short("smoke_wide"), "smoke_wide");
+    }
+}
