@@ -15,7 +15,7 @@ pub use catalogue::{Catalogue, workload};
 pub use load::Runs;
 pub use table::{Line, Style, constants_table, gib, results_csv, results_table};
 pub use terms::Terms;
-pub use tier::{Tier, TierKey};
+pub use tier::{Tier, TierKey, short};
 
 use crate::artifacts::RunRecord;
 

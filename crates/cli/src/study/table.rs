@@ -42,7 +42,8 @@ impl Study {
     /// The table's lines: fitted rows, spot checks, then what stayed out with its measurement.
     pub fn lines(&self, catalogue: &Catalogue) -> Vec<Line> {
         let fitted = self.rows().map(|(run, row)| {
-            let notes = [catalogue.note(run), guard_note(run), row.why_no_loo];
+            let note = catalogue.note(run);
+            let notes = [note.as_deref(), guard_note(run), row.why_no_loo];
             Line {
                 pred_reserved_bytes: row.pred_reserved_bytes,
                 err_percent: row.err_percent,
@@ -69,6 +70,26 @@ fn guard_note(run: &RunRecord) -> Option<&'static str> {
 }
 
 impl Line {
+    /// A line for a row that has no measurement.
+    pub fn unmeasured(
+        id: &str,
+        spec: &WorkloadSpec,
+        pred_reserved_bytes: Option<u64>,
+        notes: String,
+    ) -> Self {
+        Self {
+            id: id.to_owned(),
+            spec: spec.clone(),
+            pred_reserved_bytes,
+            meas_reserved_bytes: None,
+            meas_allocated_bytes: None,
+            err_percent: None,
+            loo_err_percent: None,
+            published: None,
+            notes,
+        }
+    }
+
     /// A line with what was measured, and nothing predicted.
     fn measured(run: &RunRecord, catalogue: &Catalogue, notes: &[Option<&str>]) -> Self {
         let notes: Vec<&str> = notes.iter().flatten().copied().collect();

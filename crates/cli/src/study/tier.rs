@@ -54,8 +54,8 @@ impl fmt::Display for TierKey {
     }
 }
 
-/// Name of a preset or file without what all of them share.
-pub(super) fn short(label: &str) -> &str {
+/// Name of a preset or file without its folder, its extension and what all of them share.
+pub fn short(label: &str) -> &str {
     let stem = label.rsplit(['/', '\\']).next().unwrap_or(label);
     let stem = stem.strip_suffix(".toml").or(stem.strip_suffix(".json")).unwrap_or(stem);
     stem.strip_prefix("od1_canon_").unwrap_or(stem)

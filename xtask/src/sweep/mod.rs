@@ -1,0 +1,230 @@
+//! `cargo xtask sweep`: one probe process per row, then the table of predicted and measured peaks.
+
+mod binary;
+mod child;
+mod plan;
+mod progress;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+use miette::{IntoDiagnostic, bail, miette};
+use vram_cli::Exit;
+use vram_cli::artifacts::{self, RunRecord};
+use vram_cli::report;
+use vram_cli::study::{Catalogue, Line, Runs, Study, Style, Terms, constants_table, results_table};
+use vram_metrics::DeviceFacts;
+use vram_presets::Library;
+
+use child::Outcome;
+use plan::{Plan, Row};
+use progress::Progress;
+
+/// Measure a sweep's rows and print predicted and measured peaks (VRA-34)
+///
+/// Builds the release `vram`, runs one `vram probe` process per row, and prints the table and the
+/// fitted constants beside the published ones. The run directory also gets a report.
+#[derive(Debug, clap::Args)]
+#[command(after_help = concat!("Contracts: VRA-30 (verdict), VRA-31 (ids), VRA-32 (probe), VRA-34 (breakdown).
+
+Examples:
+  cargo xtask sweep
+  cargo xtask sweep --sweep smoke
+  cargo xtask sweep --only DP1,DP5
+  cargo xtask sweep --resume
+
+Exit codes:
+  0  every row that ran passed
+  1  a row failed or crashed
+  2  usage or bad input: nothing ran"))]
+pub struct Args {
+    /// Sweep preset or file
+    #[arg(long, value_name = "NAME|FILE", default_value = "vra34")]
+    sweep: String,
+    /// Where rows run
+    #[arg(long, value_enum, default_value_t)]
+    device: Device,
+    /// Run only these rows, on-demand ones included
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Run directory [default: runs/<UTC time>-<device>-<sweep>]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Keep the finished rows of --out, or of this sweep's newest run, and do the rest
+    #[arg(long)]
+    resume: bool,
+    /// Run rows that are predicted not to fit
+    #[arg(long)]
+    no_preflight: bool,
+    /// Use the `vram` beside this executable instead of building it
+    #[arg(long)]
+    no_build: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Device {
+    /// The CPU, as long as there is no CUDA probe
+    #[default]
+    Auto,
+    Cpu,
+    Cuda,
+}
+
+/// What became of a row.
+enum Fate {
+    Measured(Box<RunRecord>),
+    /// Predicted not to fit, and not run.
+    Predicted,
+    /// Crashed or refused, with the reason.
+    Lost(String),
+}
+
+pub fn run(args: &Args) -> miette::Result<ExitCode> {
+    let device = match args.device {
+        Device::Cuda => {
+            bail!(help = "use --device cpu", "--device cuda: this version has no CUDA probe")
+        }
+        Device::Auto => {
+            eprintln!("device: cpu (this version has no CUDA probe)");
+            "cpu"
+        }
+        Device::Cpu => "cpu",
+    };
+    let here = std::env::current_dir().into_diagnostic()?;
+    let library = Library::discover(&here);
+    let sweep = library.sweep(&args.sweep)?.spec;
+    let catalogue = Catalogue::new(&library);
+    let dir = run_dir(args, device, &sweep.name)?;
+    let rows = plan::select(&sweep, &args.only)?;
+    let plan = Plan::new(&library, &catalogue, rows, &dir)?;
+    if !args.resume {
+        plan.refuse_occupied()?;
+    }
+    let probe = if args.no_build { binary::beside()? } else { binary::build(&here)? };
+
+    eprintln!("run directory: {}", dir.display());
+    let fates = measure(args, device, &plan, &probe)?;
+    finish(&library, &catalogue, &plan, fates, &dir)
+}
+
+/// `--out`, or a directory named after now, or the newest of this sweep.
+fn run_dir(args: &Args, device: &str, sweep: &str) -> miette::Result<PathBuf> {
+    if let Some(out) = &args.out {
+        return Ok(out.clone());
+    }
+    let suffix = format!("-{device}-{sweep}");
+    if !args.resume {
+        let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+        return Ok(Path::new("runs").join(format!("{now}{suffix}")));
+    }
+    let entries = std::fs::read_dir("runs").into_iter().flatten().flatten();
+    let newest = entries.map(|e| e.path()).filter(|p| p.to_string_lossy().ends_with(&suffix)).max();
+    newest.ok_or_else(|| miette!(help = "name it with --out", "no run of {sweep} on {device} to resume in runs"))
+}
+
+/// Runs every row that has to run.
+fn measure(args: &Args, device: &str, plan: &Plan, probe: &Path) -> miette::Result<Vec<Fate>> {
+    let mut progress = Progress::new(&plan.rows);
+    let mut fates = Vec::new();
+    for row in &plan.rows {
+        let finished = args.resume.then(|| row.finished()).flatten();
+        let fate = match finished {
+            Some(record) => {
+                progress.skip(row, "finished before");
+                Fate::Measured(Box::new(record))
+            }
+            None => {
+                let available = DeviceFacts::host().available_bytes;
+                if !args.no_preflight && !row.fits(available) {
+                    progress.skip(row, "predicted not to fit, not run");
+                    Fate::Predicted
+                } else {
+                    row.set_aside()?;
+                    measure_row(row, device, probe, &mut progress)?
+                }
+            }
+        };
+        fates.push(fate);
+    }
+    progress.finish();
+    Ok(fates)
+}
+
+fn measure_row(row: &Row, device: &str, probe: &Path, progress: &mut Progress) -> miette::Result<Fate> {
+    progress.start(row);
+    let outcome = child::run(probe, row, device, &mut |step| progress.step(row, step))?;
+    let fate = match outcome {
+        Outcome::Exited => match artifacts::read(&row.dir) {
+            Ok(record) => Fate::Measured(Box::new(record)),
+            Err(error) => Fate::Lost(format!("left no readable artifacts: {error}")),
+        },
+        Outcome::Lost(why) => Fate::Lost(why),
+    };
+    match &fate {
+        Fate::Measured(record) => progress.done(row, record),
+        Fate::Predicted => {}
+        Fate::Lost(why) => progress.lost(row, why),
+    }
+    Ok(fate)
+}
+
+/// Prints the table, writes the report and says how it went.
+fn finish(
+    library: &Library,
+    catalogue: &Catalogue,
+    plan: &Plan,
+    fates: Vec<Fate>,
+    dir: &Path,
+) -> miette::Result<ExitCode> {
+    let mut runs = Runs::default();
+    let mut unmeasured = Vec::new();
+    let mut failed = Vec::new();
+    for (row, fate) in plan.rows.iter().zip(fates) {
+        let line = |note: String| Line::unmeasured(&row.id, &row.spec, row.predicted(), note);
+        match fate {
+            Fate::Measured(record) => {
+                if !record.metrics.stability_pass {
+                    failed.push(format!("{}: {}", row.id, record.metrics.fail_reasons.join(", ")));
+                }
+                runs.records.push(*record);
+            }
+            Fate::Predicted => {
+                unmeasured.push(line("predicted only: does not fit this machine".to_owned()));
+            }
+            Fate::Lost(why) => {
+                unmeasured.push(line(why.clone()));
+                failed.push(format!("{}: {why}", row.id));
+            }
+        }
+    }
+    for (terms, title) in [
+        (Terms::Ring, "published model, a line per tier (--terms ring)"),
+        (Terms::RingStateToken, "pooled over tiers (--terms ring,state,token)"),
+    ] {
+        let study = Study::new(&runs, terms)?;
+        let mut lines = study.lines(catalogue);
+        if terms == Terms::Ring {
+            lines.extend(unmeasured.iter().cloned());
+        }
+        println!("\n{title}\n{}", results_table(&lines, Style::Terminal));
+        print!("{}", constants_table(&study, catalogue, Style::Terminal));
+        if terms == Terms::Ring {
+            for (id, reason) in &study.excluded {
+                println!("excluded {id}: {reason}");
+            }
+        }
+    }
+    if !runs.records.is_empty() {
+        report::write(&runs, library, dir)?;
+        eprintln!("\nreport: {}", dir.join(report::names::REPORT).display());
+    }
+    if failed.is_empty() {
+        return Ok(Exit::Done.into());
+    }
+    for row in &failed {
+        eprintln!("failed {row}");
+    }
+    eprintln!("the finished rows are kept: cargo xtask sweep --out {} --resume", dir.display());
+    Ok(Exit::Failed.into())
+}

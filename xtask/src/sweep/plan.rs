@@ -1,0 +1,208 @@
+use std::path::{Path, PathBuf};
+
+use miette::{IntoDiagnostic, bail, miette};
+use vram_cli::artifacts::{self, RunRecord};
+use vram_cli::study::{Catalogue, Terms, short, workload};
+use vram_fit::Prediction;
+use vram_metrics::VRAM_GUARD_RATIO;
+use vram_presets::{Library, Precision, Sweep, SweepRow, WorkloadSpec};
+
+/// The rows that are to be measured, each with its workload, its directory and its prediction.
+#[derive(Debug)]
+pub struct Plan {
+    pub rows: Vec<Row>,
+}
+
+/// One datapoint.
+#[derive(Debug)]
+pub struct Row {
+    pub id: String,
+    pub row: SweepRow,
+    pub spec: WorkloadSpec,
+    pub dir: PathBuf,
+    prediction: Option<Prediction>,
+}
+
+/// The sweep's rows that are meant: those that `only` names, or all that do not wait for it.
+pub fn select<'a>(sweep: &'a Sweep, only: &[String]) -> miette::Result<Vec<&'a SweepRow>> {
+    if let Some(unknown) = only.iter().find(|id| sweep.rows.iter().all(|r| r.id != **id)) {
+        let known: Vec<&str> = sweep.rows.iter().map(|r| r.id.as_str()).collect();
+        bail!(help = format!("its rows: {}", known.join(", ")), "sweep {} has no row `{unknown}`", sweep.name);
+    }
+    let meant = |row: &&SweepRow| {
+        if only.is_empty() { !row.on_demand } else { only.contains(&row.id) }
+    };
+    Ok(sweep.rows.iter().filter(meant).collect())
+}
+
+impl Plan {
+    pub fn new(
+        library: &Library,
+        catalogue: &Catalogue,
+        rows: Vec<&SweepRow>,
+        dir: &Path,
+    ) -> miette::Result<Self> {
+        let rows = rows.into_iter().map(|row| {
+            let spec = workload(library, row)
+                .map_err(|e| miette::Report::new(e).wrap_err(format!("row {}", row.id)))?;
+            Ok(Row {
+                id: row.id.clone(),
+                dir: dir.join(folder(row)),
+                prediction: predict(catalogue, &spec)?,
+                row: row.clone(),
+                spec,
+            })
+        });
+        Ok(Self {
+            rows: rows.collect::<miette::Result<_>>()?,
+        })
+    }
+
+    /// A directory that holds rows is continued on purpose or not at all.
+    pub fn refuse_occupied(&self) -> miette::Result<()> {
+        match self.rows.iter().find(|row| row.dir.exists()) {
+            None => Ok(()),
+            Some(row) => Err(miette!(
+                help = "name another --out, or continue that run with --resume; nothing was touched",
+                "{} is there already",
+                row.dir.display()
+            )),
+        }
+    }
+}
+
+/// `<id>_<ant>x<colony>_B<batch>`, with names that are paths or inline text made fit for a folder.
+fn folder(row: &SweepRow) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "_-.".contains(c) { c } else { '_' };
+    let name = |label: &str| short(label).chars().take(40).map(plain).collect::<String>();
+    format!("{}_{}x{}_B{}", row.id, name(&row.ant), name(&row.colony), row.batch)
+}
+
+/// A row's peak by the published constants: its own tier's, or those of the nearest ring.
+fn predict(catalogue: &Catalogue, spec: &WorkloadSpec) -> miette::Result<Option<Prediction>> {
+    // The constants were fitted on fp16's ring term; the ring state is fp32 in every mode, so the
+    // peak of another precision is the same.
+    let spec = spec.clone().with_precision(Precision::Fp16);
+    let terms = Terms::Ring.values(&spec)?;
+    Ok(catalogue.nearest_constants(&spec.ant).map(|tier| tier.predict(&terms)))
+}
+
+impl Row {
+    /// Predicted peak reserved, in bytes.
+    pub fn predicted(&self) -> Option<u64> {
+        self.prediction.map(|p| p.reserved_bytes)
+    }
+
+    /// Whether the predicted peak leaves the guard's margin of what is available.
+    pub fn fits(&self, available: Option<u64>) -> bool {
+        match (self.predicted(), available) {
+            (Some(peak), Some(available)) => peak as f64 <= VRAM_GUARD_RATIO * available as f64,
+            // Nothing to hold against each other: the run itself will tell.
+            _ => true,
+        }
+    }
+
+    /// The row's record, if it was measured before with these very settings.
+    pub fn finished(&self) -> Option<RunRecord> {
+        let record = artifacts::read(&self.dir).ok()?;
+        let metrics = &record.metrics;
+        let same = metrics.probe_id == self.spec.probe_id(self.row.out_dim, self.row.amp)
+            && metrics.warmup_steps == self.row.warmup_steps
+            && metrics.measure_steps == self.row.measure_steps;
+        same.then_some(record)
+    }
+
+    /// Moves an unfinished attempt out of the way; nothing is deleted.
+    pub fn set_aside(&self) -> miette::Result<()> {
+        if !self.dir.exists() {
+            return Ok(());
+        }
+        let aside = |n: u32| PathBuf::from(format!("{}.unfinished-{n}", self.dir.display()));
+        let free = (1..).map(aside).find(|p| !p.exists());
+        std::fs::rename(&self.dir, free.unwrap_or_else(|| aside(0))).into_diagnostic()
+    }
+
+    /// Steps that the row takes, warm-up included.
+    pub fn steps(&self) -> u64 {
+        self.row.warmup_steps.saturating_add(self.row.measure_steps)
+    }
+
+    /// Work of one step in the units that time grows with: elements that pass through memory.
+    pub fn work(&self) -> f64 {
+        let (ant, colony) = (&self.spec.ant, &self.spec.colony);
+        [colony.batch_size, colony.synth_len, ant.ring_len, ant.slot_dim]
+            .iter()
+            .map(|&n| n as f64)
+            .product()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(only: &[&str]) -> Vec<Row> {
+        let library = Library::built_in();
+        let sweep = library.sweep("vra34").unwrap().spec;
+        let only: Vec<String> = only.iter().map(|s| (*s).to_owned()).collect();
+        let rows = select(&sweep, &only).unwrap();
+        Plan::new(&library, &Catalogue::new(&library), rows, Path::new("out")).unwrap().rows
+    }
+
+    fn ids(rows: &[Row]) -> Vec<&str> {
+        rows.iter().map(|r| r.id.as_str()).collect()
+    }
+
+    #[test]
+    fn rows_on_demand_run_only_when_named() {
+        assert_eq!(ids(&plan(&[])), ["DP1", "DP9", "DP2", "DP8", "DP3", "DP4", "DP5", "DP6"]);
+        assert_eq!(ids(&plan(&["DP5", "DP1E16"])), ["DP5", "DP1E16"]);
+        let sweep = Library::built_in().sweep("vra34").unwrap().spec;
+        let error = select(&sweep, &["DP77".to_owned()]).unwrap_err();
+        assert_eq!(error.to_string(), "sweep vra34 has no row `DP77`");
+    }
+
+    #[test]
+    fn folders_are_named_after_their_rows() {
+        assert_eq!(plan(&["DP1"])[0].dir, Path::new("out/DP1_smallxreal_B16"));
+        let mut row = plan(&["DP1"]).remove(0).row;
+        row.ant = "some where/my ant.toml".to_owned();
+        assert_eq!(folder(&row), "DP1_my_antxreal_B16");
+    }
+
+    /// DP1 is published as 8.215 GiB: it fits 9 GiB of available memory (0.92 * 9 = 8.28) and not
+    /// 8.9 (8.19).
+    #[test]
+    fn the_preflight_holds_the_published_peak_against_the_guard() {
+        let gib = |g: f64| Some((g * f64::from(1 << 30)) as u64);
+        let dp1 = &plan(&["DP1"])[0];
+        assert!(dp1.fits(gib(9.0)) && !dp1.fits(gib(8.9)));
+        assert!(dp1.fits(None));
+    }
+
+    /// The ring state is fp32 in every mode: so is the peak.
+    #[test]
+    fn another_precision_is_predicted_like_fp16() {
+        let library = Library::built_in();
+        let catalogue = Catalogue::new(&library);
+        let dp1 = plan(&["DP1"]).remove(0);
+        let fp32 = dp1.spec.clone().with_precision(Precision::Fp32);
+        assert_eq!(predict(&catalogue, &fp32).unwrap(), dp1.prediction);
+    }
+
+    #[test]
+    fn an_unfinished_attempt_is_kept_aside() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut row = plan(&["DP1"]).remove(0);
+        row.dir = dir.path().join("DP1");
+        for n in 1..3 {
+            std::fs::create_dir(&row.dir).unwrap();
+            std::fs::write(row.dir.join("run_cmd.txt"), "half").unwrap();
+            assert!(row.finished().is_none());
+            row.set_aside().unwrap();
+            assert!(!row.dir.exists());
+            assert!(dir.path().join(format!("DP1.unfinished-{n}/run_cmd.txt")).exists());
+        }
+        row.set_aside().unwrap();
+    }
+}
