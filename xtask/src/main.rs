@@ -1,10 +1,13 @@
 //! The project's chores: `cargo xtask sweep` measures the VRA-34 table.
 
+#![allow(clippy::print_stderr, reason = "a chore tells on stderr what it does")]
+
 mod sweep;
 
 use std::process::ExitCode;
 
 use clap::Parser;
+use vram_cli::{Exit, terminal};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
@@ -16,8 +19,12 @@ fn main() -> ExitCode {
     let result = match Xtask::parse() {
         Xtask::Sweep(args) => sweep::run(&args),
     };
-    result.unwrap_or_else(|error| {
-        eprintln!("{error:?}");
-        vram_cli::Exit::Refused.into()
-    })
+    let exit = match result {
+        Ok(reply) => terminal::print(&reply),
+        Err(report) => {
+            terminal::complain(&report);
+            Exit::Refused
+        }
+    };
+    exit.into()
 }

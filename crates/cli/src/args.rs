@@ -26,10 +26,10 @@ pub struct Args {
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct Verbosity {
     /// Say more on stderr (twice: everything)
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    #[arg(short, long, global = true, display_order = 90, action = ArgAction::Count)]
     pub verbose: u8,
     /// Say nothing on stderr but warnings and errors
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(short, long, global = true, display_order = 91, conflicts_with = "verbose")]
     pub quiet: bool,
 }
 

@@ -30,7 +30,7 @@ mod exit;
 mod machine;
 pub mod report;
 pub mod study;
-mod terminal;
+pub mod terminal;
 
 use std::process::ExitCode;
 

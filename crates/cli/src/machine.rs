@@ -13,7 +13,8 @@ const VARIABLES: [&str; 2] = ["CUDA_VISIBLE_DEVICES", "RAYON_NUM_THREADS"];
 /// The facts of this machine; precision and amp are a run's.
 pub(crate) fn env(facts: DeviceFacts, run: Option<(String, bool)>) -> Env {
     let mut errors = facts.errors;
-    let mut git = |args: &[&str]| git(args).map_err(|why| errors.push(format!("git_commit: {why}"))).ok();
+    let mut git =
+        |args: &[&str]| git(args).map_err(|why| errors.push(format!("git_commit: {why}"))).ok();
     let git_commit = git(&["rev-parse", "HEAD"]);
     let git_dirty = git_commit.is_some().then(|| git(&["status", "--porcelain"])).flatten();
     errors.push("torch_version: measured without torch".to_owned());
@@ -48,9 +49,5 @@ fn variables() -> BTreeMap<String, Option<String>> {
 fn git(args: &[&str]) -> Result<String, String> {
     let output = Command::new("git").args(args).output().map_err(|e| format!("git: {e}"))?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-    if output.status.success() {
-        Ok(text(&output.stdout))
-    } else {
-        Err(text(&output.stderr))
-    }
+    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
 }

@@ -1,7 +1,5 @@
 //! The only place that speaks to a person: data on stdout, everything else on stderr.
 
-#![allow(clippy::print_stderr, reason = "speaking to a person is this file's job")]
-
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
 use tracing_subscriber::EnvFilter;
@@ -12,21 +10,23 @@ use crate::{Exit, Reply};
 /// Messages go to stderr, in colour only for a terminal that wants it. `RUST_LOG` overrules `-v`
 /// and `-q`.
 pub(crate) fn init(verbosity: &Verbosity) {
-    let filter = EnvFilter::builder()
-        .with_default_directive(verbosity.level().into())
-        .from_env_lossy();
-    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    let filter =
+        EnvFilter::builder().with_default_directive(verbosity.level().into()).from_env_lossy();
+    let colour =
+        io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
         .with_ansi(colour)
         .with_target(false)
         .without_time()
+        // It would report a closed stderr on stderr, and panic.
+        .log_internal_errors(false)
         .init();
 }
 
 /// Prints a reply. A reader that has read enough (`| head`) is no failure.
-pub(crate) fn print(reply: &Reply) -> Exit {
+pub fn print(reply: &Reply) -> Exit {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(reply.text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
@@ -38,6 +38,7 @@ pub(crate) fn print(reply: &Reply) -> Exit {
 }
 
 /// Renders an error, with the excerpt of the file it points into where it has one.
-pub(crate) fn complain(report: &miette::Report) {
-    eprintln!("{report:?}");
+pub fn complain(report: &miette::Report) {
+    // Nowhere is left to say that stderr is closed.
+    let _ = writeln!(io::stderr(), "{report:?}");
 }

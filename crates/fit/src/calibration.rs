@@ -93,10 +93,7 @@ impl Calibration {
         if let Some(format) = table.get("format").and_then(|f| f.as_str())
             && format != FORMAT
         {
-            return Err(FitError::Format {
-                found: format.to_owned(),
-                expected: FORMAT,
-            });
+            return Err(FitError::Format { found: format.to_owned(), expected: FORMAT });
         }
         let calibration: Self = toml::from_str(text).map_err(parse_error)?;
         for tier in &calibration.tiers {

@@ -19,11 +19,7 @@ pub fn fit(model: &Model, rows: &[Observation]) -> Result<Fit, FitError> {
     let constants = Constants::new(model, rows);
     let tiers = tier_keys(rows).into_iter().map(|key| constants.tier(key)).collect();
     let rows = (0..rows.len()).map(|i| row(model, rows, &constants, i)).collect();
-    Ok(Fit {
-        model: model.clone(),
-        tiers,
-        rows,
-    })
+    Ok(Fit { model: model.clone(), tiers, rows })
 }
 
 fn check(model: &Model, rows: &[Observation]) -> Result<(), FitError> {
@@ -101,11 +97,7 @@ impl<'a> Tier<'a> {
     fn of(key: &'a str, rows: &'a [Observation]) -> Self {
         let rows: Vec<&Observation> = rows.iter().filter(|r| r.tier == key).collect();
         let overheads = rows.iter().map(|r| (r.reserved_bytes - r.allocated_bytes) as f64);
-        Self {
-            key,
-            overhead: median(overheads.collect()),
-            rows,
-        }
+        Self { key, overhead: median(overheads.collect()), rows }
     }
 
     /// Middle of the tier's unit sizes, for the distance between tiers.
@@ -220,10 +212,7 @@ impl<'a> Constants<'a> {
                 tier_fit(tier, coefficients, known(Some(*base)), Some((*from).to_owned()))
             }
             Line::None => {
-                let nothing = Estimate {
-                    why_null: Some(NOTHING_TO_BORROW),
-                    ..Estimate::default()
-                };
+                let nothing = Estimate { why_null: Some(NOTHING_TO_BORROW), ..Estimate::default() };
                 tier_fit(tier, vec![nothing.clone(); terms], nothing, None)
             }
         }
@@ -249,11 +238,7 @@ fn tier_fit(
 
 /// A value without an error of its own.
 fn known(value: Option<f64>) -> Estimate {
-    Estimate {
-        value,
-        why_null: Some(ONE_POINT),
-        ..Estimate::default()
-    }
+    Estimate { value, why_null: Some(ONE_POINT), ..Estimate::default() }
 }
 
 fn estimate(solution: &Solution, j: usize) -> Estimate {
@@ -272,7 +257,8 @@ fn estimate(solution: &Solution, j: usize) -> Estimate {
 
 fn per_tier(tiers: Vec<Tier<'_>>) -> Vec<(Tier<'_>, Line<'_>)> {
     let lines: Vec<Option<Solution>> = tiers.iter().map(own_line).collect();
-    let borrowed: Vec<Option<(&str, f64)>> = tiers.iter().map(|t| borrow(t, &tiers, &lines)).collect();
+    let borrowed: Vec<Option<(&str, f64)>> =
+        tiers.iter().map(|t| borrow(t, &tiers, &lines)).collect();
     let all = tiers.into_iter().zip(lines).zip(borrowed);
     all.map(|((tier, own), borrowed)| {
         let line = match (own, borrowed) {
@@ -305,9 +291,7 @@ fn borrow<'a>(
         let slope = slope(line.as_ref()?, point)?;
         Some((t, point.allocated_bytes as f64 - slope))
     });
-    lenders
-        .min_by(|a, b| distance(a.0).total_cmp(&distance(b.0)))
-        .map(|(t, base)| (t.key, base))
+    lenders.min_by(|a, b| distance(a.0).total_cmp(&distance(b.0))).map(|(t, base)| (t.key, base))
 }
 
 /// `sum of coefficient * term`, where the line has its coefficients.

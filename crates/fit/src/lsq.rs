@@ -60,7 +60,8 @@ impl Solution {
         }
         let freedom = rows.len() - (columns - null.len()).min(rows.len());
         let residuals = &y - &x * &scaled;
-        let residual_std = (freedom > 0).then(|| (residuals.norm_squared() / freedom as f64).sqrt());
+        let residual_std =
+            (freedom > 0).then(|| (residuals.norm_squared() / freedom as f64).sqrt());
         Self {
             values: scaled.iter().zip(&scales).map(|(b, s)| b / s).collect(),
             spread: variance.iter().zip(&scales).map(|(v, s)| v.sqrt() / s).collect(),

@@ -88,10 +88,7 @@ impl Prediction {
     pub(crate) fn new(coefficients: &[f64], base: f64, overhead: f64, terms: &[u64]) -> Self {
         let slopes = coefficients.iter().zip(terms).map(|(k, &x)| k * x as f64);
         let allocated = base + slopes.sum::<f64>();
-        Self {
-            allocated_bytes: bytes(allocated),
-            reserved_bytes: bytes(allocated + overhead),
-        }
+        Self { allocated_bytes: bytes(allocated), reserved_bytes: bytes(allocated + overhead) }
     }
 }
 

@@ -4,10 +4,7 @@ use proptest::prelude::*;
 use vram_fit::{FitError, Model, Observation, Pooling, fit};
 
 fn model(terms: usize, pooling: Pooling) -> Model {
-    Model {
-        terms: (0..terms).map(|i| format!("t{i}")).collect(),
-        pooling,
-    }
+    Model { terms: (0..terms).map(|i| format!("t{i}")).collect(), pooling }
 }
 
 fn row(i: usize, tier: &str, terms: Vec<u64>, allocated: u64, over: u64) -> Observation {
@@ -118,7 +115,7 @@ proptest! {
         let rows = |extra: u64| -> Vec<Observation> {
             let noisy = |x: u64| x * x % 977;
             let each = xs.iter().enumerate();
-            each.map(|(i, x)| row(i, "a", vec![x << 20], extra + (2 * x << 20) + noisy(*x), 5)).collect()
+            each.map(|(i, x)| row(i, "a", vec![x << 20], extra + ((2 * x) << 20) + noisy(*x), 5)).collect()
         };
         let plain = fit(&model(1, Pooling::PerTier), &rows(0)).unwrap();
         let moved = fit(&model(1, Pooling::PerTier), &rows(more)).unwrap();

@@ -48,7 +48,9 @@ fn broken(from: &str, to: &str) -> FitError {
 fn what_is_wrong_with_a_calibration_is_said() {
     let newer = broken("vram_calibration_v1", "vram_calibration_v2");
     assert!(newer.to_string().contains("`vram_calibration_v2` is not `vram_calibration_v1`"));
-    assert!(matches!(broken("[2.0398]", "[nan]"), FitError::Constants { tier, .. } if tier == "small"));
+    assert!(
+        matches!(broken("[2.0398]", "[nan]"), FitError::Constants { tier, .. } if tier == "small")
+    );
     assert!(matches!(broken("[2.0398]", "[2.0, 1.0]"), FitError::Constants { .. }));
     assert!(broken("points", "pionts").to_string().contains("pionts"));
     assert!(matches!(broken("points = 3", "points = -3"), FitError::Parse(_)));

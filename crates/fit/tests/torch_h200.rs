@@ -30,10 +30,7 @@ fn observations(terms: impl Fn(&Row) -> Vec<u64>) -> Vec<Observation> {
 }
 
 fn published_model() -> Fit {
-    let model = Model {
-        terms: vec!["ring".to_owned()],
-        pooling: Pooling::PerTier,
-    };
+    let model = Model { terms: vec!["ring".to_owned()], pooling: Pooling::PerTier };
     // fp16 counts two bytes an element.
     fit(&model, &observations(|(_, _, r, d, t, b, ..)| vec![b * t * r * d * 2])).unwrap()
 }
@@ -43,7 +40,8 @@ fn pooled_model() -> Fit {
         terms: ["ring", "state", "token"].map(str::to_owned).to_vec(),
         pooling: Pooling::Pooled,
     };
-    let terms = |(_, _, r, d, t, b, ..): &Row| vec![b * t * r * d * 4, b * r * d * 4, b * t * d * 4];
+    let terms =
+        |(_, _, r, d, t, b, ..): &Row| vec![b * t * r * d * 4, b * r * d * 4, b * t * d * 4];
     fit(&model, &observations(terms)).unwrap()
 }
 

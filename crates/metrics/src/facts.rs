@@ -41,21 +41,15 @@ impl DeviceFacts {
             lowest(system.as_ref().map_or(0, all), limit)
         };
         let total_bytes = memory(System::total_memory, limits.as_ref().map(|l| l.total_memory));
-        let available_bytes = memory(System::available_memory, limits.as_ref().map(|l| l.free_memory));
+        let available_bytes =
+            memory(System::available_memory, limits.as_ref().map(|l| l.free_memory));
         if total_bytes.is_none() {
             errors.push("total_vram_bytes: the system does not say".to_owned());
         }
         for gpu_fact in ["gpu_name", "driver_version", "cuda_version"] {
             errors.push(format!("{gpu_fact}: measured on the CPU"));
         }
-        Self {
-            cpu_name,
-            total_bytes,
-            available_bytes,
-            os,
-            errors,
-            ..Self::default()
-        }
+        Self { cpu_name, total_bytes, available_bytes, os, errors, ..Self::default() }
     }
 }
 

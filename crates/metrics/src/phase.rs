@@ -61,11 +61,7 @@ pub struct Marks<'m> {
 impl<'m> Marks<'m> {
     /// Marks read from `meter`.
     pub fn new(meter: &'m dyn Meter) -> Self {
-        Self {
-            meter,
-            marks: Vec::with_capacity(5),
-            error: None,
-        }
+        Self { meter, marks: Vec::with_capacity(5), error: None }
     }
 
     /// Marks `phase` now. A reading that fails is kept for [`Marks::into_result`]: a training step

@@ -104,14 +104,9 @@ impl Evidence {
             (F::VramGuard, self.guard_broken()),
             (F::VramStatsFailed, stats_missing),
         ];
-        let fail_reasons: Vec<F> = findings
-            .into_iter()
-            .filter_map(|(reason, found)| found.then_some(reason))
-            .collect();
-        Verdict {
-            stability_pass: fail_reasons.is_empty(),
-            fail_reasons,
-        }
+        let fail_reasons: Vec<F> =
+            findings.into_iter().filter_map(|(reason, found)| found.then_some(reason)).collect();
+        Verdict { stability_pass: fail_reasons.is_empty(), fail_reasons }
     }
 
     fn timing_missing(&self) -> bool {
@@ -166,10 +161,7 @@ mod tests {
     fn each_reason_by_itself() {
         use FailReason as F;
         assert_eq!(reasons(|e| e.failed = true), [F::RuntimeException]);
-        assert_eq!(
-            reasons(|e| (e.failed, e.oom) = (true, true)),
-            [F::RuntimeException, F::Oom]
-        );
+        assert_eq!(reasons(|e| (e.failed, e.oom) = (true, true)), [F::RuntimeException, F::Oom]);
         assert_eq!(reasons(|e| e.non_finite = true), [F::NanOrInf]);
         assert_eq!(reasons(|e| e.measure_steps = 4), [F::TimingMissing]);
         let hole = StepTimes::new(vec![1.0, f64::NAN, 1.0]);

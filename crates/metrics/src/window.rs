@@ -123,8 +123,8 @@ impl Window {
         };
         let mut failure = run.stage(Stage::Warmup, self.warmup_steps, clock).err();
         let warmup = StepTimes::new(clock.finish());
-        let threshold_s = (STALL_STEPS * warmup.median().unwrap_or(0.0))
-            .max(self.stall_floor.as_secs_f64());
+        let threshold_s =
+            (STALL_STEPS * warmup.median().unwrap_or(0.0)).max(self.stall_floor.as_secs_f64());
 
         let reset = meter.reset_peaks();
         run.longest_s = 0.0;
@@ -229,11 +229,7 @@ mod tests {
     }
 
     fn window(warmup_steps: u64, measure_steps: u64) -> Window {
-        Window {
-            warmup_steps,
-            measure_steps,
-            stall_floor: Duration::from_secs(60),
-        }
+        Window { warmup_steps, measure_steps, stall_floor: Duration::from_secs(60) }
     }
 
     fn run(
@@ -300,11 +296,7 @@ mod tests {
     #[test]
     fn bad_numbers_and_skipped_steps_are_remembered() {
         let (measured, _) = run(window(0, 3), &Fake::default(), &mut |step| {
-            Ok(StepReport {
-                nan: step == 1,
-                inf: step == 2,
-                skipped: step > 1,
-            })
+            Ok(StepReport { nan: step == 1, inf: step == 2, skipped: step > 1 })
         });
         assert!(measured.nan && measured.inf);
         assert_eq!(measured.skipped_steps, 2);
@@ -312,10 +304,7 @@ mod tests {
 
     #[test]
     fn a_silence_longer_than_the_threshold_is_a_stall() {
-        let short = Window {
-            stall_floor: Duration::from_millis(20),
-            ..window(0, 2)
-        };
+        let short = Window { stall_floor: Duration::from_millis(20), ..window(0, 2) };
         let pause = |at: u64| {
             move |step: u64| {
                 if step == at {
@@ -335,7 +324,8 @@ mod tests {
 
     #[test]
     fn throughput_is_steps_times_batch_over_wall_time() {
-        let (mut measured, _) = run(window(0, 3), &Fake::default(), &mut |_| Ok(StepReport::default()));
+        let (mut measured, _) =
+            run(window(0, 3), &Fake::default(), &mut |_| Ok(StepReport::default()));
         measured.wall_time_s = Some(6.0);
         // 3 steps * 16 samples / 6 s.
         assert_eq!(measured.samples_per_s(16), Some(8.0));

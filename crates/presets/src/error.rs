@@ -1,5 +1,6 @@
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use miette::{Diagnostic, NamedSource, SourceSpan};
 
@@ -22,7 +23,7 @@ pub enum PresetError {
         message: String,
         /// The whole text.
         #[source_code]
-        source_code: NamedSource<String>,
+        source_code: Arc<NamedSource<String>>,
         /// The offending part of it.
         #[label("here")]
         span: SourceSpan,

@@ -124,9 +124,7 @@ impl Library {
     /// The built-in presets and those of the nearest `presets/` folder at or above `start`.
     pub fn discover(start: &Path) -> Self {
         let mut folders = start.ancestors().map(|dir| dir.join("presets"));
-        Self {
-            folder: folders.find(|p| Kind::ALL.iter().any(|k| p.join(k.folder()).is_dir())),
-        }
+        Self { folder: folders.find(|p| Kind::ALL.iter().any(|k| p.join(k.folder()).is_dir())) }
     }
 
     /// The ant that `arg` names: a preset, a file, or inline JSON.
@@ -183,11 +181,7 @@ impl Library {
         let mut entries: Vec<Entry> = files.collect();
         for b in BUILT_IN.iter().filter(|b| b.kind == kind) {
             if entries.iter().all(|e| e.name != b.name) {
-                entries.push(Entry {
-                    kind,
-                    name: b.name.to_owned(),
-                    origin: Origin::BuiltIn,
-                });
+                entries.push(Entry { kind, name: b.name.to_owned(), origin: Origin::BuiltIn });
             }
         }
         entries.sort_by(|a, b| a.name.cmp(&b.name));
@@ -201,9 +195,7 @@ impl Library {
         };
         let entries = std::fs::read_dir(folder.join(kind.folder()));
         let paths = entries.into_iter().flatten().flatten().map(|e| e.path());
-        paths
-            .filter(|p| p.extension().is_some_and(|e| e == "toml" || e == "json"))
-            .collect()
+        paths.filter(|p| p.extension().is_some_and(|e| e == "toml" || e == "json")).collect()
     }
 
     fn preset<T>(
@@ -214,12 +206,7 @@ impl Library {
     ) -> Result<Preset<T>, PresetError> {
         let (label, origin, source) = self.find(kind, arg)?;
         let (notes, spec) = parse(&source)?;
-        Ok(Preset {
-            label,
-            origin,
-            notes,
-            spec,
-        })
+        Ok(Preset { label, origin, notes, spec })
     }
 
     fn find(&self, kind: Kind, arg: &str) -> Result<(String, Origin, Source), PresetError> {
@@ -232,10 +219,8 @@ impl Library {
         if is_path {
             return from_file(path.to_owned());
         }
-        let file = self
-            .files(kind)
-            .into_iter()
-            .find(|p| p.file_stem().is_some_and(|stem| stem == arg));
+        let file =
+            self.files(kind).into_iter().find(|p| p.file_stem().is_some_and(|stem| stem == arg));
         if let Some(path) = file {
             return from_file(path);
         }

@@ -3,10 +3,11 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 use miette::NamedSource;
-use serde::de::{self, DeserializeOwned, Deserializer, Visitor};
 use serde::Deserialize;
+use serde::de::{self, DeserializeOwned, Deserializer, Visitor};
 
 use crate::spec::SCHEMA_VERSION;
 use crate::{AntSpec, ColonySpec, Precision, PresetError, PtrDtype};
@@ -27,11 +28,7 @@ pub(crate) struct Source {
 
 impl Source {
     pub(crate) fn inline(text: &str) -> Self {
-        Self {
-            label: "inline JSON".to_owned(),
-            text: text.to_owned(),
-            syntax: Syntax::Json,
-        }
+        Self { label: "inline JSON".to_owned(), text: text.to_owned(), syntax: Syntax::Json }
     }
 
     /// TOML, or JSON where the label ends so.
@@ -45,10 +42,8 @@ impl Source {
     }
 
     pub(crate) fn read(path: &Path) -> Result<Self, PresetError> {
-        let text = std::fs::read_to_string(path).map_err(|source| PresetError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| PresetError::Read { path: path.to_owned(), source })?;
         Ok(Self::file(&path.display().to_string(), text))
     }
 
@@ -82,12 +77,8 @@ impl Source {
     }
 
     fn json_error(&self, key: &str, e: &serde_json::Error) -> PresetError {
-        let start: usize = self
-            .text
-            .split_inclusive('\n')
-            .take(e.line().saturating_sub(1))
-            .map(str::len)
-            .sum();
+        let start: usize =
+            self.text.split_inclusive('\n').take(e.line().saturating_sub(1)).map(str::len).sum();
         // serde_json points behind the last character it read.
         let end = (start + e.column()).min(self.text.len());
         let full = e.to_string();
@@ -110,7 +101,7 @@ impl Source {
             label: self.label.clone(),
             line: before.matches('\n').count() + 1,
             message: if named { message.to_owned() } else { format!("{key}: {message}") },
-            source_code: NamedSource::new(&self.label, self.text.clone()),
+            source_code: Arc::new(NamedSource::new(&self.label, self.text.clone())),
             span: span.into(),
         }
     }
@@ -150,10 +141,7 @@ impl Source {
     }
 
     fn missing(&self, part: &'static str) -> PresetError {
-        PresetError::Missing {
-            label: self.label.clone(),
-            part,
-        }
+        PresetError::Missing { label: self.label.clone(), part }
     }
 }
 

@@ -214,10 +214,7 @@ impl WorkloadSpec {
 /// A checked product of sizes.
 fn product(what: &'static str, factors: &[u64]) -> Result<u64, PresetError> {
     let checked = factors.iter().try_fold(1u64, |acc, &f| acc.checked_mul(f));
-    checked.ok_or_else(|| PresetError::Overflow {
-        what,
-        factors: factors.to_vec(),
-    })
+    checked.ok_or_else(|| PresetError::Overflow { what, factors: factors.to_vec() })
 }
 
 #[cfg(test)]
@@ -227,10 +224,7 @@ mod tests {
 
     fn workload(ant: &str, colony: &str) -> WorkloadSpec {
         let library = Library::built_in();
-        WorkloadSpec::new(
-            library.ant(ant).unwrap().spec,
-            library.colony(colony).unwrap().spec,
-        )
+        WorkloadSpec::new(library.ant(ant).unwrap().spec, library.colony(colony).unwrap().spec)
     }
 
     /// The vectors that VRA-31 publishes.

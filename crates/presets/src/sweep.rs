@@ -123,11 +123,7 @@ impl Sweep {
             }
             rows.push(row);
         }
-        Ok(Self {
-            name: file.name.0,
-            notes: file.notes,
-            rows,
-        })
+        Ok(Self { name: file.name.0, notes: file.notes, rows })
     }
 }
 

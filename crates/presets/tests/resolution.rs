@@ -31,7 +31,9 @@ fn every_built_in_preset_parses() {
             Kind::Ant => drop(library.ant(&entry.name).unwrap()),
             Kind::Colony => drop(library.colony(&entry.name).unwrap()),
             Kind::Sweep => drop(library.sweep(&entry.name).unwrap()),
-            Kind::Calibration => assert!(!library.calibration(&entry.name).unwrap().spec.is_empty()),
+            Kind::Calibration => {
+                assert!(!library.calibration(&entry.name).unwrap().spec.is_empty())
+            }
         }
     }
 }

@@ -226,10 +226,7 @@ impl Model {
                 d_weights.iter_mut().zip(d_read).for_each(|(w, g)| *w += gain * g);
                 pointer.p += taps.backward(*d_weights);
                 // The bridge's gradient takes the place of its value, through the tanh.
-                bridged
-                    .iter_mut()
-                    .zip(&*d_x)
-                    .for_each(|(v, g)| *v = N::round(g * (1.0 - *v * *v)));
+                bridged.iter_mut().zip(&*d_x).for_each(|(v, g)| *v = N::round(g * (1.0 - *v * *v)));
                 d_x.iter_mut().for_each(|g| *g *= gain);
                 ring::scatter(d_ring, &taps, d_x);
                 d_gain

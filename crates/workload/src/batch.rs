@@ -33,12 +33,7 @@ impl Batch {
     pub fn new(shape: &Shape, x: &Tensor, y: &Tensor) -> Result<Self, WorkloadError> {
         check_dims("x", x, &[shape.batch, shape.synth_len, 1])?;
         check_dims("y", y, &[shape.batch])?;
-        let mut x = x
-            .to_dtype(DType::F32)?
-            .squeeze(2)?
-            .t()?
-            .flatten_all()?
-            .to_vec1()?;
+        let mut x = x.to_dtype(DType::F32)?.squeeze(2)?.t()?.flatten_all()?.to_vec1()?;
         shape.compute.round_all(&mut x);
         let labels = y.to_dtype(DType::I64)?.to_vec1::<i64>()?;
         let labels = labels

@@ -22,9 +22,7 @@ pub enum WorkloadError {
     },
 
     /// Pointers of this type cannot address a ring.
-    #[error(
-        "ptr_dtype {0} cannot address a ring (in fp16, 4097 + 1 = 4096): use fp64 or fp32"
-    )]
+    #[error("ptr_dtype {0} cannot address a ring (in fp16, 4097 + 1 = 4096): use fp64 or fp32")]
     PointerNotRunnable(PtrDtype),
 
     /// The spec asks for the state loop, which this workload does not have.

@@ -44,9 +44,8 @@ impl Gradients {
         self.values.fill(0.0);
         let experts = &layout.readout;
         for (entry, reached) in layout.entries.iter().zip(&mut self.reached) {
-            let expert = experts
-                .iter()
-                .position(|e| e.weight == entry.range || e.bias == entry.range);
+            let expert =
+                experts.iter().position(|e| e.weight == entry.range || e.bias == entry.range);
             *reached = match expert {
                 Some(i) => slots.iter().any(|slot| slot % experts.len() == i),
                 None => !entry.name.starts_with("input_proj."),

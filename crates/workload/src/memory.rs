@@ -28,11 +28,9 @@ pub(crate) fn uninit(
 
 fn reserved<T>(what: &'static str, len: usize) -> Result<Vec<T>, WorkloadError> {
     let mut buffer = Vec::new();
-    buffer
-        .try_reserve_exact(len)
-        .map_err(|_| WorkloadError::OutOfMemory {
-            what,
-            bytes: (len as u64).saturating_mul(size_of::<T>() as u64),
-        })?;
+    buffer.try_reserve_exact(len).map_err(|_| WorkloadError::OutOfMemory {
+        what,
+        bytes: (len as u64).saturating_mul(size_of::<T>() as u64),
+    })?;
     Ok(buffer)
 }

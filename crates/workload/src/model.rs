@@ -35,12 +35,7 @@ impl Model {
                 Some(memory::zeroed("the half-precision weights", weights.len())?)
             }
         };
-        Ok(Self {
-            shape,
-            layout,
-            weights,
-            rounded,
-        })
+        Ok(Self { shape, layout, weights, rounded })
     }
 
     /// The sizes of this model's step.

@@ -61,10 +61,7 @@ const GROWTH_INTERVAL: u32 = 2000;
 
 impl LossScale {
     pub(crate) fn new() -> Self {
-        Self {
-            scale: 65536.0,
-            good_steps: 0,
-        }
+        Self { scale: 65536.0, good_steps: 0 }
     }
 
     pub(crate) fn value(&self) -> f32 {

@@ -75,9 +75,8 @@ impl Layout {
         let mut list = List::default();
         let theta_ptr = list.add("theta_ptr_reduced", &[r], Init::Uniform(4.0));
         let theta_gate = list.add("theta_gate_reduced", &[r], Init::Uniform(0.5));
-        let context_logit = list
-            .add("context_logit", &[], Init::Constant((0.2f32 / 0.8).ln()))
-            .start;
+        let context_logit =
+            list.add("context_logit", &[], Init::Constant((0.2f32 / 0.8).ln())).start;
         let sensory_in = list.linear("sensory_proj_in", s, 1);
         let sensory_gru = list.gru("sensory_gru", s, 0.05, 0.0);
         let bridge = list.linear("sensory_bridge", d, s);
@@ -154,19 +153,14 @@ impl List {
 
     fn linear(&mut self, name: &str, out: usize, input: usize) -> Linear {
         Linear {
-            weight: self.add(
-                &format!("{name}.weight"),
-                &[out, input],
-                Init::xavier(out, input),
-            ),
+            weight: self.add(&format!("{name}.weight"), &[out, input], Init::xavier(out, input)),
             bias: self.add(&format!("{name}.bias"), &[out], Init::Constant(0.0)),
         }
     }
 
     fn gru(&mut self, name: &str, width: usize, std: f32, bias: f32) -> Gru {
-        let mut part = |kind: &str, dims: &[usize], init| {
-            self.add(&format!("{name}.{kind}"), dims, init)
-        };
+        let mut part =
+            |kind: &str, dims: &[usize], init| self.add(&format!("{name}.{kind}"), dims, init);
         Gru {
             weight_ih: part("weight_ih", &[3 * width, width], Init::Normal(std)),
             weight_hh: part("weight_hh", &[3 * width, width], Init::Normal(std)),
@@ -184,11 +178,9 @@ impl List {
             ("deadzone_head", fan, fan),
             ("walk_head", fan, fan),
         ];
-        let weights = heads.map(|(name, init, _)| self.add(&format!("{name}.weight"), &[1, d], init));
+        let weights =
+            heads.map(|(name, init, _)| self.add(&format!("{name}.weight"), &[1, d], init));
         let biases = heads.map(|(name, _, init)| self.add(&format!("{name}.bias"), &[1], init));
-        Linear {
-            weight: weights[0].start..weights[3].end,
-            bias: biases[0].start..biases[3].end,
-        }
+        Linear { weight: weights[0].start..weights[3].end, bias: biases[0].start..biases[3].end }
     }
 }

@@ -66,10 +66,7 @@ impl Shape {
             (Precision::Fp16, true) => Compute::Fp16,
             (Precision::Bf16, true) => Compute::Bf16,
             (Precision::Fp32 | Precision::Fp16 | Precision::Bf16, _) => {
-                return Err(WorkloadError::AmpMismatch {
-                    precision: spec.ant.precision,
-                    amp,
-                });
+                return Err(WorkloadError::AmpMismatch { precision: spec.ant.precision, amp });
             }
             (other, _) => return Err(WorkloadError::PrecisionNotRunnable(other)),
         };
@@ -141,9 +138,6 @@ fn size(name: &'static str, value: u64) -> Result<usize, WorkloadError> {
     }
     match usize::try_from(value) {
         Ok(n) if value <= LARGEST => Ok(n),
-        _ => Err(WorkloadError::Overflow {
-            what: name,
-            factors: vec![value],
-        }),
+        _ => Err(WorkloadError::Overflow { what: name, factors: vec![value] }),
     }
 }

@@ -78,12 +78,11 @@ impl Tape {
         let last = &done[done.len() - self.state_len..];
         // SAFETY: states below `filled` are initialised.
         let last = unsafe { last.assume_init_ref() };
-        free[..self.state_len]
-            .par_chunks_mut(PIECE)
-            .zip(last.par_chunks(PIECE))
-            .for_each(|(to, from)| {
+        free[..self.state_len].par_chunks_mut(PIECE).zip(last.par_chunks(PIECE)).for_each(
+            |(to, from)| {
                 to.write_copy_of_slice(from);
-            });
+            },
+        );
         self.filled += 1;
         self.state_mut(self.filled - 1)
     }

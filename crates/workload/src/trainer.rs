@@ -59,14 +59,7 @@ impl Trainer {
         let grads = Gradients::new(&model)?;
         let adam = Adam::new(&model, LEARNING_RATE)?;
         mark(Phase::Optimizer);
-        Ok(Self {
-            model,
-            grads,
-            adam,
-            scale,
-            batch,
-            rng,
-        })
+        Ok(Self { model, grads, adam, scale, batch, rng })
     }
 
     /// One training step: forward, backward, Adam. Calls `mark` with [`Phase::ForwardEnd`],
@@ -82,8 +75,7 @@ impl Trainer {
         mark(Phase::ForwardEnd);
         let (loss, move_penalty) = (forward.loss(), forward.move_penalty());
         let scale = self.scale.as_ref().map_or(1.0, LossScale::value);
-        self.model
-            .backward(&self.batch, forward, &mut self.grads, scale, mark)?;
+        self.model.backward(&self.batch, forward, &mut self.grads, scale, mark)?;
 
         let (nan, inf) = self.grads.non_finite();
         let finite = !nan && !inf;

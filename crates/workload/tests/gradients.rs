@@ -36,7 +36,8 @@ fn check(sizes: &Sizes) {
     let mut rng = StdRng::seed_from_u64(7);
     let mut model = Model::new(shape.clone(), &mut rng, &Device::Cpu).unwrap();
 
-    let x: Vec<f32> = (0..sizes.batch * sizes.tokens).map(|_| rng.random_range(-1.5..1.5)).collect();
+    let x: Vec<f32> =
+        (0..sizes.batch * sizes.tokens).map(|_| rng.random_range(-1.5..1.5)).collect();
     let labels: Vec<usize> = (0..sizes.batch).map(|_| rng.random_range(0..256)).collect();
     let starts: Vec<f64> = (0..sizes.batch).map(|_| rng.random()).collect();
     let tensor = Tensor::from_slice(&x, (sizes.batch, sizes.tokens, 1), &Device::Cpu).unwrap();
@@ -45,12 +46,8 @@ fn check(sizes: &Sizes) {
     let batch = Batch::new(&shape, &tensor, &y).unwrap();
     let forward = model.forward(&batch, &starts).unwrap();
 
-    let mut params: Params = model
-        .parameters()
-        .unwrap()
-        .into_iter()
-        .map(|(name, t)| (name, values(&t)))
-        .collect();
+    let mut params: Params =
+        model.parameters().unwrap().into_iter().map(|(name, t)| (name, values(&t))).collect();
     let x: Vec<f64> = x.into_iter().map(f64::from).collect();
     let mut frozen = Frozen::default();
     let mut at = |params: &Params| loss(sizes, params, (&x, &labels, &starts), &mut frozen);

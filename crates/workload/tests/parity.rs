@@ -33,10 +33,7 @@ impl Comparison<'_> {
 }
 
 fn check(fixture: &Fixture) -> usize {
-    let mut seen = Comparison {
-        fixture: &fixture.name,
-        compared: 0,
-    };
+    let mut seen = Comparison { fixture: &fixture.name, compared: 0 };
     let (mut model, batch) = fixture.model(Precision::Fp32, PtrDtype::Fp64);
     let mut grads = Gradients::new(&model).unwrap();
     let mut adam = Adam::new(&model, fixture.learning_rate()).unwrap();
@@ -75,6 +72,7 @@ fn check(fixture: &Fixture) -> usize {
 }
 
 #[test]
+#[allow(clippy::print_stdout, reason = "which fixtures were compared is the test's result")]
 fn every_fixture_is_reproduced_in_fp32() {
     for fixture in Fixture::all() {
         let compared = check(&fixture);

@@ -71,7 +71,8 @@ fn backward_reads_each_tokens_rows_from_the_tape() {
     for t in 0..tokens {
         let overwrite = |forward: &mut Forward, model: &Model, offset: usize| {
             let shape = model.shape();
-            let slot = (taps(forward.pointers(t)[0], shape.ring_len)[2].0 + offset) % shape.ring_len;
+            let slot =
+                (taps(forward.pointers(t)[0], shape.ring_len)[2].0 + offset) % shape.ring_len;
             let row = slot * shape.slot_dim;
             let state = forward.tape_mut().state_mut(t);
             state[row..row + shape.slot_dim].fill(7.0);

@@ -9,7 +9,10 @@ use miette::{IntoDiagnostic, WrapErr, bail, miette};
 pub fn build(start: &Path) -> miette::Result<PathBuf> {
     let in_workspace = |dir: &&Path| dir.join("crates/cli/Cargo.toml").is_file();
     let Some(root) = start.ancestors().find(in_workspace) else {
-        bail!(help = "run it in the repository, or with --no-build beside a built vram", "no workspace to build vram in");
+        bail!(
+            help = "run it in the repository, or with --no-build beside a built vram",
+            "no workspace to build vram in"
+        );
     };
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)

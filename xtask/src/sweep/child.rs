@@ -75,7 +75,8 @@ fn outcome(status: ExitStatus, log: &Path) -> Outcome {
         }
         return Outcome::Exited;
     }
-    let last = said.trim().lines().find(|l| !l.trim().is_empty()).unwrap_or("it said nothing").trim();
+    let last =
+        said.trim().lines().find(|l| !l.trim().is_empty()).unwrap_or("it said nothing").trim();
     Outcome::Lost(format!("probe ended with {}: {last} (see {})", describe(status), log.display()))
 }
 

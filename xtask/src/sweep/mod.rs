@@ -6,14 +6,13 @@ mod plan;
 mod progress;
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use clap::ValueEnum;
 use miette::{IntoDiagnostic, bail, miette};
-use vram_cli::Exit;
 use vram_cli::artifacts::{self, RunRecord};
 use vram_cli::report;
 use vram_cli::study::{Catalogue, Line, Runs, Study, Style, Terms, constants_table, results_table};
+use vram_cli::{Exit, Reply};
 use vram_metrics::DeviceFacts;
 use vram_presets::Library;
 
@@ -80,7 +79,7 @@ enum Fate {
     Lost(String),
 }
 
-pub fn run(args: &Args) -> miette::Result<ExitCode> {
+pub fn run(args: &Args) -> miette::Result<Reply> {
     let device = match args.device {
         Device::Cuda => {
             bail!(help = "use --device cpu", "--device cuda: this version has no CUDA probe")
@@ -120,7 +119,9 @@ fn run_dir(args: &Args, device: &str, sweep: &str) -> miette::Result<PathBuf> {
     }
     let entries = std::fs::read_dir("runs").into_iter().flatten().flatten();
     let newest = entries.map(|e| e.path()).filter(|p| p.to_string_lossy().ends_with(&suffix)).max();
-    newest.ok_or_else(|| miette!(help = "name it with --out", "no run of {sweep} on {device} to resume in runs"))
+    newest.ok_or_else(|| {
+        miette!(help = "name it with --out", "no run of {sweep} on {device} to resume in runs")
+    })
 }
 
 /// Runs every row that has to run.
@@ -151,7 +152,12 @@ fn measure(args: &Args, device: &str, plan: &Plan, probe: &Path) -> miette::Resu
     Ok(fates)
 }
 
-fn measure_row(row: &Row, device: &str, probe: &Path, progress: &mut Progress) -> miette::Result<Fate> {
+fn measure_row(
+    row: &Row,
+    device: &str,
+    probe: &Path,
+    progress: &mut Progress,
+) -> miette::Result<Fate> {
     progress.start(row);
     let outcome = child::run(probe, row, device, &mut |step| progress.step(row, step))?;
     let fate = match outcome {
@@ -169,14 +175,14 @@ fn measure_row(row: &Row, device: &str, probe: &Path, progress: &mut Progress) -
     Ok(fate)
 }
 
-/// Prints the table, writes the report and says how it went.
+/// The table, after the report is written and it is said how it went.
 fn finish(
     library: &Library,
     catalogue: &Catalogue,
     plan: &Plan,
     fates: Vec<Fate>,
     dir: &Path,
-) -> miette::Result<ExitCode> {
+) -> miette::Result<Reply> {
     let mut runs = Runs::default();
     let mut unmeasured = Vec::new();
     let mut failed = Vec::new();
@@ -198,6 +204,7 @@ fn finish(
             }
         }
     }
+    let mut text = String::new();
     for (terms, title) in [
         (Terms::Ring, "published model, a line per tier (--terms ring)"),
         (Terms::RingStateToken, "pooled over tiers (--terms ring,state,token)"),
@@ -207,11 +214,11 @@ fn finish(
         if terms == Terms::Ring {
             lines.extend(unmeasured.iter().cloned());
         }
-        println!("\n{title}\n{}", results_table(&lines, Style::Terminal));
-        print!("{}", constants_table(&study, catalogue, Style::Terminal));
+        text += &format!("\n{title}\n{}\n", results_table(&lines, Style::Terminal));
+        text += &constants_table(&study, catalogue, Style::Terminal);
         if terms == Terms::Ring {
             for (id, reason) in &study.excluded {
-                println!("excluded {id}: {reason}");
+                text += &format!("excluded {id}: {reason}\n");
             }
         }
     }
@@ -220,11 +227,11 @@ fn finish(
         eprintln!("\nreport: {}", dir.join(report::names::REPORT).display());
     }
     if failed.is_empty() {
-        return Ok(Exit::Done.into());
+        return Ok(Reply::done(text));
     }
     for row in &failed {
         eprintln!("failed {row}");
     }
     eprintln!("the finished rows are kept: cargo xtask sweep --out {} --resume", dir.display());
-    Ok(Exit::Failed.into())
+    Ok(Reply { text, exit: Exit::Failed })
 }

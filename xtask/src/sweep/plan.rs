@@ -27,7 +27,11 @@ pub struct Row {
 pub fn select<'a>(sweep: &'a Sweep, only: &[String]) -> miette::Result<Vec<&'a SweepRow>> {
     if let Some(unknown) = only.iter().find(|id| sweep.rows.iter().all(|r| r.id != **id)) {
         let known: Vec<&str> = sweep.rows.iter().map(|r| r.id.as_str()).collect();
-        bail!(help = format!("its rows: {}", known.join(", ")), "sweep {} has no row `{unknown}`", sweep.name);
+        bail!(
+            help = format!("its rows: {}", known.join(", ")),
+            "sweep {} has no row `{unknown}`",
+            sweep.name
+        );
     }
     let meant = |row: &&SweepRow| {
         if only.is_empty() { !row.on_demand } else { only.contains(&row.id) }
@@ -53,9 +57,7 @@ impl Plan {
                 spec,
             })
         });
-        Ok(Self {
-            rows: rows.collect::<miette::Result<_>>()?,
-        })
+        Ok(Self { rows: rows.collect::<miette::Result<_>>()? })
     }
 
     /// A directory that holds rows is continued on purpose or not at all.
@@ -63,7 +65,8 @@ impl Plan {
         match self.rows.iter().find(|row| row.dir.exists()) {
             None => Ok(()),
             Some(row) => Err(miette!(
-                help = "name another --out, or continue that run with --resume; nothing was touched",
+                help =
+                    "name another --out, or continue that run with --resume; nothing was touched",
                 "{} is there already",
                 row.dir.display()
             )),

@@ -50,17 +50,14 @@ impl Progress {
         let bar = std::io::stderr().is_terminal().then(|| {
             // A template of literals always parses; the default style would do as well.
             let style = ProgressStyle::with_template("{bar:24} {pos}/{len} steps  {wide_msg}");
-            ProgressBar::new(steps).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+            ProgressBar::new(steps)
+                .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
         Self {
             bar,
             rows: rows.len(),
             at: 0,
-            pace: Pace {
-                left: rows.iter().map(work).sum(),
-                done: 0.0,
-                seconds: 0.0,
-            },
+            pace: Pace { left: rows.iter().map(work).sum(), done: 0.0, seconds: 0.0 },
         }
     }
 
@@ -87,7 +84,8 @@ impl Progress {
     pub fn step(&mut self, row: &Row, step: &Step) {
         self.pace.step(row.work(), step.seconds);
         let Some(bar) = &self.bar else { return };
-        let peak = step.peak_reserved_bytes.map_or("unknown".to_owned(), |b| format!("{} GiB", gib(b)));
+        let peak =
+            step.peak_reserved_bytes.map_or("unknown".to_owned(), |b| format!("{} GiB", gib(b)));
         let left = match self.pace.time_left() {
             Some(left) => format!("{} left", indicatif::HumanDuration(left)),
             None => "time left unknown".to_owned(),
@@ -139,11 +137,7 @@ mod tests {
     /// Two of eight units took 3 s: six are left, at 1.5 s each.
     #[test]
     fn time_left_is_work_left_at_the_pace_so_far() {
-        let mut pace = Pace {
-            left: 8.0,
-            done: 0.0,
-            seconds: 0.0,
-        };
+        let mut pace = Pace { left: 8.0, done: 0.0, seconds: 0.0 };
         assert_eq!(pace.time_left(), None);
         pace.step(2.0, 3.0);
         assert_eq!(pace.time_left(), Some(Duration::from_secs(9)));

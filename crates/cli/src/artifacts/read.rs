@@ -35,10 +35,8 @@ pub fn read(dir: &Path) -> Result<RunRecord, ArtifactError> {
     let run_cmd: RunCmd = parse(dir, names::RUN_CMD)?;
     let env: Env = parse(dir, names::ENV)?;
 
-    let broken = |name: &str, message: String| ArtifactError::Parse {
-        path: dir.join(name),
-        message,
-    };
+    let broken =
+        |name: &str, message: String| ArtifactError::Parse { path: dir.join(name), message };
     let spec = workload_from_json(&run_cmd.resolved_spec.to_string())
         .map_err(|e| broken(names::RUN_CMD, format!("resolved_spec: {e}")))?;
     let probe_id = spec.probe_id(metrics.out_dim, metrics.amp == 1);
@@ -73,10 +71,8 @@ fn parse<T: DeserializeOwned>(dir: &Path, name: &str) -> Result<T, ArtifactError
         Ok(text) => text,
         Err(source) => return Err(ArtifactError::Read { path, source }),
     };
-    let fail = |e: serde_json::Error| ArtifactError::Parse {
-        path: path.clone(),
-        message: e.to_string(),
-    };
+    let fail =
+        |e: serde_json::Error| ArtifactError::Parse { path: path.clone(), message: e.to_string() };
     // The version first: a newer artifact may have keys that mean something else.
     let value: serde_json::Value = serde_json::from_str(&text).map_err(fail)?;
     if let Some(found) = value.get("artifact_version").and_then(|v| v.as_str())

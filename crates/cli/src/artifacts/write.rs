@@ -46,13 +46,9 @@ impl RunDir {
                 return Err(ArtifactError::Occupied { dir, found });
             }
         }
-        fs::create_dir_all(dir).map_err(|source| ArtifactError::Write {
-            path: dir.to_owned(),
-            source,
-        })?;
-        Ok(Self {
-            dir: dir.to_owned(),
-        })
+        fs::create_dir_all(dir)
+            .map_err(|source| ArtifactError::Write { path: dir.to_owned(), source })?;
+        Ok(Self { dir: dir.to_owned() })
     }
 
     /// Writes what is known before any compute: `run_cmd.txt` and `env.json`.
@@ -103,10 +99,7 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Artifact
         file.persist(path).map_err(|e| e.error)?;
         Ok(())
     };
-    attempt().map_err(|source| ArtifactError::Write {
-        path: path.to_owned(),
-        source,
-    })
+    attempt().map_err(|source| ArtifactError::Write { path: path.to_owned(), source })
 }
 
 fn json(value: &impl Serialize) -> String {

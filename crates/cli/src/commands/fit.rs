@@ -8,7 +8,9 @@ use vram_fit::RowFit;
 
 use super::Reply;
 use crate::artifacts::{RunRecord, write_atomically};
-use crate::study::{Catalogue, Runs, Study, Style, Terms, constants_table, results_csv, results_table};
+use crate::study::{
+    Catalogue, Runs, Study, Style, Terms, constants_table, results_csv, results_table,
+};
 
 /// `vram fit`.
 #[derive(Debug, clap::Args)]

@@ -25,10 +25,7 @@ pub struct Reply {
 impl Reply {
     /// A command that did what it was asked for.
     pub fn done(text: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            exit: Exit::Done,
-        }
+        Self { text: text.into(), exit: Exit::Done }
     }
 }
 

@@ -1,33 +1,34 @@
-//! `vram probe`: one measured run.
+//! `vram probe`: one measured run. Here is what is refused and what is written in which order; the
+//! measurement itself is in `measure`.
+
+mod measure;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::time::Duration;
 
-use candle_core::Device;
 use clap::ValueEnum;
-use miette::IntoDiagnostic;
-use vram_metrics::{
-    DeviceFacts, Evidence, HostMeter, Marks, Measurement, StepReport, VRAM_GUARD_RATIO, WallClock, Window,
-};
-use vram_presets::WorkloadSpec;
-use vram_workload::{Shape, Trainer, WorkloadError};
+use miette::{IntoDiagnostic, WrapErr};
+use vram_metrics::{DeviceFacts, HostMeter};
+use vram_presets::{Origin, Preset, WorkloadSpec};
+use vram_workload::Shape;
 
 use super::Reply;
 use crate::args::{Overrides, at_least_0, at_least_1};
 use crate::artifacts::{ARTIFACT_VERSION, Metrics, RunCmd, RunDir, summary};
-use crate::events::{Event, Finished, Started, Status, Step};
-use crate::{Exit, machine};
+use crate::events::{Event, Finished, Started, Status};
+use crate::{Exit, machine, terminal};
 
 /// `vram probe`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Writes run_cmd.txt and env.json before any compute, then metrics.json, metrics.csv and
+#[command(
+    after_help = "Writes run_cmd.txt and env.json before any compute, then metrics.json, metrics.csv and
 summary.md, PASS or FAIL. Contracts: VRA-30 (verdict), VRA-31 (ids), VRA-32 (artifacts).
 
 Examples:
   vram probe --ant od1_canon_small --colony od1_canon_real --batch 16 --precision fp16 --output-dir runs/DP1
   vram probe --ant '{\"ring_len\":512,\"slot_dim\":64,\"ptr_dtype\":\"fp64\",\"precision\":\"fp32\"}' \\
-    --colony smoke_brief --output-dir runs/mine")]
+    --colony smoke_brief --output-dir runs/mine"
+)]
 pub struct Args {
     /// The model's side: preset, file or inline JSON
     #[arg(long)]
@@ -91,7 +92,9 @@ fn device(text: &str) -> Result<DeviceChoice, &'static str> {
     match (text, cuda) {
         ("auto", _) => Ok(DeviceChoice::Auto),
         ("cpu", _) => Ok(DeviceChoice::Cpu),
-        (_, Some(index)) if text == "cuda" || index.parse::<u32>().is_ok() => Ok(DeviceChoice::Cuda),
+        (_, Some(index)) if text == "cuda" || index.parse::<u32>().is_ok() => {
+            Ok(DeviceChoice::Cuda)
+        }
         _ => Err("expected auto, cpu, cuda or cuda:N"),
     }
 }
@@ -101,33 +104,50 @@ struct Probe<'a> {
     args: &'a Args,
     spec: WorkloadSpec,
     amp: bool,
+    steps_total: u64,
     shape: Shape,
     meter: HostMeter,
 }
 
 pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
-    match args.device {
-        DeviceChoice::Auto => tracing::info!("running on the CPU: this build has no CUDA probe"),
-        DeviceChoice::Cpu => {}
-        DeviceChoice::Cuda => {
-            miette::bail!(help = "use --device cpu", "--device cuda: this build has no CUDA probe")
-        }
+    if args.device == DeviceChoice::Cuda {
+        miette::bail!(help = "use --device cpu", "--device cuda: this build has no CUDA probe");
     }
     let library = super::library()?;
-    let spec = WorkloadSpec::new(library.ant(&args.ant)?.spec, library.colony(&args.colony)?.spec);
-    let spec = args.overrides.apply(spec)?;
+    let (ant, colony) = (library.ant(&args.ant)?, library.colony(&args.colony)?);
+    let (ant_name, colony_name) = (name(&ant), name(&colony));
+    let spec = args.overrides.apply(WorkloadSpec::new(ant.spec, colony.spec))?;
     let amp = args.amp.unwrap_or(spec.ant.precision.default_amp());
-    // The shape bounds every size of the step; the published term is a size of its own.
-    let shape = Shape::new(&spec, args.out_dim, amp).into_diagnostic()?;
-    spec.ring_buf_bytes()?;
-    let probe = Probe {
-        args,
-        amp,
-        shape,
-        meter: HostMeter::new().into_diagnostic()?,
-        spec,
+    let shape = runnable(&spec, args.out_dim, amp).wrap_err_with(|| {
+        let WorkloadSpec { ant, colony } = &spec;
+        format!(
+            "cannot run ant {ant_name} (ring_len {}, slot_dim {}) with colony {colony_name} \
+             (synth_len {}, batch_size {})",
+            ant.ring_len, ant.slot_dim, colony.synth_len, colony.batch_size
+        )
+    })?;
+    let Some(steps_total) = args.warmup_steps.checked_add(args.measure_steps) else {
+        miette::bail!("--warmup-steps and --measure-steps together exceed 64 bits");
     };
-    probe.run()
+    let meter = HostMeter::new().into_diagnostic()?;
+    Probe { args, spec, amp, steps_total, shape, meter }.run()
+}
+
+/// What a message calls a preset: the file to open, where there is one.
+fn name<T>(preset: &Preset<T>) -> String {
+    match &preset.origin {
+        Origin::File(path) => path.display().to_string(),
+        Origin::BuiltIn => preset.label.clone(),
+        Origin::Inline => "given inline".to_owned(),
+    }
+}
+
+/// The sizes of a step that can run here. They are checked as the step's own buffers and as
+/// VRA-34's ring term, which is a size of its own.
+fn runnable(spec: &WorkloadSpec, out_dim: u64, amp: bool) -> miette::Result<Shape> {
+    let shape = Shape::new(spec, out_dim, amp).into_diagnostic()?;
+    spec.ring_buf_bytes()?;
+    Ok(shape)
 }
 
 impl Probe<'_> {
@@ -138,28 +158,24 @@ impl Probe<'_> {
         let precision = self.spec.ant.precision.to_string();
         dir.write_start(&self.run_cmd(), &machine::env(facts, Some((precision, self.amp))))?;
 
+        if self.args.device == DeviceChoice::Auto {
+            tracing::info!("running on the CPU: this build has no CUDA probe");
+        }
         self.say(&Event::Started(Started {
             probe_id: self.probe_id(),
             workload_id: self.spec.workload_id(),
-            steps_total: self.args.warmup_steps.saturating_add(self.args.measure_steps),
+            steps_total: self.steps_total,
         }));
         let metrics = self.measure(total_bytes);
-        let written = dir.write_results(&metrics);
-        self.say(&Event::Finished(Finished {
-            status: if metrics.stability_pass { Status::Pass } else { Status::Fail },
-            fail_reasons: metrics.fail_reasons.clone(),
-            peak_allocated_bytes: metrics.peak_vram_allocated_bytes,
-            peak_reserved_bytes: metrics.peak_vram_reserved_bytes,
-        }));
-        let text = match self.args.events {
+        if let Err(error) = dir.write_results(&metrics) {
+            terminal::complain(&error.into());
+            return Ok(Reply { text: String::new(), exit: Exit::Failed });
+        }
+        self.say(&Event::Finished(finished(&metrics)));
+        Ok(Reply::done(match self.args.events {
             Some(EventFormat::Json) => String::new(),
             None => summary(&metrics),
-        };
-        if let Err(error) = written {
-            tracing::error!("{:?}", miette::Report::new(error));
-            return Ok(Reply { text, exit: Exit::Failed });
-        }
-        Ok(Reply::done(text))
+        }))
     }
 
     fn probe_id(&self) -> String {
@@ -167,10 +183,12 @@ impl Probe<'_> {
     }
 
     fn run_cmd(&self) -> RunCmd {
-        let lossy = |a: std::ffi::OsString| a.to_string_lossy().into_owned();
+        // By name: where the executable lies is no part of a run.
+        let command = std::iter::once("vram".to_owned());
+        let arguments = std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned());
         RunCmd {
             artifact_version: Some(ARTIFACT_VERSION.to_owned()),
-            argv: std::env::args_os().map(lossy).collect(),
+            argv: command.chain(arguments).collect(),
             resolved_spec: self.spec.to_json(),
             canonical_spec: self.spec.to_json(),
             workload_id: self.spec.workload_id(),
@@ -181,108 +199,6 @@ impl Probe<'_> {
                 "synth_len is the number of tokens that a step computes".to_owned(),
                 "out_dim is no part of workload_schema_v1: compare by probe_id".to_owned(),
             ],
-        }
-    }
-
-    /// Runs the window. Whatever happens in it becomes part of the metrics.
-    fn measure(&self, total_bytes: Option<u64>) -> Metrics {
-        let mut marks = Marks::new(&self.meter);
-        let mut loss = None;
-        let window = Window {
-            warmup_steps: self.args.warmup_steps,
-            measure_steps: self.args.measure_steps,
-            stall_floor: STALL_FLOOR,
-        };
-        let mut trainer = None;
-        let measured = window.run(
-            &self.meter,
-            &mut WallClock::default(),
-            &mut marks,
-            &mut |marks| {
-                let trainer = match &mut trainer {
-                    Some(trainer) => trainer,
-                    // In the first step, so that a model that does not fit is a failed step.
-                    none => none.insert(self.trainer(marks)?),
-                };
-                let outcome = trainer.step(&mut |phase| marks.mark(phase))?;
-                loss = Some(outcome.loss);
-                Ok(StepReport {
-                    nan: outcome.nan,
-                    inf: outcome.inf,
-                    skipped: outcome.skipped,
-                })
-            },
-            &mut |progress| self.say(&Event::Step(Step::from(progress))),
-        );
-        self.metrics(measured, marks, loss, total_bytes)
-    }
-
-    fn trainer(&self, marks: &mut Marks<'_>) -> Result<Trainer, WorkloadError> {
-        let shape = self.shape.clone();
-        Trainer::new(shape, self.args.seed, &Device::Cpu, &mut |phase| marks.mark(phase))
-    }
-
-    fn metrics(
-        &self,
-        measured: Measurement<WorkloadError>,
-        marks: Marks<'_>,
-        loss: Option<f32>,
-        total_bytes: Option<u64>,
-    ) -> Metrics {
-        let had_oom = matches!(measured.failure, Some(WorkloadError::OutOfMemory { .. }));
-        let colony = &self.spec.colony;
-        let samples_per_s = measured.samples_per_s(colony.batch_size);
-        let evidence = Evidence {
-            failed: measured.failure.is_some(),
-            oom: had_oom,
-            non_finite: measured.nan || measured.inf,
-            measure_steps: self.args.measure_steps,
-            stalled: measured.heartbeat.stalled,
-            peak_allocated_bytes: measured.peak_allocated_bytes.as_ref().ok().copied(),
-            peak_reserved_bytes: measured.peak_reserved_bytes.as_ref().ok().copied(),
-            total_bytes,
-            steps: measured.steps.clone(),
-        };
-        let verdict = evidence.verdict();
-        Metrics {
-            artifact_version: Some(ARTIFACT_VERSION.to_owned()),
-            workload_id: self.spec.workload_id(),
-            probe_id: self.probe_id(),
-            device: "cpu".to_owned(),
-            precision: self.spec.ant.precision.to_string(),
-            amp: u8::from(self.amp),
-            out_dim: self.args.out_dim,
-            batch_size: colony.batch_size,
-            seq_len: colony.seq_len,
-            synth_len: colony.synth_len,
-            warmup_steps: self.args.warmup_steps,
-            measure_steps: self.args.measure_steps,
-            seed: Some(self.args.seed),
-            measure_wall_time_s: measured.wall_time_s,
-            median_step_time_s: measured.steps.median(),
-            p95_step_time_s: measured.steps.p95(),
-            max_step_time_s: measured.steps.max(),
-            step_times_s: measured.steps.as_slice().to_vec(),
-            warmup_step_times_s: measured.warmup.as_slice().to_vec(),
-            step_time_mode: Some("wall_clock".to_owned()),
-            throughput_samples_per_s: samples_per_s,
-            throughput_tokens_per_s: samples_per_s.map(|s| s * colony.seq_len as f64),
-            peak_vram_reserved_bytes: evidence.peak_reserved_bytes,
-            peak_vram_allocated_bytes: evidence.peak_allocated_bytes,
-            total_vram_bytes: total_bytes,
-            vram_guard_ratio: VRAM_GUARD_RATIO,
-            phase_marks: marks.into_result().unwrap_or_default(),
-            loss,
-            skipped_steps: measured.skipped_steps,
-            had_oom,
-            had_nan: measured.nan,
-            had_inf: measured.inf,
-            heartbeat_stall_detected: measured.heartbeat.stalled,
-            heartbeat_stall_threshold_s: Some(measured.heartbeat.threshold_s),
-            heartbeat_last_progress_age_s: Some(measured.heartbeat.last_progress_age_s),
-            runtime_exception_msg: measured.failure.map(|e| e.to_string()),
-            stability_pass: verdict.stability_pass,
-            fail_reasons: verdict.fail_reasons.iter().map(ToString::to_string).collect(),
         }
     }
 
@@ -297,5 +213,11 @@ impl Probe<'_> {
     }
 }
 
-/// The shortest silence that counts as a stall (VRA-30).
-const STALL_FLOOR: Duration = Duration::from_secs(60);
+fn finished(metrics: &Metrics) -> Finished {
+    Finished {
+        status: if metrics.stability_pass { Status::Pass } else { Status::Fail },
+        fail_reasons: metrics.fail_reasons.clone(),
+        peak_allocated_bytes: metrics.peak_vram_allocated_bytes,
+        peak_reserved_bytes: metrics.peak_vram_reserved_bytes,
+    }
+}

@@ -41,13 +41,17 @@ fn facts(runs: &Runs) -> String {
         let _ = writeln!(text, "- {name}: {value}");
     };
     fact("device", format!("{} ({})", machine(run), run.metrics.device));
-    let total = env.total_vram_bytes.map_or("null".to_owned(), |b| format!("{} GiB ({b} bytes)", gib(b)));
+    let total =
+        env.total_vram_bytes.map_or("null".to_owned(), |b| format!("{} GiB ({b} bytes)", gib(b)));
     fact("total memory", total);
     if let Some(threads) = env.cpu_threads {
         fact("threads", threads.to_string());
     }
     if run.metrics.device != "cpu" {
-        fact("driver / CUDA", format!("{} / {}", or_null(&env.driver_version), or_null(&env.cuda_version)));
+        fact(
+            "driver / CUDA",
+            format!("{} / {}", or_null(&env.driver_version), or_null(&env.cuda_version)),
+        );
     }
     fact("system", or_null(&env.os));
     fact("tool", or_null(&env.tool_version));
@@ -102,7 +106,8 @@ fn times(runs: &Runs) -> String {
             seconds(m.throughput_tokens_per_s),
         )
     });
-    let header = "| case | warm-up + measured steps | median step s | longest step s | tokens/s | verdict |";
+    let header =
+        "| case | warm-up + measured steps | median step s | longest step s | tokens/s | verdict |";
     format!("\n## Steps\n\n{}", grid(header, rows))
 }
 

@@ -34,10 +34,8 @@ pub fn write(runs: &Runs, library: &Library, out: &Path) -> miette::Result<Vec<P
     let ring = Study::new(runs, Terms::Ring)?;
     let pooled = Study::new(runs, Terms::RingStateToken)?;
     let plot = plot::draw(&ring).map_err(|e| miette!("cannot draw {}: {e}", names::PLOT))?;
-    std::fs::create_dir_all(out).map_err(|source| ArtifactError::Write {
-        path: out.to_owned(),
-        source,
-    })?;
+    std::fs::create_dir_all(out)
+        .map_err(|source| ArtifactError::Write { path: out.to_owned(), source })?;
     let files = [
         (names::REPORT, markdown::report(runs, &ring, &pooled, &catalogue)),
         (names::TABLE, results_csv(&ring.lines(&catalogue))),

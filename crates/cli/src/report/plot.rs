@@ -32,7 +32,8 @@ pub(super) fn draw(study: &Study) -> Result<String, DrawError> {
     let width = COLUMN * columns.len().max(1) as u32;
     let mut svg = String::new();
     {
-        let root = SVGBackend::with_string(&mut svg, (width, LINES + RESIDUALS)).into_drawing_area();
+        let root =
+            SVGBackend::with_string(&mut svg, (width, LINES + RESIDUALS)).into_drawing_area();
         root.fill(&WHITE)?;
         let (top, bottom) = root.split_vertically(LINES);
         let parts = columns.len().max(1);
@@ -58,7 +59,10 @@ fn columns(study: &Study) -> Vec<Column<'_>> {
             });
             let anchored = if tier.anchored { ", anchored" } else { "" };
             Column {
-                title: format!("{} ({} x {}){anchored}", named.name, named.key.ring_len, named.key.slot_dim),
+                title: format!(
+                    "{} ({} x {}){anchored}",
+                    named.name, named.key.ring_len, named.key.slot_dim
+                ),
                 tier,
                 points: points.collect(),
             }
@@ -78,7 +82,10 @@ impl Column<'_> {
     }
 }
 
-fn lines(area: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>, column: &Column<'_>) -> Result<(), DrawError> {
+fn lines(
+    area: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>,
+    column: &Column<'_>,
+) -> Result<(), DrawError> {
     let measured = |row: &RowFit| row.meas_reserved_bytes as f64 / GIB;
     let top = column.points.iter().fold(0.0, |a: f64, (_, r)| a.max(measured(r)));
     let mut chart = ChartBuilder::on(area)
@@ -94,7 +101,8 @@ fn lines(area: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>, column: &Co
         .draw_series(LineSeries::new(line, PREDICTED.stroke_width(2)))?
         .label("predicted")
         .legend(|(x, y)| PathElement::new([(x, y), (x + 14, y)], PREDICTED.stroke_width(2)));
-    let points = column.points.iter().map(|(x, r)| Circle::new((*x, measured(r)), 4, MEASURED.filled()));
+    let points =
+        column.points.iter().map(|(x, r)| Circle::new((*x, measured(r)), 4, MEASURED.filled()));
     chart
         .draw_series(points)?
         .label("measured")
@@ -108,7 +116,10 @@ fn lines(area: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>, column: &Co
     Ok(())
 }
 
-fn residuals(area: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>, column: &Column<'_>) -> Result<(), DrawError> {
+fn residuals(
+    area: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>,
+    column: &Column<'_>,
+) -> Result<(), DrawError> {
     let errors = || column.points.iter().filter_map(|(x, r)| Some((*x, r.err_percent?, &r.id)));
     let widest = errors().fold(0.05, |a: f64, (_, e, _)| a.max(e.abs()));
     let mut chart = ChartBuilder::on(area)
@@ -117,7 +128,10 @@ fn residuals(area: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>, column:
         .y_label_area_size(46)
         .build_cartesian_2d(0.0..column.x_end(), -1.6 * widest..1.6 * widest)?;
     mesh(&mut chart, "ring term, GiB", "error, %")?;
-    chart.draw_series(LineSeries::new([(0.0, 0.0), (column.x_end(), 0.0)], PREDICTED.stroke_width(1)))?;
+    chart.draw_series(LineSeries::new(
+        [(0.0, 0.0), (column.x_end(), 0.0)],
+        PREDICTED.stroke_width(1),
+    ))?;
     chart.draw_series(errors().map(|(x, e, _)| Circle::new((x, e), 4, MEASURED.filled())))?;
     chart.draw_series(errors().map(|(x, e, id)| {
         // Above a point that lies high, below one that lies low, so that neighbours stay apart.

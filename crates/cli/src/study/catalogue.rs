@@ -34,10 +34,7 @@ impl Catalogue {
             }
         }
         let text = library.calibration(PUBLISHED).ok();
-        Self {
-            rows,
-            published: text.and_then(|t| Calibration::from_toml(&t.spec).ok()),
-        }
+        Self { rows, published: text.and_then(|t| Calibration::from_toml(&t.spec).ok()) }
     }
 
     /// The note of the run's row; a published row's note is about the published run.

@@ -41,9 +41,7 @@ impl Runs {
             }
         }
         if found.records.is_empty() {
-            let nothing = ArtifactError::NoRun {
-                path: dir.to_owned(),
-            };
+            let nothing = ArtifactError::NoRun { path: dir.to_owned() };
             return Err(found.unreadable.pop().map_or(nothing, |(_, error)| error));
         }
         found.records.sort_by(|a, b| {
@@ -66,10 +64,7 @@ fn is_run(dir: &Path) -> bool {
 }
 
 fn run_dirs(dir: &Path, depth: usize) -> Result<Vec<PathBuf>, ArtifactError> {
-    let fail = |source| ArtifactError::Read {
-        path: dir.to_owned(),
-        source,
-    };
+    let fail = |source| ArtifactError::Read { path: dir.to_owned(), source };
     let mut found = Vec::new();
     let entries = std::fs::read_dir(dir).map_err(fail)?.collect::<Result<Vec<_>, _>>();
     let mut paths: Vec<PathBuf> = entries.map_err(fail)?.iter().map(|e| e.path()).collect();

@@ -78,20 +78,11 @@ impl Study {
                 }
             }
         }
-        let observations = fitted
-            .iter()
-            .map(|run| observe(run, terms))
-            .collect::<Result<Vec<_>, _>>()?;
+        let observations =
+            fitted.iter().map(|run| observe(run, terms)).collect::<Result<Vec<_>, _>>()?;
         let fit = fit(&terms.model(), &observations)?;
         let tiers = tier::name(&fitted, &fit);
-        Ok(Self {
-            terms,
-            fit,
-            tiers,
-            fitted,
-            spot_checks,
-            excluded,
-        })
+        Ok(Self { terms, fit, tiers, fitted, spot_checks, excluded })
     }
 
     /// Each fitted run with its row of the fit.
@@ -144,10 +135,7 @@ fn admission(run: &RunRecord) -> Result<(), Exclusion> {
 }
 
 fn observe(run: &RunRecord, terms: Terms) -> Result<Observation, StudyError> {
-    let sizes = |source| StudyError::Sizes {
-        id: run.id.clone(),
-        source,
-    };
+    let sizes = |source| StudyError::Sizes { id: run.id.clone(), source };
     let spec = &run.spec;
     Ok(Observation {
         id: run.id.clone(),

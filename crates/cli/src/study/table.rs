@@ -127,8 +127,17 @@ fn percent(value: f64) -> String {
 /// The VRA-34 table: predicted and measured peak reserved, error, and the published values.
 pub fn results_table(lines: &[Line], style: Style) -> String {
     let header = [
-        "case", "ring x slot", "synth_len", "B", "predicted GiB", "measured GiB", "error %",
-        "LOO %", "allocated GiB", "published GiB", "notes",
+        "case",
+        "ring x slot",
+        "synth_len",
+        "B",
+        "predicted GiB",
+        "measured GiB",
+        "error %",
+        "LOO %",
+        "allocated GiB",
+        "published GiB",
+        "notes",
     ];
     let rows = lines.iter().map(|line| {
         let (ant, colony) = (&line.spec.ant, &line.spec.colony);
@@ -142,7 +151,9 @@ pub fn results_table(lines: &[Line], style: Style) -> String {
             or_dash(line.err_percent, percent),
             or_dash(line.loo_err_percent, percent),
             or_dash(line.meas_allocated_bytes, gib),
-            or_dash(line.published, |p| format!("{:.3} ({:+.2} %)", p.meas_reserved_gib, p.err_percent)),
+            or_dash(line.published, |p| {
+                format!("{:.3} ({:+.2} %)", p.meas_reserved_gib, p.err_percent)
+            }),
             line.notes.clone(),
         ]
     });
@@ -154,7 +165,10 @@ pub fn constants_table(study: &Study, catalogue: &Catalogue, style: Style) -> St
     let names = &study.fit.model.terms;
     let mut header = vec!["tier".to_owned(), "points".to_owned()];
     header.extend(names.iter().map(|name| format!("k_{name} [95 %]")));
-    header.extend(["base MiB", "overhead MiB", "published k_ring", "published base / overhead MiB"].map(str::to_owned));
+    header.extend(
+        ["base MiB", "overhead MiB", "published k_ring", "published base / overhead MiB"]
+            .map(str::to_owned),
+    );
     let rows = study.fit.tiers.iter().zip(&study.tiers).map(|(fitted, tier)| {
         let published = catalogue.constants(&tier.key);
         let points = match (&fitted.borrowed_from, fitted.anchored) {
@@ -198,9 +212,9 @@ fn draw(
         Style::Terminal => table
             .load_style(UTF8_FULL_CONDENSED)
             .set_content_arrangement(ContentArrangement::Dynamic),
-        Style::Markdown => table
-            .load_style(ASCII_MARKDOWN)
-            .set_content_arrangement(ContentArrangement::Disabled),
+        Style::Markdown => {
+            table.load_style(ASCII_MARKDOWN).set_content_arrangement(ContentArrangement::Disabled)
+        }
     };
     table.set_header(header).add_rows(rows);
     for column in numbers {
@@ -217,9 +231,20 @@ pub fn results_csv(lines: &[Line]) -> String {
     let mut csv = csv::Writer::from_writer(Vec::new());
     // Writing to memory does not fail.
     let _ = csv.write_record([
-        "id", "workload_id", "ring_len", "slot_dim", "synth_len", "batch_size",
-        "pred_reserved_bytes", "meas_reserved_bytes", "meas_allocated_bytes", "err_percent",
-        "loo_err_percent", "published_meas_reserved_gib", "published_err_percent", "notes",
+        "id",
+        "workload_id",
+        "ring_len",
+        "slot_dim",
+        "synth_len",
+        "batch_size",
+        "pred_reserved_bytes",
+        "meas_reserved_bytes",
+        "meas_allocated_bytes",
+        "err_percent",
+        "loo_err_percent",
+        "published_meas_reserved_gib",
+        "published_err_percent",
+        "notes",
     ]);
     for line in lines {
         let (ant, colony) = (&line.spec.ant, &line.spec.colony);

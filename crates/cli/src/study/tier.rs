@@ -43,13 +43,7 @@ impl TierKey {
 
 impl fmt::Display for TierKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            ring_len,
-            slot_dim,
-            precision,
-            amp,
-            device,
-        } = self;
+        let Self { ring_len, slot_dim, precision, amp, device } = self;
         write!(f, "{ring_len}x{slot_dim} {precision} amp{amp} {device}")
     }
 }

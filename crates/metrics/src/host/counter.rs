@@ -10,10 +10,7 @@ pub(super) struct Counter {
 
 impl Counter {
     pub(super) const fn new() -> Self {
-        Self {
-            current: AtomicU64::new(0),
-            peak: AtomicU64::new(0),
-        }
+        Self { current: AtomicU64::new(0), peak: AtomicU64::new(0) }
     }
 
     pub(super) fn add(&self, bytes: usize) {
@@ -33,9 +30,6 @@ impl Counter {
     }
 
     pub(super) fn reading(&self) -> Reading {
-        Reading {
-            current: self.current.load(Relaxed),
-            peak: self.peak.load(Relaxed),
-        }
+        Reading { current: self.current.load(Relaxed), peak: self.peak.load(Relaxed) }
     }
 }

@@ -8,9 +8,7 @@ pub(super) struct Extents {
 
 impl Extents {
     pub(super) const fn new() -> Self {
-        Self {
-            idle: BTreeMap::new(),
-        }
+        Self { idle: BTreeMap::new() }
     }
 
     /// `len` bytes from the smallest stretch that has them, the lowest of equals.

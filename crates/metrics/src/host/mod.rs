@@ -26,11 +26,13 @@ use pages::{GRANULE, MAPPED};
 /// Bytes that the program asked for and has not given back.
 static LIVE: Counter = Counter::new();
 
-static SMALL: Mutex<Dlmalloc<SmallPages>> = Mutex::new(const {
-    let mut small = Dlmalloc::new_with_allocator(SmallPages);
-    assert!(small.set_granularity(GRANULE));
-    small
-});
+static SMALL: Mutex<Dlmalloc<SmallPages>> = Mutex::new(
+    const {
+        let mut small = Dlmalloc::new_with_allocator(SmallPages);
+        assert!(small.set_granularity(GRANULE));
+        small
+    },
+);
 
 static LARGE: Mutex<Extents> = Mutex::new(Extents::new());
 
@@ -190,7 +192,8 @@ struct SmallPages;
 // remapped or freed.
 unsafe impl dlmalloc::Allocator for SmallPages {
     fn alloc(&self, size: usize) -> (*mut u8, usize, u32) {
-        let mapped = size.checked_next_multiple_of(GRANULE).and_then(|len| Some((pages::map(len)?, len)));
+        let mapped =
+            size.checked_next_multiple_of(GRANULE).and_then(|len| Some((pages::map(len)?, len)));
         mapped.map_or((ptr::null_mut(), 0, 0), |(block, len)| (block, len, 0))
     }
 

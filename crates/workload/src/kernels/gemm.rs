@@ -24,13 +24,7 @@ impl<'a> Mat<'a> {
     /// `rows x cols`, rows `stride` apart.
     pub(crate) fn strided(data: &'a [f32], rows: usize, cols: usize, stride: usize) -> Self {
         assert!(rows == 0 || cols == 0 || data.len() >= (rows - 1) * stride + cols);
-        Self {
-            data,
-            rows,
-            cols,
-            row_stride: stride,
-            col_stride: 1,
-        }
+        Self { data, rows, cols, row_stride: stride, col_stride: 1 }
     }
 
     /// The transpose, without moving anything.
@@ -84,11 +78,7 @@ pub(crate) fn matmul(out: &mut [f32], stride: usize, a: Mat, b: Mat, accumulate:
 const WORTH_A_THREAD: usize = 1 << 18;
 
 fn parallelism(m: usize, n: usize, k: usize) -> Parallelism {
-    if m * n * k < WORTH_A_THREAD {
-        Parallelism::None
-    } else {
-        Parallelism::Rayon(0)
-    }
+    if m * n * k < WORTH_A_THREAD { Parallelism::None } else { Parallelism::Rayon(0) }
 }
 
 #[cfg(test)]

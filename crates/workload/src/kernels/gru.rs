@@ -49,13 +49,7 @@ impl<'a> Cell<'a> {
     ) {
         let w = self.width;
         let batch = x.len() / w;
-        matmul(
-            gates,
-            4 * w,
-            Mat::new(x, batch, w),
-            Mat::new(self.weight_ih, 3 * w, w).t(),
-            false,
-        );
+        matmul(gates, 4 * w, Mat::new(x, batch, w), Mat::new(self.weight_ih, 3 * w, w).t(), false);
         let (gate_rows, candidate_rows) = self.weight_hh.split_at(2 * w * w);
         let h = Mat::new(operand, batch, w);
         matmul(gates, 4 * w, h, Mat::new(gate_rows, 2 * w, w).t(), true);
@@ -120,11 +114,7 @@ impl<'a> Cell<'a> {
 }
 
 /// Gradients of the four pre-activations in place of the gates, and `z * dh` into `dh_prev`.
-fn deactivate<N: Numeric>(
-    (dh, hidden): (&[f32], &[f32]),
-    gates: &mut [f32],
-    dh_prev: &mut [f32],
-) {
+fn deactivate<N: Numeric>((dh, hidden): (&[f32], &[f32]), gates: &mut [f32], dh_prev: &mut [f32]) {
     let w = dh.len();
     let (r, rest) = gates.split_at_mut(w);
     let (z, rest) = rest.split_at_mut(w);

@@ -104,12 +104,7 @@ struct Move<P> {
 
 impl<'a, P: Real> Circle<'a, P> {
     pub(crate) fn new(len: usize, theta_ptr: &'a [f32], theta_gate: &'a [f32]) -> Self {
-        Self {
-            len,
-            period: num(len),
-            theta_ptr,
-            theta_gate,
-        }
+        Self { len, period: num(len), theta_ptr, theta_gate }
     }
 
     fn rem(&self, a: P) -> P {
@@ -137,11 +132,7 @@ impl<'a, P: Real> Circle<'a, P> {
         let top = logits.iter().copied().fold(P::neg_infinity(), P::max);
         let raw = logits.map(|l| (l - top).exp());
         let sum = raw.iter().copied().fold(P::zero(), |a, b| a + b);
-        Taps {
-            slots,
-            weights: raw.map(|e| single(e / sum)),
-            offsets: offsets.map(double),
-        }
+        Taps { slots, weights: raw.map(|e| single(e / sum)), offsets: offsets.map(double) }
     }
 
     /// A pointer at `unit * (R - 1)`, `unit` in `[0,1)`.
@@ -150,11 +141,7 @@ impl<'a, P: Real> Circle<'a, P> {
         let circle = self.wide();
         let anchor = circle.rem(double(p).round_ties_even());
         let residual = double(p) - anchor;
-        State {
-            p: double(num::<P>(anchor + residual)),
-            anchor,
-            residual,
-        }
+        State { p: double(num::<P>(anchor + residual)), anchor, residual }
     }
 
     /// The next state and the distance moved. `heads` is `None` where the pointer is held.
@@ -172,11 +159,8 @@ impl<'a, P: Real> Circle<'a, P> {
         if heads.is_none() {
             anchor = circle.rem(double(next).round_ties_even());
         }
-        let next_state = State {
-            p: double(next),
-            anchor,
-            residual: circle.wrap(anchor, double(next)),
-        };
+        let next_state =
+            State { p: double(next), anchor, residual: circle.wrap(anchor, double(next)) };
         (next_state, double(self.wrap(p, next).abs()))
     }
 
@@ -192,10 +176,7 @@ impl<'a, P: Real> Circle<'a, P> {
         let carried = grad.p + grad.residual;
         let Some(heads) = heads else {
             // q = p: what p gets through q it loses again.
-            let held = Gradient {
-                p: 0.0,
-                residual: carried,
-            };
+            let held = Gradient { p: 0.0, residual: carried };
             return (held, None);
         };
         let p = num::<P>(p);
@@ -234,10 +215,7 @@ impl<'a, P: Real> Circle<'a, P> {
             theta_ptr,
             theta_gate: fields.weights.map(|w| d_score as f32 * w),
         };
-        let before = Gradient {
-            p: d_p,
-            residual: carried,
-        };
+        let before = Gradient { p: d_p, residual: carried };
         (before, Some((d_heads.map(|g| g as f32), field_grad)))
     }
 

@@ -55,8 +55,7 @@ fn sigmoid(x: f64) -> f64 {
 
 fn linear(weight: &[f64], bias: &[f64], x: &[f64]) -> Vec<f64> {
     let rows = weight.chunks_exact(x.len()).zip(bias);
-    rows.map(|(row, b)| b + row.iter().zip(x).map(|(w, x)| w * x).sum::<f64>())
-        .collect()
+    rows.map(|(row, b)| b + row.iter().zip(x).map(|(w, x)| w * x).sum::<f64>()).collect()
 }
 
 struct Net<'a> {
@@ -112,12 +111,7 @@ pub fn loss(
     frozen: &mut Frozen,
 ) -> f64 {
     let net = Net { params };
-    let Frozen {
-        taps,
-        moves,
-        steps,
-        last,
-    } = frozen;
+    let Frozen { taps, moves, steps, last } = frozen;
     let mut taps = Tape { values: taps, next: 0 };
     let mut moves = Tape { values: moves, next: 0 };
     let mut steps = Tape { values: steps, next: 0 };
@@ -138,7 +132,8 @@ pub fn loss(
         let mut res = starts[b] * (r - 1.0) - anchor;
         let mut p = anchor + res;
         for (t, s) in sensed.iter().enumerate() {
-            let slots = *taps.get(|| [-2.0, -1.0, 0.0, 1.0, 2.0].map(|j| rem(clamped(p) + j) as usize));
+            let slots =
+                *taps.get(|| [-2.0, -1.0, 0.0, 1.0, 2.0].map(|j| rem(clamped(p) + j) as usize));
             let raw = slots.map(|c| (-wrap(p, c as f64).powi(2) / 8.0).exp());
             let sum: f64 = raw.iter().sum();
             let w = raw.map(|e| e / sum);
@@ -147,7 +142,9 @@ pub fn loss(
                 .layer("sensory_bridge", s)
                 .iter()
                 .enumerate()
-                .map(|(d, v)| v.tanh() + gain * (0..5).map(|j| w[j] * ring[slots[j]][d]).sum::<f64>())
+                .map(|(d, v)| {
+                    v.tanh() + gain * (0..5).map(|j| w[j] * ring[slots[j]][d]).sum::<f64>()
+                })
                 .collect();
             h = net.gru("gru", &input, &h);
             for (slot, w) in slots.into_iter().zip(w) {

@@ -1,0 +1,179 @@
+//! The measurement of a probe: from the first allocation to the metrics. Nothing that happens in
+//! it keeps the results from being written.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use candle_core::Device;
+use vram_metrics::{
+    Evidence, Marks, Measurement, MeterError, PhaseMark, Progress, StepReport, VRAM_GUARD_RATIO,
+    WallClock, Window,
+};
+use vram_workload::{Trainer, WorkloadError};
+
+use super::Probe;
+use crate::artifacts::{ARTIFACT_VERSION, Metrics};
+use crate::events::{Event, Step};
+use crate::study::gib;
+
+/// The shortest silence that counts as a stall (VRA-30).
+const STALL_FLOOR: Duration = Duration::from_secs(60);
+
+/// Why a run ended early.
+#[derive(Debug, Clone)]
+struct Failure {
+    message: String,
+    oom: bool,
+}
+
+impl From<WorkloadError> for Failure {
+    fn from(error: WorkloadError) -> Self {
+        Self { message: error.to_string(), oom: matches!(error, WorkloadError::OutOfMemory { .. }) }
+    }
+}
+
+/// Does a part of the run. A panic in it is a failure of the run, not of the probe.
+fn contained<T>(work: impl FnOnce() -> Result<T, WorkloadError>) -> Result<T, Failure> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(result) => Ok(result?),
+        Err(panic) => {
+            Err(Failure { message: format!("panic: {}", panic_message(&*panic)), oom: false })
+        }
+    }
+}
+
+/// `panic!` carries a literal or a formatted message.
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let literal = panic.downcast_ref::<&str>().copied();
+    literal.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+impl Probe<'_> {
+    /// Builds the trainer and runs the window. Whatever goes wrong becomes part of the metrics.
+    pub(super) fn measure(&self, total_bytes: Option<u64>) -> Metrics {
+        let mut marks = Marks::new(&self.meter);
+        // Before the window, so that no step's time or peak holds it; a trainer that does not fit
+        // fails the first step.
+        let mut trainer = contained(|| {
+            let mark = &mut |phase| marks.mark(phase);
+            Trainer::new(self.shape.clone(), self.args.seed, &Device::Cpu, mark)
+        });
+        let mut loss = None;
+        let window = Window {
+            warmup_steps: self.args.warmup_steps,
+            measure_steps: self.args.measure_steps,
+            stall_floor: STALL_FLOOR,
+        };
+        let measured = window.run(
+            &self.meter,
+            &mut WallClock::default(),
+            &mut marks,
+            &mut |marks| {
+                let trainer = trainer.as_mut().map_err(|failure| failure.clone())?;
+                let outcome = contained(|| trainer.step(&mut |phase| marks.mark(phase)))?;
+                loss = Some(outcome.loss);
+                Ok(StepReport { nan: outcome.nan, inf: outcome.inf, skipped: outcome.skipped })
+            },
+            &mut |progress| self.tell(progress),
+        );
+        let phase_marks = known(marks.into_result()).unwrap_or_default();
+        self.metrics(measured, phase_marks, loss, total_bytes)
+    }
+
+    fn tell(&self, progress: &Progress) {
+        self.say(&Event::Step(Step::from(progress)));
+        let peak = progress.peak_reserved_bytes.map_or("unknown".to_owned(), gib);
+        let Progress { step, steps, seconds, .. } = progress;
+        tracing::info!("step {step} of {steps}: {seconds:.2} s, peak reserved {peak} GiB");
+    }
+
+    fn metrics(
+        &self,
+        measured: Measurement<Failure>,
+        phase_marks: Vec<PhaseMark>,
+        loss: Option<f32>,
+        total_bytes: Option<u64>,
+    ) -> Metrics {
+        let had_oom = measured.failure.as_ref().is_some_and(|f| f.oom);
+        let colony = &self.spec.colony;
+        let samples_per_s = measured.samples_per_s(colony.batch_size);
+        let evidence = Evidence {
+            failed: measured.failure.is_some(),
+            oom: had_oom,
+            non_finite: measured.nan || measured.inf,
+            measure_steps: self.args.measure_steps,
+            stalled: measured.heartbeat.stalled,
+            peak_allocated_bytes: known(measured.peak_allocated_bytes),
+            peak_reserved_bytes: known(measured.peak_reserved_bytes),
+            total_bytes,
+            steps: measured.steps.clone(),
+        };
+        let verdict = evidence.verdict();
+        Metrics {
+            artifact_version: Some(ARTIFACT_VERSION.to_owned()),
+            workload_id: self.spec.workload_id(),
+            probe_id: self.probe_id(),
+            device: "cpu".to_owned(),
+            precision: self.spec.ant.precision.to_string(),
+            amp: u8::from(self.amp),
+            out_dim: self.args.out_dim,
+            batch_size: colony.batch_size,
+            seq_len: colony.seq_len,
+            synth_len: colony.synth_len,
+            warmup_steps: self.args.warmup_steps,
+            measure_steps: self.args.measure_steps,
+            seed: Some(self.args.seed),
+            measure_wall_time_s: measured.wall_time_s,
+            median_step_time_s: measured.steps.median(),
+            p95_step_time_s: measured.steps.p95(),
+            max_step_time_s: measured.steps.max(),
+            step_times_s: measured.steps.as_slice().to_vec(),
+            warmup_step_times_s: measured.warmup.as_slice().to_vec(),
+            step_time_mode: Some("wall_clock".to_owned()),
+            throughput_samples_per_s: samples_per_s,
+            throughput_tokens_per_s: samples_per_s.map(|s| s * colony.seq_len as f64),
+            peak_vram_reserved_bytes: evidence.peak_reserved_bytes,
+            peak_vram_allocated_bytes: evidence.peak_allocated_bytes,
+            total_vram_bytes: total_bytes,
+            vram_guard_ratio: VRAM_GUARD_RATIO,
+            phase_marks,
+            loss,
+            skipped_steps: measured.skipped_steps,
+            had_oom,
+            had_nan: measured.nan,
+            had_inf: measured.inf,
+            heartbeat_stall_detected: measured.heartbeat.stalled,
+            heartbeat_stall_threshold_s: Some(measured.heartbeat.threshold_s),
+            heartbeat_last_progress_age_s: Some(measured.heartbeat.last_progress_age_s),
+            runtime_exception_msg: measured.failure.map(|f| f.message),
+            stability_pass: verdict.stability_pass,
+            fail_reasons: verdict.fail_reasons.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+/// What the meter read. What it could not read is missing from the metrics, not zero.
+fn known<T>(read: Result<T, MeterError>) -> Option<T> {
+    read.inspect_err(|error| tracing::warn!("{error}")).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_a_failure_with_its_message() {
+        let literal = contained::<()>(|| panic!("broken")).unwrap_err();
+        assert_eq!((literal.message.as_str(), literal.oom), ("panic: broken", false));
+        let formatted = contained::<()>(|| panic!("broken at {}", 7)).unwrap_err();
+        assert_eq!(formatted.message, "panic: broken at 7");
+    }
+
+    #[test]
+    fn only_a_refused_allocation_is_out_of_memory() {
+        let refused = WorkloadError::OutOfMemory { what: "the tape", bytes: 1 << 50 };
+        assert!(Failure::from(refused).oom);
+        assert!(!Failure::from(WorkloadError::StateLoop(1)).oom);
+    }
+}

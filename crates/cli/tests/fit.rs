@@ -1,0 +1,284 @@
+//! `vram fit` and `vram report` on the original harness's eight rows (one H200, torch 2.11), and on
+//! what can be wrong with run directories.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use assert_cmd::Command;
+use serde_json::{Value, json};
+
+fn torch() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/torch_h200")
+}
+
+fn vram(args: &[&str]) -> Command {
+    let mut command = Command::cargo_bin("vram").unwrap();
+    command.args(args);
+    command
+}
+
+fn stdout(args: &[&str]) -> String {
+    let output = vram(args).assert().success().get_output().stdout.clone();
+    String::from_utf8(output).unwrap()
+}
+
+fn fit_json(dir: &Path, more: &[&str]) -> Value {
+    let dir = dir.to_str().unwrap();
+    serde_json::from_str(&stdout(&[&["fit", "--format", "json", dir], more].concat())).unwrap()
+}
+
+/// A copy of some of the rows, to be spoilt.
+fn copied(rows: &[&str]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for row in rows {
+        let (from, to) = (torch().join(row), dir.path().join(row));
+        fs::create_dir(&to).unwrap();
+        for name in ["metrics.json", "run_cmd.txt", "env.json"] {
+            fs::copy(from.join(name), to.join(name)).unwrap();
+        }
+    }
+    dir
+}
+
+fn change(path: &Path, change: impl FnOnce(&mut Value)) {
+    let mut value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    change(&mut value);
+    fs::write(path, value.to_string()).unwrap();
+}
+
+/// Gives the measurement the id of the spec that its run_cmd.txt now holds.
+fn agree(row: &Path) {
+    let run_cmd = fs::read_to_string(row.join("run_cmd.txt")).unwrap();
+    let run_cmd: Value = serde_json::from_str(&run_cmd).unwrap();
+    let spec = vram_presets::workload_from_json(&run_cmd["resolved_spec"].to_string()).unwrap();
+    change(&row.join("metrics.json"), |m| m["probe_id"] = json!(spec.probe_id(1, true)));
+}
+
+const SMALL: [&str; 3] = ["dp01_smallxreal_B16", "dp02_smallxreal_B32", "dp09_smallxreal_B24"];
+
+#[test]
+fn the_published_slopes_again_on_another_machine() {
+    let fit = fit_json(&torch(), &[]);
+    let tier = |name: &str| {
+        let tiers = fit["tiers"].as_array().unwrap();
+        tiers.iter().find(|t| t["name"] == name).unwrap().clone()
+    };
+    let slope = |name: &str| format!("{:.4}", tier(name)["k_ring"].as_f64().unwrap());
+    assert_eq!((slope("small"), slope("real")), ("2.0400".to_owned(), "2.0158".to_owned()));
+    let small = tier("small");
+    assert_eq!(small["ring_len"], 2048);
+    assert_eq!((&small["precision"], &small["amp"]), (&json!("fp16"), &json!(1)));
+    assert_eq!((&small["points"], &small["anchored"]), (&json!(3), &json!(false)));
+    assert_eq!(small["k_ring_ci95"].as_array().unwrap().len(), 2);
+    let stress = tier("stress");
+    assert_eq!((&stress["anchored"], &stress["k_ring_ci95"]), (&json!(true), &Value::Null));
+    assert_eq!(stress["k_ring"], tier("real")["k_ring"]);
+    for key in ["base_alloc_bytes", "overhead_bytes", "slot_dim"] {
+        assert!(small[key].is_i64(), "{key}");
+    }
+
+    let rows = fit["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 8);
+    let dp1 = rows.iter().find(|r| r["id"] == "dp01_smallxreal_B16").unwrap();
+    assert_eq!(dp1["workload_id"], "wl_v1_831069834653");
+    assert_eq!(dp1["meas_reserved_bytes"], 8_868_855_808_u64);
+    assert_eq!(dp1["meas_allocated_bytes"], 8_843_214_336_u64);
+    assert!(dp1["pred_reserved_bytes"].is_u64());
+    assert!(rows.iter().all(|r| r["err_percent"].as_f64().unwrap().abs() < 0.7));
+    assert_eq!(fit["excluded"], json!([]));
+}
+
+#[test]
+fn the_table() {
+    insta::assert_snapshot!(stdout(&["fit", torch().to_str().unwrap()]));
+}
+
+#[test]
+fn the_pooled_table() {
+    let dir = torch();
+    insta::assert_snapshot!(stdout(&["fit", "--terms", "ring,state,token", dir.to_str().unwrap()]));
+}
+
+#[test]
+fn the_csv_has_a_line_per_row_in_bytes() {
+    let csv = stdout(&["fit", "--format", "csv", torch().to_str().unwrap()]);
+    assert_eq!(csv.lines().count(), 9);
+    assert!(csv.contains("8868855808,8843214336"));
+}
+
+#[test]
+fn what_stays_out_is_listed_with_its_reason() {
+    let dir = copied(
+        &[&SMALL[..], &["dp03_realxreal_B02", "dp04_realxreal_B03", "dp08_realxreal_B01"]].concat(),
+    );
+    let metrics = |row: &str| dir.path().join(row).join("metrics.json");
+    change(&metrics(SMALL[0]), |m| m["fail_reasons"] = json!(["heartbeat_stall", "vram_guard"]));
+    // The guard says nothing against a peak.
+    change(&metrics(SMALL[1]), |m| {
+        m["fail_reasons"] = json!(["vram_guard"]);
+        m["stability_pass"] = json!(false);
+    });
+    change(&metrics("dp03_realxreal_B02"), |m| m["max_step_time_s"] = json!(9.0));
+    change(&metrics("dp04_realxreal_B03"), |m| m["peak_vram_reserved_bytes"] = Value::Null);
+    fs::write(metrics("dp08_realxreal_B01"), "{").unwrap();
+    let fit = fit_json(dir.path(), &[]);
+    let ids: Vec<_> =
+        fit["rows"].as_array().unwrap().iter().map(|r| r["id"].as_str().unwrap()).collect();
+    // In the order in which they ran: DP9 before DP2.
+    assert_eq!(ids, [SMALL[2], SMALL[1]]);
+    let reason = |id: &str| {
+        let excluded = fit["excluded"].as_array().unwrap();
+        let found = excluded.iter().find(|e| e["id"] == id).unwrap();
+        found["reason"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(reason(SMALL[0]), "failed: heartbeat_stall, vram_guard");
+    assert!(reason("dp03_realxreal_B02").starts_with("longest step took"));
+    assert_eq!(reason("dp04_realxreal_B03"), "no peak was measured");
+    assert!(reason("dp08_realxreal_B01").starts_with("unreadable: "));
+}
+
+/// Another out_dim is another probe: shown beside the fit's prediction, never fitted.
+#[test]
+fn a_spot_check_is_predicted_and_not_fitted() {
+    let dir = copied(&SMALL);
+    let spot = dir.path().join(SMALL[0]).join("metrics.json");
+    change(&spot, |m| {
+        m["out_dim"] = json!(16);
+        m["probe_id"] = json!("wl_v1_831069834653__E16__fp16_amp1");
+    });
+    let fit = fit_json(dir.path(), &[]);
+    assert_eq!(fit["rows"].as_array().unwrap().len(), 2);
+    assert_eq!(fit["excluded"][0]["reason"], "spot check (out_dim 16): reported, never fitted");
+    let table = stdout(&["fit", dir.path().to_str().unwrap()]);
+    let line = table.lines().find(|l| l.contains("dp01")).unwrap();
+    assert!(
+        line.contains("8.260") && line.contains("out_dim 16; spot check, not fitted"),
+        "{line}"
+    );
+}
+
+#[test]
+fn precisions_never_mix_in_a_tier() {
+    let dir = copied(&SMALL);
+    let row = dir.path().join(SMALL[0]);
+    for name in ["metrics.json", "run_cmd.txt"] {
+        let text = fs::read_to_string(row.join(name)).unwrap().replace("fp16", "bf16");
+        fs::write(row.join(name), text).unwrap();
+    }
+    agree(&row);
+    let fit = fit_json(dir.path(), &[]);
+    let tiers = fit["tiers"].as_array().unwrap();
+    let names: Vec<_> = tiers.iter().map(|t| t["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["2048x256 bf16 amp1 cuda", "2048x256 fp16 amp1 cuda"]);
+}
+
+#[test]
+fn a_report_is_four_files_that_say_the_same() {
+    let out = tempfile::tempdir().unwrap();
+    let out_dir = out.path().to_str().unwrap();
+    let listed = stdout(&["report", torch().to_str().unwrap(), "--out-dir", out_dir]);
+    assert_eq!(listed.lines().count(), 4);
+    let read = |name: &str| fs::read_to_string(out.path().join(name)).unwrap();
+    let report = read("report.md");
+    for row in fs::read_dir(torch()).unwrap() {
+        let id = row.unwrap().file_name().into_string().unwrap();
+        assert!(report.contains(&format!("--row-id {id}")), "{id}");
+        assert!(read("table.csv").contains(&id));
+    }
+    assert!(report.contains("vram probe --ant od1_canon_small --colony od1_canon_real --batch 16"));
+    assert!(report.contains("![Predicted lines, measured points, residuals](peaks.svg)"));
+    let calibration = vram_fit::Calibration::from_toml(&read("calibration.toml")).unwrap();
+    assert_eq!(calibration.tiers.len(), 3);
+    let svg = read("peaks.svg");
+    assert!(svg.starts_with("<svg") && svg.contains("small (2048 x 256)") && svg.contains("dp06"));
+}
+
+#[test]
+fn the_calibration_of_a_fit_predicts_its_rows() {
+    let out = tempfile::tempdir().unwrap();
+    let path = out.path().join("mine.toml");
+    stdout(&["fit", torch().to_str().unwrap(), "--out", path.to_str().unwrap()]);
+    let calibration = vram_fit::Calibration::from_toml(&fs::read_to_string(path).unwrap()).unwrap();
+    let small = calibration.tiers.iter().find(|t| t.name == "small").unwrap();
+    let predicted = small.predict(&[4 << 30]).reserved_bytes as f64;
+    assert!((predicted / 8_868_855_808.0 - 1.0).abs() < 0.007);
+}
+
+/// Exit code 2 and one message; returns it on one line.
+fn refused(dir: &Path) -> String {
+    let output = vram(&["fit", dir.to_str().unwrap()]).assert().code(2).get_output().clone();
+    assert!(output.stdout.is_empty());
+    let text = String::from_utf8(output.stderr).unwrap();
+    text.lines()
+        .map(|l| l.trim_start_matches([' ', '│', '×', '╰', '─', '▶']))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+#[test]
+fn broken_artifacts_are_named() {
+    let row = SMALL[0];
+    let spoilt = |name: &str, text: &str| {
+        let dir = copied(&[row]);
+        fs::write(dir.path().join(row).join(name), text).unwrap();
+        let whole = fs::read_to_string(torch().join(row).join(name)).unwrap();
+        assert_ne!(text, whole);
+        refused(&dir.path().join(row))
+    };
+    let metrics = fs::read_to_string(torch().join(row).join("metrics.json")).unwrap();
+    let run_cmd = fs::read_to_string(torch().join(row).join("run_cmd.txt")).unwrap();
+
+    let truncated = spoilt("metrics.json", &metrics[..metrics.len() / 2]);
+    assert!(truncated.contains("metrics.json: EOF while parsing"), "{truncated}");
+    let garbage = spoilt("env.json", "\u{0}not json");
+    assert!(garbage.contains("env.json: expected value"), "{garbage}");
+    let missing_key = spoilt("metrics.json", &metrics.replace("\"batch_size\"", "\"batch\""));
+    assert!(missing_key.contains("missing field `batch_size`"), "{missing_key}");
+    let negative = spoilt("metrics.json", &metrics.replace("8868855808", "-1"));
+    assert!(negative.contains("metrics.json: invalid value"), "{negative}");
+    let hostile = spoilt("run_cmd.txt", &run_cmd.replace("2048", "\"2048\""));
+    assert!(
+        hostile.contains("run_cmd.txt: resolved_spec") && hostile.contains("ring_len"),
+        "{hostile}"
+    );
+    let no_ant = spoilt("run_cmd.txt", &run_cmd.replace("--ant", "--aunt"));
+    assert!(no_ant.contains("argv has no --ant"), "{no_ant}");
+    let other = spoilt("run_cmd.txt", &run_cmd.replace("2048", "4096"));
+    assert!(other.contains("is not that of run_cmd.txt"), "{other}");
+}
+
+#[test]
+fn a_newer_artifact_is_refused_with_what_to_do() {
+    let dir = copied(&SMALL[..1]);
+    let row = dir.path().join(SMALL[0]);
+    change(&row.join("metrics.json"), |m| m["artifact_version"] = json!("vram_artifacts_v9"));
+    let message = refused(&row);
+    assert!(
+        message.contains("artifact_version `vram_artifacts_v9` is not `vram_artifacts_v1`"),
+        "{message}"
+    );
+    assert!(message.contains("newer one"), "{message}");
+}
+
+#[test]
+fn a_missing_artifact_and_a_directory_without_runs_are_named() {
+    let dir = copied(&SMALL[..1]);
+    fs::remove_file(dir.path().join(SMALL[0]).join("run_cmd.txt")).unwrap();
+    assert!(refused(&dir.path().join(SMALL[0])).contains("run_cmd.txt"));
+    let empty = tempfile::tempdir().unwrap();
+    assert!(refused(empty.path()).contains("no run in"));
+    assert!(refused(&empty.path().join("nowhere")).contains("cannot read"));
+}
+
+/// Sizes whose product leaves 64 bits, in artifacts that agree with each other.
+#[test]
+fn sizes_that_overflow_are_refused() {
+    let dir = copied(&SMALL[..1]);
+    let row = dir.path().join(SMALL[0]);
+    change(&row.join("run_cmd.txt"), |r| {
+        r["resolved_spec"]["ant_spec"]["ring_len"] = json!(1u64 << 62);
+    });
+    agree(&row);
+    let message = refused(&row);
+    assert!(message.contains("exceeds 64 bits"), "{message}");
+}
