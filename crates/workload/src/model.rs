@@ -27,8 +27,10 @@ impl Model {
         if !device.is_cpu() {
             return Err(WorkloadError::Device(format!("{:?}", device.location())));
         }
+        // Before the layout, whose length grows with the experts: what cannot fit ends here.
+        let mut weights = memory::zeroed("the parameters", shape.parameters())?;
         let layout = Layout::new(&shape);
-        let weights = layout.draw(rng)?;
+        layout.draw(&mut weights, rng);
         let rounded = match shape.compute {
             Compute::Fp32 => None,
             Compute::Fp16 | Compute::Bf16 => {
@@ -95,4 +97,42 @@ pub(crate) fn named(layout: &Layout, flat: &[f32]) -> Result<Vec<(String, Tensor
             Ok((e.name.clone(), Tensor::from_vec(values, e.dims.as_slice(), &Device::Cpu)?))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+    use vram_presets::{AntSpec, ColonySpec, Precision, PtrDtype, WorkloadSpec};
+
+    use super::*;
+
+    fn shape(slot_dim: u64, out_dim: u64) -> Shape {
+        let (ptr_dtype, precision) = (PtrDtype::Fp64, Precision::Fp32);
+        let ant = AntSpec { ring_len: 12, slot_dim, ptr_dtype, precision };
+        let colony = ColonySpec {
+            batch_size: 1,
+            ptr_update_every: 1,
+            seq_len: 1,
+            state_loop_samples: 0,
+            synth_len: 1,
+        };
+        Shape::new(&WorkloadSpec::new(ant, colony), out_dim, false).unwrap()
+    }
+
+    #[test]
+    fn the_layout_fills_the_parameters_exactly() {
+        for (slot_dim, out_dim) in [(8, 1), (24, 1), (33, 5)] {
+            let shape = shape(slot_dim, out_dim);
+            let last = Layout::new(&shape).entries.last().unwrap().range.end;
+            assert_eq!(last, shape.parameters(), "slot_dim {slot_dim}, out_dim {out_dim}");
+        }
+    }
+
+    /// 2^40 experts of 256 x 9 elements: refused at once, before a name is made for each.
+    #[test]
+    fn more_experts_than_memory_are_refused_before_anything_is_made() {
+        let error = Model::new(shape(8, 1 << 40), &mut StdRng::seed_from_u64(0), &Device::Cpu);
+        assert!(matches!(error, Err(WorkloadError::OutOfMemory { what: "the parameters", .. })));
+    }
 }

@@ -61,7 +61,11 @@ const GROWTH_INTERVAL: u32 = 2000;
 
 impl LossScale {
     pub(crate) fn new() -> Self {
-        Self { scale: 65536.0, good_steps: 0 }
+        Self::starting_at(65536.0)
+    }
+
+    pub(crate) fn starting_at(scale: f32) -> Self {
+        Self { scale, good_steps: 0 }
     }
 
     pub(crate) fn value(&self) -> f32 {

@@ -8,8 +8,8 @@ use rand::Rng;
 use rand::distr::Uniform;
 use rand_distr::{Distribution, Normal};
 
+use crate::Shape;
 use crate::shape::CLASSES;
-use crate::{Shape, WorkloadError, memory};
 
 /// How a parameter starts.
 #[derive(Debug, Clone, Copy)]
@@ -106,14 +106,8 @@ impl Layout {
         }
     }
 
-    /// Elements of the flat buffer.
-    pub(crate) fn len(&self) -> usize {
-        self.entries.last().map_or(0, |e| e.range.end)
-    }
-
-    /// Fresh parameters, drawn as the model's description says.
-    pub(crate) fn draw(&self, rng: &mut impl Rng) -> Result<Vec<f32>, WorkloadError> {
-        let mut values = memory::zeroed("the parameters", self.len())?;
+    /// Fresh values for the flat buffer, drawn as the model's description says.
+    pub(crate) fn draw(&self, values: &mut [f32], rng: &mut impl Rng) {
         for entry in &self.entries {
             let slice = &mut values[entry.range.clone()];
             match entry.init {
@@ -122,7 +116,6 @@ impl Layout {
                 Init::Normal(std) => fill(slice, Normal::new(0.0, std), rng),
             }
         }
-        Ok(values)
     }
 }
 

@@ -106,6 +106,17 @@ impl Shape {
         self.batch * self.synth_len
     }
 
+    /// Elements of all parameters.
+    pub fn parameters(&self) -> usize {
+        let (r, d, s) = (self.ring_len, self.slot_dim, self.sensory);
+        let linear = |outputs: usize, inputs: usize| outputs * (inputs + 1);
+        let gru = |width: usize| 2 * linear(3 * width, width);
+        let fields = 2 * r + 1;
+        let sensory = linear(s, 1) + gru(s) + linear(d, s);
+        let main = linear(d, 1) + gru(d) + linear(4, d);
+        fields + sensory + main + self.out_dim * linear(CLASSES, d)
+    }
+
     /// Every product the step forms is bounded by one of these, so that none of them can wrap.
     fn check_products(&self) -> Result<(), WorkloadError> {
         let widest = 4 * self.slot_dim.max(self.sensory);
@@ -139,5 +150,90 @@ fn size(name: &'static str, value: u64) -> Result<usize, WorkloadError> {
     match usize::try_from(value) {
         Ok(n) if value <= LARGEST => Ok(n),
         _ => Err(WorkloadError::Overflow { what: name, factors: vec![value] }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vram_presets::{AntSpec, ColonySpec};
+
+    use super::*;
+
+    fn spec() -> WorkloadSpec {
+        let (ptr_dtype, precision) = (PtrDtype::Fp64, Precision::Fp32);
+        WorkloadSpec::new(
+            AntSpec { ring_len: 9, slot_dim: 48, ptr_dtype, precision },
+            ColonySpec {
+                batch_size: 2,
+                ptr_update_every: 1,
+                seq_len: 4,
+                state_loop_samples: 0,
+                synth_len: 5,
+            },
+        )
+    }
+
+    fn refused(amp: bool, change: impl FnOnce(&mut WorkloadSpec)) -> WorkloadError {
+        let mut spec = spec();
+        change(&mut spec);
+        Shape::new(&spec, 1, amp).unwrap_err()
+    }
+
+    #[test]
+    fn derived_sizes_are_the_models() {
+        let shape = Shape::new(&spec(), 3, false).unwrap();
+        // S = max(8, 48/3), Ls = max(1, 9/2), B*R*D, B*T.
+        assert_eq!((shape.sensory, shape.sensory_delay), (16, 4));
+        assert_eq!((shape.state_len(), shape.tokens()), (2 * 9 * 48, 10));
+        let mut tiny = spec();
+        (tiny.ant.ring_len, tiny.ant.slot_dim) = (1, 8);
+        let tiny = Shape::new(&tiny, 1, false).unwrap();
+        assert_eq!((tiny.sensory, tiny.sensory_delay), (8, 1));
+    }
+
+    #[test]
+    fn what_cannot_run_is_refused_with_the_reason() {
+        use WorkloadError as E;
+        let fp64 = refused(false, |s| s.ant.precision = Precision::Fp64);
+        assert!(matches!(fp64, E::PrecisionNotRunnable(Precision::Fp64)));
+        let amp = refused(true, |s| s.ant.precision = Precision::Amp);
+        assert!(matches!(amp, E::PrecisionNotRunnable(Precision::Amp)));
+        assert!(matches!(refused(true, |_| ()), E::AmpMismatch { amp: true, .. }));
+        let half = refused(false, |s| s.ant.precision = Precision::Bf16);
+        assert_eq!(
+            half.to_string(),
+            "precision bf16 with amp 0 is not a mode of this workload: \
+             fp32 goes with amp 0, fp16 and bf16 go with amp 1"
+        );
+        let pointer = refused(false, |s| s.ant.ptr_dtype = PtrDtype::Fp16);
+        assert!(pointer.to_string().contains("cannot address a ring"));
+        let state_loop = refused(false, |s| s.colony.state_loop_samples = 2);
+        assert!(matches!(state_loop, E::StateLoop(2)));
+        let zero = refused(false, |s| s.colony.batch_size = 0);
+        assert!(matches!(zero, E::Zero { name: "batch_size" }));
+    }
+
+    /// Every size by itself, and every product, before anything is allocated.
+    #[test]
+    fn sizes_that_overflow_are_refused() {
+        type Change = fn(&mut WorkloadSpec, u64);
+        let sizes: [Change; 4] = [
+            |s, n| s.ant.ring_len = n,
+            |s, n| s.ant.slot_dim = n,
+            |s, n| s.colony.batch_size = n,
+            |s, n| s.colony.synth_len = n,
+        ];
+        for change in sizes {
+            for n in [u64::MAX, 1 << 62, 1 << 41] {
+                let error = refused(false, |s| change(s, n));
+                assert!(matches!(error, WorkloadError::Overflow { .. }), "{n}: {error}");
+            }
+        }
+        let product = refused(false, |s| (s.ant.ring_len, s.colony.synth_len) = (1 << 31, 1 << 31));
+        assert!(product.to_string().contains("the ring tape"), "{product}");
+        let mut wide = spec();
+        wide.ant.slot_dim = 1 << 20;
+        let heads = Shape::new(&wide, 1 << 40, false).unwrap_err();
+        assert!(matches!(heads, WorkloadError::Overflow { what: "the readout heads", .. }));
     }
 }

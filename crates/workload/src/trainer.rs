@@ -96,3 +96,71 @@ impl Trainer {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use vram_presets::{AntSpec, ColonySpec, Precision, PtrDtype, WorkloadSpec};
+
+    use super::*;
+
+    fn trainer(precision: Precision) -> Trainer {
+        let ant = AntSpec { ring_len: 16, slot_dim: 24, ptr_dtype: PtrDtype::Fp64, precision };
+        let colony = ColonySpec {
+            batch_size: 3,
+            ptr_update_every: 1,
+            seq_len: 6,
+            state_loop_samples: 0,
+            synth_len: 6,
+        };
+        let amp = precision.default_amp();
+        let shape = Shape::new(&WorkloadSpec::new(ant, colony), 1, amp).unwrap();
+        Trainer::new(shape, 3, &Device::Cpu, &mut |_| ()).unwrap()
+    }
+
+    fn step(trainer: &mut Trainer) -> StepOutcome {
+        trainer.step(&mut |_| ()).unwrap()
+    }
+
+    #[test]
+    fn a_seed_gives_the_same_steps_and_they_learn() {
+        for precision in [Precision::Fp32, Precision::Fp16, Precision::Bf16] {
+            let (mut a, mut b) = (trainer(precision), trainer(precision));
+            let first = step(&mut a);
+            assert_eq!(first, step(&mut b));
+            assert!(!first.nan && !first.inf && !first.skipped);
+            let last = (0..20).map(|_| step(&mut a)).last().unwrap();
+            assert!(last.loss < first.loss, "{precision}: {} -> {}", first.loss, last.loss);
+        }
+    }
+
+    #[test]
+    fn phases_come_in_order() {
+        let mut phases = Vec::new();
+        trainer(Precision::Fp32).step(&mut |p| phases.push(p)).unwrap();
+        assert_eq!(phases, [Phase::ForwardEnd, Phase::BackwardPeak, Phase::StepEnd]);
+    }
+
+    #[test]
+    fn a_nan_is_reported_and_not_learnt() {
+        let mut trainer = trainer(Precision::Fp32);
+        let at = trainer.model.layout.bridge.bias.start;
+        trainer.model.weights[at] = f32::NAN;
+        let before = trainer.model.weights.clone();
+        assert!(step(&mut trainer).nan);
+        let kept = trainer.model.weights.iter().zip(&before);
+        assert!(kept.filter(|(_, b)| !b.is_nan()).all(|(a, b)| a == b));
+    }
+
+    /// A loss scale that overflows fp16 skips the update, halves itself, and is no NaN.
+    #[test]
+    fn an_overflow_of_the_loss_scale_skips_the_step() {
+        let mut trainer = trainer(Precision::Fp16);
+        let huge = f32::MAX / 4.0;
+        trainer.scale = Some(LossScale::starting_at(huge));
+        let before = trainer.model.weights.clone();
+        let outcome = step(&mut trainer);
+        assert!(outcome.skipped && !outcome.nan && !outcome.inf);
+        assert_eq!(trainer.model.weights, before);
+        assert_eq!(trainer.scale.as_ref().map(LossScale::value), Some(huge / 2.0));
+    }
+}

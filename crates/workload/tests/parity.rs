@@ -105,3 +105,16 @@ fn fp16_is_near_fp32_and_not_equal() {
 fn bf16_is_near_fp32_and_not_equal() {
     half(Precision::Bf16, 5e-2);
 }
+
+/// Single-precision pointers take the same way: a slot at tokens' end, and logits near.
+#[test]
+fn fp32_pointers_end_on_the_same_slots() {
+    let fixture = Fixture::named("od1_parity_a");
+    let (mut model, batch) = fixture.model(Precision::Fp32, PtrDtype::Fp32);
+    let forward = model.forward(&batch, &fixture.starts(0)).unwrap();
+    let slots: Vec<f64> = forward.ptr_int().iter().map(|&slot| slot as f64).collect();
+    assert_eq!(slots, values(fixture.tensor("step0.ptr_int")));
+    let want = values(fixture.tensor("step0.logits"));
+    let (worst, largest) = distance(&values(&forward.logits().unwrap()), &want);
+    assert!(worst <= 1e-3 * largest && worst > 0.0, "{worst:e}");
+}
