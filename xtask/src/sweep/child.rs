@@ -108,7 +108,8 @@ fn arguments(row: &Row, device: &str) -> Vec<String> {
         ("--events", "json".to_owned()),
     ];
     let words = options.into_iter().flat_map(|(name, value)| [name.to_owned(), value]);
-    ["probe".to_owned()].into_iter().chain(words).collect()
+    // Steps are told by events; what is left for stderr is worth a log.
+    ["--quiet", "probe"].into_iter().map(str::to_owned).chain(words).collect()
 }
 
 #[cfg(all(test, unix))]
@@ -171,7 +172,7 @@ mod tests {
         let (_, _, dir) = with_script("echo \"$@\" >&2");
         let log = dir.path().join("N16_smoke_narrowxsmoke_short_B16").join(LOG);
         let said = fs::read_to_string(log).unwrap();
-        let expected = "probe --ant smoke_narrow --colony smoke_short --batch 16 --out-dim 1 --precision fp16 \
+        let expected = "--quiet probe --ant smoke_narrow --colony smoke_short --batch 16 --out-dim 1 --precision fp16 \
                         --amp 1 --warmup-steps 2 --measure-steps 3 --device cpu --row-id N16 --output-dir ";
         assert!(said.starts_with(expected), "{said}");
     }

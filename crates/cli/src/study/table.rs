@@ -1,9 +1,9 @@
 use comfy_table::presets::{ASCII_MARKDOWN, UTF8_FULL_CONDENSED};
 use comfy_table::{CellAlignment, ContentArrangement, Table};
-use vram_fit::Estimate;
+use vram_fit::{Estimate, TierConstants, TierFit};
 use vram_presets::{Published, WorkloadSpec};
 
-use super::{Catalogue, Study};
+use super::{Catalogue, Study, Tier};
 use crate::artifacts::RunRecord;
 
 /// One line of the VRA-34 table.
@@ -124,71 +124,82 @@ fn percent(value: f64) -> String {
     format!("{value:+.3}")
 }
 
-/// The VRA-34 table: predicted and measured peak reserved, error, and the published values.
+/// The VRA-34 table: predicted and measured peak reserved, error, and the published values. Where
+/// a narrow terminal has no room for a column, what it said stands below or is left to the report.
 pub fn results_table(lines: &[Line], style: Style) -> String {
-    let header = [
-        "case",
-        "ring x slot",
-        "synth_len",
-        "B",
-        "predicted GiB",
-        "measured GiB",
-        "error %",
-        "LOO %",
-        "allocated GiB",
-        "published GiB",
-        "notes",
+    let columns = [
+        Column::text("case", 0, |l: &Line| l.id.clone()),
+        Column::text("ring x slot", 1, |l: &Line| {
+            format!("{} x {}", l.spec.ant.ring_len, l.spec.ant.slot_dim)
+        }),
+        Column::number("synth_len", 2, |l: &Line| l.spec.colony.synth_len.to_string()),
+        Column::number("B", 0, |l: &Line| l.spec.colony.batch_size.to_string()),
+        Column::number("predicted GiB", 0, |l: &Line| or_dash(l.pred_reserved_bytes, gib)),
+        Column::number("measured GiB", 0, |l: &Line| or_dash(l.meas_reserved_bytes, gib)),
+        Column::number("error %", 0, |l: &Line| or_dash(l.err_percent, percent)),
+        Column::number("LOO %", 3, |l: &Line| or_dash(l.loo_err_percent, percent)),
+        Column::number("allocated GiB", 4, |l: &Line| or_dash(l.meas_allocated_bytes, gib)),
+        Column::text("published GiB", 5, |l: &Line| {
+            let show =
+                |p: Published| format!("{:.3} ({:+.2} %)", p.meas_reserved_gib, p.err_percent);
+            or_dash(l.published, show)
+        }),
+        Column::text("notes", 6, |l: &Line| l.notes.clone()),
     ];
-    let rows = lines.iter().map(|line| {
-        let (ant, colony) = (&line.spec.ant, &line.spec.colony);
-        vec![
-            line.id.clone(),
-            format!("{} x {}", ant.ring_len, ant.slot_dim),
-            colony.synth_len.to_string(),
-            colony.batch_size.to_string(),
-            or_dash(line.pred_reserved_bytes, gib),
-            or_dash(line.meas_reserved_bytes, gib),
-            or_dash(line.err_percent, percent),
-            or_dash(line.loo_err_percent, percent),
-            or_dash(line.meas_allocated_bytes, gib),
-            or_dash(line.published, |p| {
-                format!("{:.3} ({:+.2} %)", p.meas_reserved_gib, p.err_percent)
-            }),
-            line.notes.clone(),
-        ]
-    });
-    draw(&header, rows, 3..=8, style)
+    let (mut text, shown) = draw(&columns, lines, style);
+    if shown < columns.len() {
+        let notes = lines.iter().filter(|l| !l.notes.is_empty());
+        notes.for_each(|l| text += &format!("{}: {}\n", l.id, l.notes));
+    }
+    text
 }
 
 /// The fitted constants per tier, beside the published ones.
 pub fn constants_table(study: &Study, catalogue: &Catalogue, style: Style) -> String {
-    let names = &study.fit.model.terms;
-    let mut header = vec!["tier".to_owned(), "points".to_owned()];
-    header.extend(names.iter().map(|name| format!("k_{name} [95 %]")));
-    header.extend(
-        ["base MiB", "overhead MiB", "published k_ring", "published base / overhead MiB"]
-            .map(str::to_owned),
-    );
-    let rows = study.fit.tiers.iter().zip(&study.tiers).map(|(fitted, tier)| {
-        let published = catalogue.constants(&tier.key);
-        let points = match (&fitted.borrowed_from, fitted.anchored) {
-            (Some(_), _) => "1 (anchored, slope borrowed)".to_owned(),
-            (None, true) => "1 (anchored)".to_owned(),
-            _ => fitted.points.to_string(),
-        };
-        let mut row = vec![tier.name.clone(), points];
-        row.extend(fitted.coefficients.iter().map(interval));
-        row.push(or_dash(fitted.base.value, mib));
-        row.push(mib(fitted.overhead_bytes));
-        row.push(or_dash(published, |p| format!("{:.4}", p.coefficients[0])));
-        row.push(or_dash(published, |p| {
-            format!("{} / {}", mib(p.base_bytes as f64), mib(p.overhead_bytes as f64))
+    let mut columns = vec![
+        Column::text("tier", 0, |r: &TierRow<'_>| r.tier.name.clone()),
+        Column::text("points", 1, |r: &TierRow<'_>| points(r.fitted)),
+    ];
+    for (j, name) in study.fit.model.terms.iter().enumerate() {
+        let head = format!("k_{name} [95 %]");
+        columns.push(Column::number(&head, 0, move |r: &TierRow<'_>| {
+            interval(&r.fitted.coefficients[j])
         }));
-        row
-    });
-    let last = header.len() - 1;
-    let header: Vec<&str> = header.iter().map(String::as_str).collect();
-    draw(&header, rows, 2..=last, style)
+    }
+    columns.extend([
+        Column::number("base MiB", 0, |r: &TierRow<'_>| or_dash(r.fitted.base.value, mib)),
+        Column::number("overhead MiB", 0, |r: &TierRow<'_>| mib(r.fitted.overhead_bytes)),
+        Column::number("published k_ring", 2, |r: &TierRow<'_>| {
+            or_dash(r.published, |p| format!("{:.4}", p.coefficients[0]))
+        }),
+        Column::number("published base / overhead MiB", 3, |r: &TierRow<'_>| {
+            let sizes = |p: &TierConstants| (p.base_bytes as f64, p.overhead_bytes as f64);
+            or_dash(r.published.map(sizes), |(b, o)| format!("{} / {}", mib(b), mib(o)))
+        }),
+    ]);
+    let rows: Vec<TierRow<'_>> = study
+        .fit
+        .tiers
+        .iter()
+        .zip(&study.tiers)
+        .map(|(fitted, tier)| TierRow { fitted, tier, published: catalogue.constants(&tier.key) })
+        .collect();
+    draw(&columns, &rows, style).0
+}
+
+/// A tier's constants beside the published ones.
+struct TierRow<'a> {
+    fitted: &'a TierFit,
+    tier: &'a Tier,
+    published: Option<&'a TierConstants>,
+}
+
+fn points(fitted: &TierFit) -> String {
+    match (&fitted.borrowed_from, fitted.anchored) {
+        (Some(_), _) => "1 (anchored, slope borrowed)".to_owned(),
+        (None, true) => "1 (anchored)".to_owned(),
+        _ => fitted.points.to_string(),
+    }
 }
 
 fn interval(estimate: &Estimate) -> String {
@@ -201,29 +212,63 @@ fn interval(estimate: &Estimate) -> String {
     }
 }
 
-fn draw(
-    header: &[&str],
-    rows: impl Iterator<Item = Vec<String>>,
-    numbers: std::ops::RangeInclusive<usize>,
-    style: Style,
-) -> String {
+/// A column of a table of `T`s.
+struct Column<'a, T> {
+    head: String,
+    alignment: CellAlignment,
+    /// Columns of the highest rank are the first to go where there is no room; 0 stays.
+    rank: u8,
+    cell: Box<dyn Fn(&T) -> String + 'a>,
+}
+
+impl<'a, T> Column<'a, T> {
+    fn text(head: &str, rank: u8, cell: impl Fn(&T) -> String + 'a) -> Self {
+        Self { head: head.to_owned(), alignment: CellAlignment::Left, rank, cell: Box::new(cell) }
+    }
+
+    fn number(head: &str, rank: u8, cell: impl Fn(&T) -> String + 'a) -> Self {
+        Self { alignment: CellAlignment::Right, ..Self::text(head, rank, cell) }
+    }
+}
+
+/// Draws as many columns as there is room for; returns how many that were.
+fn draw<T>(columns: &[Column<'_, T>], rows: &[T], style: Style) -> (String, usize) {
+    let mut shown: Vec<&Column<'_, T>> = columns.iter().collect();
+    loop {
+        let (text, room) = draw_all(&shown, rows, style);
+        let width = text.lines().map(|l| l.chars().count()).max().unwrap_or(0);
+        let last = shown.iter().map(|c| c.rank).max().unwrap_or(0);
+        if last == 0 || room.is_none_or(|room| width <= room) {
+            return (text, shown.len());
+        }
+        shown.retain(|c| c.rank < last);
+    }
+}
+
+/// The table, and the terminal's width where it is for one.
+fn draw_all<T>(columns: &[&Column<'_, T>], rows: &[T], style: Style) -> (String, Option<usize>) {
     let mut table = Table::new();
-    match style {
-        Style::Terminal => table
-            .load_style(UTF8_FULL_CONDENSED)
-            .set_content_arrangement(ContentArrangement::Dynamic),
+    let room = match style {
+        Style::Terminal => {
+            table.load_style(UTF8_FULL_CONDENSED);
+            table.width().map(usize::from)
+        }
         Style::Markdown => {
-            table.load_style(ASCII_MARKDOWN).set_content_arrangement(ContentArrangement::Disabled)
+            table.load_style(ASCII_MARKDOWN);
+            None
         }
     };
-    table.set_header(header).add_rows(rows);
-    for column in numbers {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
+    table.set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(columns.iter().map(|c| c.head.clone()));
+    table
+        .add_rows(rows.iter().map(|row| columns.iter().map(|c| (c.cell)(row)).collect::<Vec<_>>()));
+    for (i, column) in columns.iter().enumerate() {
+        if let Some(drawn) = table.column_mut(i) {
+            drawn.set_cell_alignment(column.alignment);
         }
     }
-    let text = table.to_string();
-    text.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
+    let lines = table.to_string();
+    (lines.lines().map(|line| line.trim_end().to_owned() + "\n").collect(), room)
 }
 
 /// The table's numbers as CSV, sizes in bytes.

@@ -1,0 +1,6 @@
+//! The `vram` binary, run as a user runs it.
+
+mod bad_input;
+mod commands;
+mod probe;
+mod support;
