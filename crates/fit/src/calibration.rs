@@ -69,7 +69,7 @@ impl Calibration {
                 coefficients: t.coefficients.iter().map(|c| c.value).collect::<Option<_>>()?,
                 // Whole bytes; the cast saturates.
                 base_bytes: t.base.value?.round() as i64,
-                overhead_bytes: bytes(t.overhead_bytes),
+                overhead_bytes: bytes(t.overhead_bytes)?,
                 borrowed_from: t.borrowed_from.as_deref().map(|key| describe(key).0),
                 attributes,
             })
@@ -96,19 +96,31 @@ impl Calibration {
             return Err(FitError::Format { found: format.to_owned(), expected: FORMAT });
         }
         let calibration: Self = toml::from_str(text).map_err(parse_error)?;
-        for tier in &calibration.tiers {
-            let fail = |reason| {
-                let tier = tier.name.clone();
-                Err(FitError::Constants { tier, reason })
-            };
-            if tier.coefficients.len() != calibration.terms.len() {
-                return fail("needs one coefficient per term");
-            }
-            if tier.coefficients.iter().any(|c| !c.is_finite()) {
-                return fail("a coefficient is not a number");
-            }
-        }
+        calibration.check()?;
         Ok(calibration)
+    }
+
+    /// What a reader could not tell from the text: constants that cannot predict.
+    fn check(&self) -> Result<(), FitError> {
+        if self.terms.is_empty() {
+            return Err(FitError::NoTerms);
+        }
+        for (i, tier) in self.tiers.iter().enumerate() {
+            let named = |name: &str| self.tiers.iter().position(|t| t.name == name);
+            let lender_is_missing =
+                tier.borrowed_from.as_deref().is_some_and(|n| named(n).is_none());
+            let reason = match tier {
+                t if t.coefficients.len() != self.terms.len() => "needs one coefficient per term",
+                t if t.coefficients.iter().any(|c| !c.is_finite()) => {
+                    "a coefficient is not a number"
+                }
+                t if named(&t.name) != Some(i) => "is there twice",
+                _ if lender_is_missing => "borrows from a tier that is not there",
+                _ => continue,
+            };
+            return Err(FitError::Constants { tier: tier.name.clone(), reason });
+        }
+        Ok(())
     }
 
     /// Writes a calibration.
@@ -123,9 +135,19 @@ impl Calibration {
 
 impl TierConstants {
     /// Peaks of a run of this tier with these terms, in bytes.
-    pub fn predict(&self, terms: &[u64]) -> Prediction {
+    ///
+    /// # Errors
+    ///
+    /// [`FitError::Constants`] if the terms are not the calibration's, or if what comes out is no
+    /// number of bytes.
+    pub fn predict(&self, terms: &[u64]) -> Result<Prediction, FitError> {
+        let fail = |reason| FitError::Constants { tier: self.name.clone(), reason };
+        if terms.len() != self.coefficients.len() {
+            return Err(fail("was fitted on other terms"));
+        }
         let (base, overhead) = (self.base_bytes as f64, self.overhead_bytes as f64);
         Prediction::new(&self.coefficients, base, overhead, terms)
+            .ok_or_else(|| fail("predicts no number of bytes"))
     }
 }
 

@@ -18,6 +18,8 @@ pub enum Exclusion {
     SpotCheck(String),
     /// It has no peak to fit.
     NoPeak,
+    /// It reports peaks that no allocator can.
+    Unsound(&'static str),
     /// It could not be read.
     Unreadable(String),
 }
@@ -29,24 +31,29 @@ impl fmt::Display for Exclusion {
             Self::Unsteady(ratio) => write!(f, "longest step took {ratio:.1} x the median step"),
             Self::SpotCheck(what) => write!(f, "spot check ({what}): reported, never fitted"),
             Self::NoPeak => f.write_str("no peak was measured"),
+            Self::Unsound(why) => write!(f, "unsound peaks: {why}"),
             Self::Unreadable(why) => write!(f, "unreadable: {why}"),
         }
     }
 }
 
-/// Whether a run with these fail reasons and step times, in seconds, may be fitted. A row that
+/// Whether a run with this verdict and these step times, in seconds, may be fitted. A row that
 /// fails only the memory guard may: its peaks are sound.
 ///
 /// # Errors
 ///
 /// The reason why not.
 pub fn admit(
+    stability_pass: bool,
     fail_reasons: &[String],
     median_step_s: Option<f64>,
     max_step_s: Option<f64>,
 ) -> Result<(), Exclusion> {
     if fail_reasons.iter().any(|r| r != HARMLESS) {
         return Err(Exclusion::Failed(fail_reasons.to_vec()));
+    }
+    if !stability_pass && fail_reasons.is_empty() {
+        return Err(Exclusion::Failed(vec!["no reason given".to_owned()]));
     }
     match (median_step_s, max_step_s) {
         (Some(median), Some(max)) if max > STEADY_RATIO * median => {
@@ -66,15 +73,20 @@ mod tests {
 
     #[test]
     fn only_the_guard_is_harmless() {
-        assert_eq!(admit(&[], Some(1.0), Some(2.5)), Ok(()));
-        assert_eq!(admit(&reasons(&["vram_guard"]), None, None), Ok(()));
+        assert_eq!(admit(true, &[], Some(1.0), Some(2.5)), Ok(()));
+        assert_eq!(admit(false, &reasons(&["vram_guard"]), None, None), Ok(()));
         let both = reasons(&["vram_guard", "heartbeat_stall"]);
-        assert_eq!(admit(&both, None, None), Err(Exclusion::Failed(both.clone())));
+        assert_eq!(admit(false, &both, None, None), Err(Exclusion::Failed(both.clone())));
+    }
+
+    #[test]
+    fn a_failure_without_a_reason_is_still_one() {
+        assert!(matches!(admit(false, &[], Some(1.0), Some(1.0)), Err(Exclusion::Failed(_))));
     }
 
     #[test]
     fn an_unsteady_run_is_left_out_although_it_passed() {
-        let refused = admit(&[], Some(1.0), Some(2.6)).unwrap_err();
+        let refused = admit(true, &[], Some(1.0), Some(2.6)).unwrap_err();
         assert_eq!(refused.to_string(), "longest step took 2.6 x the median step");
     }
 }

@@ -62,8 +62,8 @@ fn row(model: &Model, rows: &[Observation], constants: &Constants, i: usize) -> 
     RowFit {
         id: row.id.clone(),
         tier: row.tier.clone(),
-        pred_allocated_bytes: allocated.map(bytes),
-        pred_reserved_bytes: reserved.map(bytes),
+        pred_allocated_bytes: allocated.and_then(bytes),
+        pred_reserved_bytes: reserved.and_then(bytes),
         meas_allocated_bytes: row.allocated_bytes,
         meas_reserved_bytes: row.reserved_bytes,
         err_percent: reserved.map(error),
@@ -286,12 +286,18 @@ fn borrow<'a>(
     lines: &[Option<Solution>],
 ) -> Option<(&'a str, f64)> {
     let [point] = tier.rows[..] else { return None };
-    let distance = |t: &Tier<'_>| (t.unit() / tier.unit()).ln().abs();
+    // Larger over smaller: two equal ratios are equal floats, which two logarithms need not be.
+    let ratio = |t: &Tier<'_>| t.unit().max(tier.unit()) / t.unit().min(tier.unit());
+    // Ties go to the larger unit, then by key, so that the order of the rows cannot decide.
+    let nearer = |a: &Tier<'_>, b: &Tier<'_>| {
+        let by_ratio = ratio(a).total_cmp(&ratio(b));
+        by_ratio.then(b.unit().total_cmp(&a.unit())).then(a.key.cmp(b.key))
+    };
     let lenders = tiers.iter().zip(lines).filter_map(|(t, line)| {
         let slope = slope(line.as_ref()?, point)?;
         Some((t, point.allocated_bytes as f64 - slope))
     });
-    lenders.min_by(|a, b| distance(a.0).total_cmp(&distance(b.0))).map(|(t, base)| (t.key, base))
+    lenders.min_by(|a, b| nearer(a.0, b.0)).map(|(t, base)| (t.key, base))
 }
 
 /// `sum of coefficient * term`, where the line has its coefficients.

@@ -68,10 +68,11 @@ pub struct TierFit {
 }
 
 impl TierFit {
-    /// Peaks of a run of this tier with these terms, in bytes, where its constants are known.
+    /// Peaks of a run of this tier with these terms, in bytes; none where the constants are not
+    /// known, the terms are not the model's, or no number of bytes comes out.
     pub fn predict(&self, terms: &[u64]) -> Option<Prediction> {
         let values: Option<Vec<f64>> = self.coefficients.iter().map(|c| c.value).collect();
-        Some(Prediction::new(&values?, self.base.value?, self.overhead_bytes, terms))
+        Prediction::new(&values?, self.base.value?, self.overhead_bytes, terms)
     }
 }
 
@@ -85,17 +86,29 @@ pub struct Prediction {
 }
 
 impl Prediction {
-    pub(crate) fn new(coefficients: &[f64], base: f64, overhead: f64, terms: &[u64]) -> Self {
+    pub(crate) fn new(
+        coefficients: &[f64],
+        base: f64,
+        overhead: f64,
+        terms: &[u64],
+    ) -> Option<Self> {
+        if coefficients.len() != terms.len() {
+            return None;
+        }
         let slopes = coefficients.iter().zip(terms).map(|(k, &x)| k * x as f64);
         let allocated = base + slopes.sum::<f64>();
-        Self { allocated_bytes: bytes(allocated), reserved_bytes: bytes(allocated + overhead) }
+        Some(Self {
+            allocated_bytes: bytes(allocated)?,
+            reserved_bytes: bytes(allocated + overhead)?,
+        })
     }
 }
 
-/// Predictions are whole bytes, and never negative.
-pub(crate) fn bytes(value: f64) -> u64 {
-    // The cast saturates.
-    value.round() as u64
+/// The nearest whole number of bytes; none where there is no such number.
+pub(crate) fn bytes(value: f64) -> Option<u64> {
+    let whole = value.round();
+    // 2^64: the first number that does not fit.
+    (0.0..18_446_744_073_709_551_616.0).contains(&whole).then_some(whole as u64)
 }
 
 /// A row against its prediction.

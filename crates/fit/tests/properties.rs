@@ -38,6 +38,31 @@ fn a_single_tier_of_one_point_has_nothing_to_borrow() {
     assert_eq!(fitted.rows[0].pred_reserved_bytes, None);
 }
 
+/// Units 1, 3 and 9: tier b is a factor of three from either neighbour, and slopes are 2 and 3.
+/// The larger lends, whichever row comes first.
+#[test]
+fn the_larger_of_two_equally_near_tiers_lends() {
+    let at = |tier: &str, unit_bytes, x: u64, allocated| Observation {
+        unit_bytes,
+        ..row(0, tier, vec![x], allocated, 1)
+    };
+    let mut rows = vec![
+        at("a", 1, 10, 120),
+        at("a", 1, 20, 140),
+        at("b", 3, 15, 200),
+        at("c", 9, 10, 130),
+        at("c", 9, 20, 160),
+    ];
+    for _ in 0..2 {
+        let fitted = fit(&model(1, Pooling::PerTier), &rows).unwrap();
+        let b = fitted.tiers.iter().find(|t| t.tier == "b").unwrap();
+        assert_eq!(b.borrowed_from.as_deref(), Some("c"));
+        // 200 - 3 * 15.
+        assert!((b.base.value.unwrap() - 155.0).abs() < 1e-9);
+        rows.reverse();
+    }
+}
+
 #[test]
 fn two_points_have_a_slope_and_no_interval() {
     let rows = [row(0, "a", vec![10], 120, 1), row(1, "a", vec![20], 140, 1)];

@@ -24,7 +24,7 @@ fn the_published_constants_give_the_published_table() {
     let calibration = Calibration::from_toml(TEXT).unwrap();
     for (id, tier, ring, predicted, measured, error) in TABLE {
         let tier = calibration.tiers.iter().find(|t| t.name == tier).unwrap();
-        let got = tier.predict(&[(ring * GIB) as u64]).reserved_bytes as f64 / GIB;
+        let got = tier.predict(&[(ring * GIB) as u64]).unwrap().reserved_bytes as f64 / GIB;
         assert!((got - predicted).abs() < 0.001, "{id}: {got} GiB, published {predicted}");
         let got = 100.0 * (got - measured) / measured;
         // The published figures are rounded: see the note in their own file.
@@ -52,7 +52,29 @@ fn what_is_wrong_with_a_calibration_is_said() {
         matches!(broken("[2.0398]", "[nan]"), FitError::Constants { tier, .. } if tier == "small")
     );
     assert!(matches!(broken("[2.0398]", "[2.0, 1.0]"), FitError::Constants { .. }));
+    let constants = |error: FitError| match error {
+        FitError::Constants { tier, reason } => (tier, reason),
+        other => panic!("{other}"),
+    };
+    let twice = constants(broken("name = \"real\"", "name = \"small\""));
+    assert_eq!(twice, ("small".to_owned(), "is there twice"));
+    let nobody = constants(broken("borrowed_from = \"real\"", "borrowed_from = \"reel\""));
+    assert_eq!(nobody, ("stress".to_owned(), "borrows from a tier that is not there"));
+    assert_eq!(broken("terms = [\"ring\"]", "terms = []"), FitError::NoTerms);
     assert!(broken("points", "pionts").to_string().contains("pionts"));
     assert!(matches!(broken("points = 3", "points = -3"), FitError::Parse(_)));
     assert!(matches!(Calibration::from_toml("format = "), Err(FitError::Parse(_))));
+}
+
+/// Too few terms would predict too little, and too much would not fit: neither is a number.
+#[test]
+fn a_prediction_is_right_or_an_error() {
+    let calibration = Calibration::from_toml(TEXT).unwrap();
+    let small = &calibration.tiers[0];
+    for terms in [&[][..], &[1, 2], &[u64::MAX]] {
+        assert!(matches!(small.predict(terms), Err(FitError::Constants { .. })), "{terms:?}");
+    }
+    let below_zero = TEXT.replacen("base_bytes = 31457280", "base_bytes = -31457280", 1);
+    let below_zero = Calibration::from_toml(&below_zero).unwrap();
+    assert!(below_zero.tiers[0].predict(&[1]).is_err());
 }

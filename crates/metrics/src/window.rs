@@ -183,7 +183,7 @@ impl<E> Run<'_, '_, E> {
             (self.observe)(&Progress {
                 stage,
                 step: self.done,
-                steps: self.window.warmup_steps + self.window.measure_steps,
+                steps: self.window.warmup_steps.saturating_add(self.window.measure_steps),
                 seconds,
                 peak_allocated_bytes: self.meter.allocated().ok().map(|r| r.peak),
                 peak_reserved_bytes: self.meter.reserved().ok().map(|r| r.peak),

@@ -87,7 +87,8 @@ fn predict(catalogue: &Catalogue, spec: &WorkloadSpec) -> miette::Result<Option<
     // peak of another precision is the same.
     let spec = spec.clone().with_precision(Precision::Fp16);
     let terms = Terms::Ring.values(&spec)?;
-    Ok(catalogue.nearest_constants(&spec.ant).map(|tier| tier.predict(&terms)))
+    let tier = catalogue.nearest_constants(&spec.ant);
+    tier.map(|tier| tier.predict(&terms)).transpose().into_diagnostic()
 }
 
 impl Row {

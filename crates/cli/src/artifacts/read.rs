@@ -25,6 +25,14 @@ pub struct RunRecord {
     pub metrics: Metrics,
 }
 
+impl RunRecord {
+    /// Name of the device that it was measured on.
+    pub fn machine(&self) -> &str {
+        let name = self.env.gpu_name.as_ref().or(self.env.cpu_name.as_ref());
+        name.map_or("an unnamed device", String::as_str)
+    }
+}
+
 /// Reads a run of this project or of the original harness.
 ///
 /// # Errors

@@ -62,16 +62,10 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
 
 /// The constants as a file, with where they come from.
 pub(crate) fn calibration(study: &Study, runs: &Runs) -> miette::Result<String> {
-    let machine = runs.records.first().map_or_else(String::new, machine);
+    let machine = runs.records.first().map_or("no machine", RunRecord::machine);
     let ids: Vec<&str> = study.fitted.iter().map(|r| r.id.as_str()).collect();
     let source = format!("vram fit on {machine}: {}", ids.join(", "));
     study.calibration(&source).to_toml().map_err(|e| miette::miette!("{e}"))
-}
-
-/// The device that a run was measured on.
-pub(crate) fn machine(run: &RunRecord) -> String {
-    let name = run.env.gpu_name.as_ref().or(run.env.cpu_name.as_ref());
-    name.map_or("an unnamed device", String::as_str).to_owned()
 }
 
 fn table(study: &Study, catalogue: &Catalogue) -> String {

@@ -1,7 +1,6 @@
 use std::fmt::Write;
 
 use crate::artifacts::RunRecord;
-use crate::commands::fit::machine;
 use crate::report::names;
 use crate::study::{Catalogue, Runs, Study, Style, constants_table, gib, results_table};
 
@@ -40,7 +39,7 @@ fn facts(runs: &Runs) -> String {
     let mut fact = |name: &str, value: String| {
         let _ = writeln!(text, "- {name}: {value}");
     };
-    fact("device", format!("{} ({})", machine(run), run.metrics.device));
+    fact("device", format!("{} ({})", run.machine(), run.metrics.device));
     let total =
         env.total_vram_bytes.map_or("null".to_owned(), |b| format!("{} GiB ({b} bytes)", gib(b)));
     fact("total memory", total);

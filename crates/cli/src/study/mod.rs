@@ -122,13 +122,17 @@ fn attributes(key: &TierKey) -> BTreeMap<String, Attribute> {
 }
 
 fn admission(run: &RunRecord) -> Result<(), Exclusion> {
-    let metrics = &run.metrics;
-    admit(&metrics.fail_reasons, metrics.median_step_time_s, metrics.max_step_time_s)?;
-    let peaks = (metrics.peak_vram_allocated_bytes, metrics.peak_vram_reserved_bytes);
-    if peaks.0.is_none() || peaks.1.is_none() {
-        return Err(Exclusion::NoPeak);
+    let m = &run.metrics;
+    admit(m.stability_pass, &m.fail_reasons, m.median_step_time_s, m.max_step_time_s)?;
+    match (m.peak_vram_allocated_bytes, m.peak_vram_reserved_bytes) {
+        (None, _) | (_, None) => return Err(Exclusion::NoPeak),
+        (_, Some(0)) => return Err(Exclusion::Unsound("nothing is reserved")),
+        (Some(a), Some(r)) if r < a => {
+            return Err(Exclusion::Unsound("reserves less than it allocates"));
+        }
+        _ => {}
     }
-    match metrics.out_dim {
+    match m.out_dim {
         1 => Ok(()),
         other => Err(Exclusion::SpotCheck(format!("out_dim {other}"))),
     }

@@ -17,6 +17,8 @@ pub struct TierKey {
     pub amp: u8,
     /// `cpu` or `cuda`.
     pub device: String,
+    /// The device's name.
+    pub machine: String,
 }
 
 /// A tier and its name.
@@ -37,14 +39,15 @@ impl TierKey {
             precision: run.metrics.precision.clone(),
             amp: run.metrics.amp,
             device: run.metrics.device.clone(),
+            machine: run.machine().to_owned(),
         }
     }
 }
 
 impl fmt::Display for TierKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { ring_len, slot_dim, precision, amp, device } = self;
-        write!(f, "{ring_len}x{slot_dim} {precision} amp{amp} {device}")
+        let Self { ring_len, slot_dim, precision, amp, device, machine } = self;
+        write!(f, "{ring_len}x{slot_dim} {precision} amp{amp} {device} ({machine})")
     }
 }
 
