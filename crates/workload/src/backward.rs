@@ -12,7 +12,7 @@ use crate::kernels::gru::{self, Cell};
 use crate::kernels::pointer::{Circle, Gradient, Real};
 use crate::kernels::{linear, readout, ring};
 use crate::numeric::{Brain16, Half16, Numeric, Single};
-use crate::shape::{CLASSES, Compute, Pointer};
+use crate::shape::{CLASSES, Compute, Pointer, TAPS};
 use crate::{Batch, Forward, Gradients, Model, Shape, WorkloadError, memory};
 
 /// What backward allocates: alive from its start to its end.
@@ -23,6 +23,10 @@ struct Workspace {
     d_hidden: Vec<f32>,
     d_before: Vec<f32>,
     d_x: Vec<f32>,
+    /// Gradients of the tap weights and, through the context gain, of its logit: per sample, so
+    /// that they are summed in the same order whatever the threads do.
+    d_taps: Vec<[f32; TAPS]>,
+    d_gain: Vec<f32>,
     /// Gradients of the sensory states, `[T,B,S]`.
     d_sensory: Vec<f32>,
     /// The same three of the sensory cell, `[B,S]` each.
@@ -40,6 +44,8 @@ impl Workspace {
             d_hidden: floats(b * d)?,
             d_before: floats(b * d)?,
             d_x: floats(b * d)?,
+            d_taps: memory::zeroed("backward's workspace", b)?,
+            d_gain: floats(b)?,
             d_sensory: floats(shape.tokens() * s)?,
             d_sense: floats(b * s)?,
             d_sense_before: floats(b * s)?,
@@ -187,17 +193,15 @@ impl Model {
             .par_chunks_exact(r * d)
             .zip(work.d_hidden.par_chunks_exact_mut(d))
             .zip(hidden.par_chunks_exact(d))
+            .zip(&mut work.d_taps)
             .zip(positions);
-        let mut d_weights: Vec<_> = samples
-            .map(|(((d_ring, d_h), h), &p)| {
-                let taps = circle.taps(p);
-                let d_weights = ring::project(d_ring, &taps, h);
-                taps.slots.iter().zip(taps.weights).for_each(|(slot, w)| {
-                    ring::axpy(w, ring::row(d_ring, *slot, d), d_h);
-                });
-                d_weights
-            })
-            .collect();
+        samples.for_each(|((((d_ring, d_h), h), d_taps), &p)| {
+            let taps = circle.taps(p);
+            *d_taps = ring::project(d_ring, &taps, h);
+            taps.slots.iter().zip(taps.weights).for_each(|(slot, w)| {
+                ring::axpy(w, ring::row(d_ring, *slot, d), d_h);
+            });
+        });
 
         Cell::new(weights, &self.layout.gru, d).backward::<N>(
             (&work.d_hidden, token(&acts.hidden, t, b * d)),
@@ -215,23 +219,24 @@ impl Model {
             .zip(work.d_ring.par_chunks_exact_mut(r * d))
             .zip(work.d_x.par_chunks_exact_mut(d))
             .zip(token_mut(&mut acts.bridged, t, b * d).par_chunks_exact_mut(d))
-            .zip(&mut d_weights)
+            .zip(&mut work.d_taps)
+            .zip(&mut work.d_gain)
             .zip(positions)
             .zip(&mut *pointers);
-        let d_gain: f32 = samples
-            .map(|((((((state, d_ring), d_x), bridged), d_weights), &p), pointer)| {
+        samples.for_each(
+            |(((((((state, d_ring), d_x), bridged), d_taps), d_gain), &p), pointer)| {
                 let taps = circle.taps(p);
                 let d_read = ring::project(state, &taps, d_x);
-                let d_gain = ring::dot_taps(&taps, &d_read);
-                d_weights.iter_mut().zip(d_read).for_each(|(w, g)| *w += gain * g);
-                pointer.p += taps.backward(*d_weights);
+                *d_gain = ring::dot_taps(&taps, &d_read);
+                d_taps.iter_mut().zip(d_read).for_each(|(w, g)| *w += gain * g);
+                pointer.p += taps.backward(*d_taps);
                 // The bridge's gradient takes the place of its value, through the tanh.
                 bridged.iter_mut().zip(&*d_x).for_each(|(v, g)| *v = N::round(g * (1.0 - *v * *v)));
                 d_x.iter_mut().for_each(|g| *g *= gain);
                 ring::scatter(d_ring, &taps, d_x);
-                d_gain
-            })
-            .sum();
+            },
+        );
+        let d_gain: f32 = work.d_gain.iter().sum();
         grads.values[self.layout.context_logit] += d_gain * gain * (1.0 - gain);
     }
 
