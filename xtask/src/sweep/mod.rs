@@ -47,7 +47,7 @@ pub struct Args {
     /// Run only these rows, on-demand ones included
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     only: Vec<String>,
-    /// Run directory [default: runs/<UTC time>-<device>-<sweep>]
+    /// Run directory [default: runs/TIME-DEVICE-SWEEP, TIME in UTC]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Keep the finished rows of --out, or of this sweep's newest run, and do the rest
