@@ -1,4 +1,7 @@
-use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
+use sysinfo::{
+    CGroupLimits, CpuRefreshKind, MemoryRefreshKind, ProcessRefreshKind, ProcessesToUpdate,
+    RefreshKind, System,
+};
 
 /// What is known of the device that a run is measured on. A fact that cannot be had is `None`,
 /// with a line in `errors` that says why.
@@ -23,26 +26,27 @@ pub struct DeviceFacts {
 }
 
 impl DeviceFacts {
-    /// Facts of this host as a device: its total is the physical memory, or the control group's
-    /// limit where that is lower.
+    /// Facts of this host as a device: its total is the physical memory, or the limit of this
+    /// process's control group where that is lower.
     pub fn host() -> Self {
         let what = RefreshKind::nothing()
             .with_memory(MemoryRefreshKind::nothing().with_ram())
             .with_cpu(CpuRefreshKind::nothing());
-        let system = System::new_with_specifics(what);
-        let limits = system.as_ref().ok().and_then(System::cgroup_limits);
+        let mut system = System::new_with_specifics(what);
+        let limits = system.as_mut().ok().and_then(control_group);
         let mut errors = Vec::new();
         let cpu_name = fact("cpu_name", &mut errors, || {
             let cpus = system.as_ref().map_err(ToString::to_string)?.cpus();
             Ok(cpus.first().map_or(String::new(), |cpu| cpu.brand().trim().to_owned()))
         });
         let os = fact("os", &mut errors, || System::long_os_version().map_err(|e| e.to_string()));
-        let memory = |all: fn(&System) -> u64, limit: Option<u64>| {
-            lowest(system.as_ref().map_or(0, all), limit)
+        let memory = |all: fn(&System) -> u64, limit: fn(&CGroupLimits) -> u64| {
+            lowest(system.as_ref().map_or(0, all), limits.as_ref().map(limit))
         };
-        let total_bytes = memory(System::total_memory, limits.as_ref().map(|l| l.total_memory));
+        let total_bytes = memory(System::total_memory, |l| l.total_memory);
+        // Not `free_memory`: a group is charged for its page cache too, which can be freed.
         let available_bytes =
-            memory(System::available_memory, limits.as_ref().map(|l| l.free_memory));
+            memory(System::available_memory, |l| l.total_memory.saturating_sub(l.rss));
         if total_bytes.is_none() {
             errors.push("total_vram_bytes: the system does not say".to_owned());
         }
@@ -51,6 +55,14 @@ impl DeviceFacts {
         }
         Self { cpu_name, total_bytes, available_bytes, os, errors, ..Self::default() }
     }
+}
+
+/// What this process's control group, or one above it, limits.
+fn control_group(system: &mut System) -> Option<CGroupLimits> {
+    let this = sysinfo::get_current_pid().ok()?;
+    let what = ProcessRefreshKind::nothing();
+    system.refresh_processes_specifics(ProcessesToUpdate::Some(&[this]), false, what);
+    system.process(this)?.cgroup_limits()
 }
 
 /// A fact, or a line on why it cannot be had.
@@ -68,10 +80,11 @@ fn fact(
     None
 }
 
-/// The lower of what the machine has and what the control group leaves; zero means unknown.
-fn lowest(machine: u64, limit: Option<u64>) -> Option<u64> {
-    let known = [Some(machine), limit].into_iter().flatten();
-    known.filter(|&bytes| bytes > 0).min()
+/// The lower of what the machine has and what the control group leaves; a machine that has nothing
+/// does not say, a control group that leaves nothing does.
+fn lowest(machine: u64, group: Option<u64>) -> Option<u64> {
+    let machine = (machine > 0).then_some(machine);
+    [machine, group].into_iter().flatten().min()
 }
 
 #[cfg(test)]
@@ -100,6 +113,8 @@ mod tests {
         assert_eq!(lowest(100, Some(30)), Some(30));
         assert_eq!(lowest(100, Some(300)), Some(100));
         assert_eq!(lowest(100, None), Some(100));
+        assert_eq!(lowest(100, Some(0)), Some(0));
+        assert_eq!(lowest(0, Some(30)), Some(30));
         assert_eq!(lowest(0, None), None);
     }
 }

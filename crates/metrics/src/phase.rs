@@ -93,3 +93,59 @@ impl<'m> Marks<'m> {
         self.error.map_or(Ok(self.marks), Err)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::Reading;
+
+    /// Answers with the next number, or not at all.
+    struct Counting(Cell<Option<u64>>);
+
+    impl Meter for Counting {
+        fn allocated(&self) -> Result<Reading, MeterError> {
+            let current = self.0.get().ok_or(MeterError::NotInstalled)?;
+            self.0.set(Some(current + 1));
+            Ok(Reading { current, peak: 99 })
+        }
+        fn reserved(&self) -> Result<Reading, MeterError> {
+            Ok(Reading { current: 50, peak: 99 })
+        }
+        fn reset_peaks(&self) -> Result<(), MeterError> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_later_mark_of_a_phase_replaces_the_earlier_one() {
+        let meter = Counting(Cell::new(Some(1)));
+        let mut marks = Marks::new(&meter);
+        // Allocated counts 1, 2, 3: the third reading takes the first one's place.
+        for phase in [Phase::ForwardEnd, Phase::StepEnd, Phase::ForwardEnd] {
+            marks.mark(phase);
+        }
+        let mark =
+            |phase, allocated_bytes| PhaseMark { phase, allocated_bytes, reserved_bytes: 50 };
+        let expected = [mark(Phase::ForwardEnd, 3), mark(Phase::StepEnd, 2)];
+        assert_eq!(marks.into_result().unwrap(), expected);
+    }
+
+    #[test]
+    fn a_reading_that_failed_is_not_lost() {
+        let meter = Counting(Cell::new(None));
+        let mut marks = Marks::new(&meter);
+        marks.mark(Phase::StepEnd);
+        meter.0.set(Some(1));
+        marks.mark(Phase::StepEnd);
+        assert_eq!(marks.into_result(), Err(MeterError::NotInstalled));
+    }
+
+    #[test]
+    fn artifacts_hold_the_phases_name() {
+        for phase in [Phase::Parameters, Phase::BackwardPeak] {
+            assert_eq!(serde_json::to_value(phase).unwrap(), phase.to_string());
+        }
+    }
+}

@@ -53,10 +53,10 @@ pub struct Progress {
     pub peak_reserved_bytes: Option<u64>,
 }
 
-/// Heartbeat of the window: progress is a finished step.
+/// Heartbeat of the window: progress is the end of warm-up, and every step finished after it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Heartbeat {
-    /// A silence after warm-up outlasted the threshold.
+    /// A silence after warm-up, the last one included, outlasted the threshold.
     pub stalled: bool,
     /// `max(stall_floor, 10 * median warm-up step)`, in seconds.
     pub threshold_s: f64,
@@ -73,9 +73,9 @@ pub struct Measurement<E> {
     pub steps: StepTimes,
     /// Seconds from the first measured step's start to the last one's end.
     pub wall_time_s: Option<f64>,
-    /// Peak allocated of the measured steps, in bytes.
+    /// Peak allocated of the measured steps, in bytes; of the warm-up if that failed.
     pub peak_allocated_bytes: Result<u64, MeterError>,
-    /// Peak reserved of the measured steps, in bytes.
+    /// Peak reserved of the measured steps, in bytes; of the warm-up if that failed.
     pub peak_reserved_bytes: Result<u64, MeterError>,
     /// Whether a step reported a NaN.
     pub nan: bool,
@@ -118,23 +118,24 @@ impl Window {
             observe,
             total: StepReport::default(),
             skipped_steps: 0,
-            longest_s: 0.0,
+            silence: Silence::start(),
             done: 0,
         };
-        let mut failure = run.stage(Stage::Warmup, self.warmup_steps, clock).err();
+        let warm_up = run.stage(Stage::Warmup, self.warmup_steps, clock);
         let warmup = StepTimes::new(clock.finish());
         let threshold_s =
             (STALL_STEPS * warmup.median().unwrap_or(0.0)).max(self.stall_floor.as_secs_f64());
 
-        let reset = meter.reset_peaks();
-        run.longest_s = 0.0;
+        // Where memory ran out in warm-up, its peaks are what there is to learn from.
+        let reset = if warm_up.is_ok() { meter.reset_peaks() } else { Ok(()) };
+        run.silence = Silence::start();
         let began = Instant::now();
-        if failure.is_none() {
-            failure = run.stage(Stage::Measure, self.measure_steps, clock).err();
-        }
-        let last_progress = Instant::now();
-        let wall_time_s = failure.is_none().then(|| began.elapsed().as_secs_f64());
+        let failure =
+            warm_up.and_then(|()| run.stage(Stage::Measure, self.measure_steps, clock)).err();
+        let last_silence = run.silence.since.elapsed();
+        // Before the wall clock is read: a clock of asynchronous work waits for its end.
         let steps = StepTimes::new(clock.finish());
+        let wall_time_s = failure.is_none().then(|| began.elapsed().as_secs_f64());
         Measurement {
             warmup,
             steps,
@@ -145,12 +146,29 @@ impl Window {
             inf: run.total.inf,
             skipped_steps: run.skipped_steps,
             heartbeat: Heartbeat {
-                stalled: run.longest_s > threshold_s,
+                stalled: run.silence.longest.max(last_silence).as_secs_f64() > threshold_s,
                 threshold_s,
-                last_progress_age_s: last_progress.elapsed().as_secs_f64(),
+                last_progress_age_s: last_silence.as_secs_f64(),
             },
             failure,
         }
+    }
+}
+
+/// How long no step has finished.
+struct Silence {
+    since: Instant,
+    longest: Duration,
+}
+
+impl Silence {
+    fn start() -> Self {
+        Self { since: Instant::now(), longest: Duration::ZERO }
+    }
+
+    fn break_off(&mut self) {
+        self.longest = self.longest.max(self.since.elapsed());
+        self.since = Instant::now();
     }
 }
 
@@ -163,7 +181,7 @@ struct Run<'a, 'm, E> {
     observe: &'a mut dyn FnMut(&Progress),
     total: StepReport,
     skipped_steps: u64,
-    longest_s: f64,
+    silence: Silence,
     done: u64,
 }
 
@@ -175,7 +193,7 @@ impl<E> Run<'_, '_, E> {
             let report = (self.step)(self.marks)?;
             clock.end();
             let seconds = began.elapsed().as_secs_f64();
-            self.longest_s = self.longest_s.max(seconds);
+            self.silence.break_off();
             self.done += 1;
             self.total.nan |= report.nan;
             self.total.inf |= report.inf;
@@ -287,10 +305,17 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_in_warm_up_ends_the_window() {
-        let (measured, seen) = run(window(2, 3), &Fake::default(), &mut |_| Err("at once"));
+    fn a_failure_in_warm_up_ends_the_window_and_keeps_its_peaks() {
+        let meter = Fake::default();
+        let (measured, seen) = run(window(2, 3), &meter, &mut |_| {
+            meter.hold(900);
+            meter.hold(10);
+            Err("at once")
+        });
         assert_eq!(measured.failure, Some("at once"));
         assert!(seen.is_empty() && measured.steps.as_slice().is_empty());
+        assert_eq!(measured.peak_allocated_bytes, Ok(900));
+        assert!(!measured.heartbeat.stalled);
     }
 
     #[test]
@@ -315,6 +340,13 @@ mod tests {
         };
         let (measured, _) = run(short, &Fake::default(), &mut pause(2));
         assert!(measured.heartbeat.stalled);
+        // A step that fails after such a silence has stalled too.
+        let (measured, _) = run(short, &Fake::default(), &mut |step| {
+            pause(2)(step)?;
+            if step == 2 { Err("broken") } else { Ok(StepReport::default()) }
+        });
+        assert!(measured.heartbeat.stalled);
+        assert!(measured.heartbeat.last_progress_age_s >= 0.06);
         // The same silence in warm-up is no stall, and raises the threshold to ten times itself.
         let slow_start = Window { warmup_steps: 1, ..short };
         let (measured, _) = run(slow_start, &Fake::default(), &mut pause(1));

@@ -6,17 +6,21 @@
 //! of fresh pages costs many times a warm copy.
 //!
 //! Locks: the bookkeeping of large blocks allocates small ones, so `LARGE` is taken before
-//! `SMALL`, and nothing that holds `SMALL` takes `LARGE`.
+//! `SMALL`, and nothing that holds `SMALL` takes `LARGE`. The locks themselves must not allocate,
+//! which `std::sync::Mutex` does on some systems. Nothing is kept per thread, so a thread that ends
+//! leaves nothing behind; the child of a fork may not allocate before it executes another program.
 
 mod counter;
 mod extents;
 mod pages;
 
 use std::alloc::{GlobalAlloc, Layout};
+use std::hint::black_box;
 use std::ptr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use dlmalloc::Dlmalloc;
+use spin::Yield;
+use spin::mutex::SpinMutex;
 
 use crate::{Meter, MeterError, Reading};
 use counter::Counter;
@@ -26,7 +30,7 @@ use pages::{GRANULE, MAPPED};
 /// Bytes that the program asked for and has not given back.
 static LIVE: Counter = Counter::new();
 
-static SMALL: Mutex<Dlmalloc<SmallPages>> = Mutex::new(
+static SMALL: SpinMutex<Dlmalloc<SmallPages>, Yield> = SpinMutex::new(
     const {
         let mut small = Dlmalloc::new_with_allocator(SmallPages);
         assert!(small.set_granularity(GRANULE));
@@ -34,7 +38,7 @@ static SMALL: Mutex<Dlmalloc<SmallPages>> = Mutex::new(
     },
 );
 
-static LARGE: Mutex<Extents> = Mutex::new(Extents::new());
+static LARGE: SpinMutex<Extents, Yield> = SpinMutex::new(Extents::new());
 
 /// Blocks of this size and more have pages of their own.
 const LARGE_BLOCK: usize = 1 << 20;
@@ -56,11 +60,11 @@ impl HostMeter {
     ///
     /// [`MeterError::NotInstalled`] if [`HostAllocator`] is not this binary's global allocator.
     pub fn new() -> Result<Self, MeterError> {
-        // A Rust program has allocated before it comes here.
-        if LIVE.reading().peak == 0 {
-            return Err(MeterError::NotInstalled);
-        }
-        Ok(Self(()))
+        // While this block lives, whoever counts counts at least one byte.
+        let block = black_box(Box::new(0u8));
+        let counts = LIVE.reading().current > 0;
+        drop(block);
+        if counts { Ok(Self(())) } else { Err(MeterError::NotInstalled) }
     }
 }
 
@@ -80,13 +84,7 @@ impl Meter for HostMeter {
     }
 }
 
-/// A panic while a lock is held cannot leave the bookkeeping half-done: nothing under the locks
-/// panics.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Pages for a large block: `Some` of its length in granules' bytes.
+/// Length of the extent that serves a large block; none for a block that dlmalloc serves.
 fn large(layout: Layout) -> Option<usize> {
     if layout.size() < LARGE_BLOCK || layout.align() > GRANULE {
         return None;
@@ -97,7 +95,7 @@ fn large(layout: Layout) -> Option<usize> {
 
 /// A large block, and whether its pages are fresh zeros.
 fn take_large(len: usize) -> Option<(*mut u8, bool)> {
-    let mut extents = lock(&LARGE);
+    let mut extents = LARGE.lock();
     if let Some(start) = extents.take(len) {
         return Some((ptr::with_exposed_provenance_mut(start), false));
     }
@@ -119,7 +117,7 @@ unsafe impl GlobalAlloc for HostAllocator {
         let block = match large(layout) {
             Some(len) => take_large(len).map_or(ptr::null_mut(), |(block, _)| block),
             // SAFETY: as the caller's.
-            None => unsafe { lock(&SMALL).malloc(layout.size(), layout.align()) },
+            None => unsafe { SMALL.lock().malloc(layout.size(), layout.align()) },
         };
         counted(block, layout)
     }
@@ -134,16 +132,16 @@ unsafe impl GlobalAlloc for HostAllocator {
                 block
             }),
             // SAFETY: as the caller's.
-            None => unsafe { lock(&SMALL).calloc(layout.size(), layout.align()) },
+            None => unsafe { SMALL.lock().calloc(layout.size(), layout.align()) },
         };
         counted(block, layout)
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         match large(layout) {
-            Some(len) => lock(&LARGE).give(block.expose_provenance(), len),
+            Some(len) => LARGE.lock().give(block.expose_provenance(), len),
             // SAFETY: as the caller's: the block came from here with this layout.
-            None => unsafe { lock(&SMALL).free(block, layout.size(), layout.align()) },
+            None => unsafe { SMALL.lock().free(block, layout.size(), layout.align()) },
         }
         LIVE.sub(layout.size());
     }
@@ -155,7 +153,7 @@ unsafe impl GlobalAlloc for HostAllocator {
             (Some(old_len), Some(new_len)) if old_len == new_len => block,
             (None, None) => {
                 // SAFETY: as the caller's.
-                unsafe { lock(&SMALL).realloc(block, layout.size(), layout.align(), new_size) }
+                unsafe { SMALL.lock().realloc(block, layout.size(), layout.align(), new_size) }
             }
             _ => {
                 // SAFETY: as the caller's; the old block is valid for the smaller of the sizes.
