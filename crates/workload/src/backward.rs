@@ -12,7 +12,7 @@ use crate::kernels::gru::{self, Cell};
 use crate::kernels::pointer::{Circle, Gradient, Real};
 use crate::kernels::{linear, readout, ring};
 use crate::numeric::{Brain16, Half16, Numeric, Single};
-use crate::shape::{CLASSES, Compute, Pointer, TAPS};
+use crate::shape::{Compute, Pointer, TAPS};
 use crate::{Batch, Forward, Gradients, Model, Shape, WorkloadError, memory};
 
 /// What backward allocates: alive from its start to its end.
@@ -103,7 +103,7 @@ impl Model {
         let mut pointers = vec![Gradient::default(); self.shape.batch];
         grads.start(&self.layout, &forward.slots);
 
-        self.leave::<N, P>(batch, &mut forward, grads, scale, &mut work);
+        self.leave::<N>(batch, &mut forward, grads, scale, &mut work);
         for t in (0..self.shape.synth_len).rev() {
             self.unsteer(t, &circle, &mut forward, grads, &mut pointers);
             self.untoken::<N, P>(t, &circle, &mut forward, grads, &mut pointers, &mut work);
@@ -115,7 +115,7 @@ impl Model {
     }
 
     /// From the loss to the gradients of the last ring state and the last hidden state.
-    fn leave<N: Numeric, P: Real>(
+    fn leave<N: Numeric>(
         &self,
         batch: &Batch,
         forward: &mut Forward,
@@ -124,7 +124,6 @@ impl Model {
         work: &mut Workspace,
     ) {
         let (r, d) = (self.shape.ring_len, self.shape.slot_dim);
-        debug_assert_eq!(forward.logits.len(), self.shape.batch * CLASSES);
         readout::loss_gradient::<N>(&mut forward.logits, &batch.labels, scale);
         readout::backward(
             self.product_weights(),

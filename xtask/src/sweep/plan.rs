@@ -194,6 +194,22 @@ mod tests {
         assert_eq!(predict(&catalogue, &fp32).unwrap(), dp1.prediction);
     }
 
+    /// A run is finished if its artifacts are whole and of these very settings.
+    #[test]
+    fn a_finished_row_is_recognised() {
+        let mut row = plan(&["DP1"]).remove(0);
+        assert!(row.finished().is_none());
+        let runs =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/cli/tests/data/torch_h200");
+        row.dir = runs.join("dp01_smallxreal_B16");
+        assert_eq!(row.finished().unwrap().metrics.batch_size, 16);
+        row.row.measure_steps = 4;
+        assert!(row.finished().is_none());
+        row.row.measure_steps = 3;
+        row.row.out_dim = 16;
+        assert!(row.finished().is_none());
+    }
+
     #[test]
     fn an_unfinished_attempt_is_kept_aside() {
         let dir = tempfile::tempdir().unwrap();
