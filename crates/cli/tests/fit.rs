@@ -261,6 +261,17 @@ fn broken_artifacts_are_named() {
     assert!(other.contains("is not that of run_cmd.txt"), "{other}");
 }
 
+/// `--ant=NAME` is as good a command line as `--ant NAME`.
+#[test]
+fn arguments_are_read_in_either_form() {
+    let dir = copied(&SMALL[..1]);
+    let row = dir.path().join(SMALL[0]);
+    change(&row.join("run_cmd.txt"), |r| {
+        r["argv"] = json!(["vram", "probe", "--ant=od1_canon_small", "--colony=od1_canon_real"]);
+    });
+    assert_eq!(fit_json(&row, &[])["tiers"][0]["name"], "small");
+}
+
 #[test]
 fn a_newer_artifact_is_refused_with_what_to_do() {
     let dir = copied(&SMALL[..1]);

@@ -57,8 +57,7 @@ pub fn read(dir: &Path) -> Result<RunRecord, ArtifactError> {
         return Err(broken(names::METRICS, message));
     }
     let argument = |flag: &str| {
-        let at = run_cmd.argv.iter().position(|a| a == flag);
-        let value = at.and_then(|at| run_cmd.argv.get(at + 1)).cloned();
+        let value = option(&run_cmd.argv, flag).map(str::to_owned);
         value.ok_or_else(|| broken(names::RUN_CMD, format!("argv has no {flag}")))
     };
     let folder = || dir.file_name().map(|n| n.to_string_lossy().into_owned());
@@ -71,6 +70,19 @@ pub fn read(dir: &Path) -> Result<RunRecord, ArtifactError> {
         env,
         metrics,
     })
+}
+
+/// An option's value, in either form that a command line takes: `--flag value` or `--flag=value`.
+fn option<'a>(argv: &'a [String], flag: &str) -> Option<&'a str> {
+    let mut words = argv.iter();
+    while let Some(word) = words.next() {
+        match word.strip_prefix(flag).map(|rest| (rest, rest.strip_prefix('='))) {
+            Some(("", _)) => return words.next().map(String::as_str),
+            Some((_, Some(value))) => return Some(value),
+            _ => {}
+        }
+    }
+    None
 }
 
 fn parse<T: DeserializeOwned>(dir: &Path, name: &str) -> Result<T, ArtifactError> {

@@ -39,7 +39,7 @@ pub enum Style {
 }
 
 impl Study {
-    /// The table's lines: fitted rows, spot checks, then what stayed out with its measurement.
+    /// The table's lines: fitted rows, then spot checks. What else stayed out is in `excluded`.
     pub fn lines(&self, catalogue: &Catalogue) -> Vec<Line> {
         let fitted = self.rows().map(|(run, row)| {
             let note = catalogue.note(run);
@@ -154,7 +154,7 @@ pub fn results_table(lines: &[Line], style: Style) -> String {
     text
 }
 
-/// The fitted constants per tier, beside the published ones.
+/// The fitted constants per tier, each before its standard error, beside the published ones.
 pub fn constants_table(study: &Study, catalogue: &Catalogue, style: Style) -> String {
     let mut columns = vec![
         Column::text("tier", 0, |r: &TierRow<'_>| r.tier.name.clone()),
@@ -165,9 +165,13 @@ pub fn constants_table(study: &Study, catalogue: &Catalogue, style: Style) -> St
         columns.push(Column::number(&head, 0, move |r: &TierRow<'_>| {
             interval(&r.fitted.coefficients[j])
         }));
+        columns.push(Column::number("std err", 4, move |r: &TierRow<'_>| {
+            or_dash(r.fitted.coefficients[j].std_err, |e| format!("{e:.5}"))
+        }));
     }
     columns.extend([
         Column::number("base MiB", 0, |r: &TierRow<'_>| or_dash(r.fitted.base.value, mib)),
+        Column::number("std err", 4, |r: &TierRow<'_>| or_dash(r.fitted.base.std_err, mib)),
         Column::number("overhead MiB", 0, |r: &TierRow<'_>| mib(r.fitted.overhead_bytes)),
         Column::number("published k_ring", 2, |r: &TierRow<'_>| {
             or_dash(r.published, |p| format!("{:.4}", p.coefficients[0]))
