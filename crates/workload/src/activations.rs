@@ -1,64 +1,57 @@
 //! What forward keeps for backward besides the tape: `[T,B,...]` row-major, one buffer a kind.
 
-use crate::{Shape, WorkloadError, memory};
+use crate::backend::Stages;
+use crate::{Shape, WorkloadError};
 
 /// Activations of every token. Backward turns some of them into gradients in place.
 #[derive(Debug)]
-pub(crate) struct Activations {
+pub struct Activations<B: Stages> {
     /// `tanh(sensory_proj_in(x_t))`, `[T,B,S]`.
-    pub(crate) sensory_in: Vec<f32>,
+    pub(crate) sensory_in: B::Buf<f32>,
     /// The sensory cell's input: `sensory_in` and the delayed state, `[T,B,S]`.
-    pub(crate) sensory_x: Vec<f32>,
+    pub(crate) sensory_x: B::Buf<f32>,
     /// Gates of the sensory cell, `[T,B,4S]`.
-    pub(crate) sensory_gates: Vec<f32>,
+    pub(crate) sensory_gates: B::Buf<f32>,
     /// Sensory states before each token and after the last, `[T+1,B,S]`; the first is zero.
-    pub(crate) sensory: Vec<f32>,
+    pub(crate) sensory: B::Buf<f32>,
     /// `tanh(sensory_bridge(s_t))`, `[T,B,D]`.
-    pub(crate) bridged: Vec<f32>,
+    pub(crate) bridged: B::Buf<f32>,
     /// The main cell's input, `[T,B,D]`.
-    pub(crate) x: Vec<f32>,
+    pub(crate) x: B::Buf<f32>,
     /// Gates of the main cell, `[T,B,4D]`.
-    pub(crate) gates: Vec<f32>,
+    pub(crate) gates: B::Buf<f32>,
     /// Hidden states before each token and after the last, `[T+1,B,D]`; the first is zero.
-    pub(crate) hidden: Vec<f32>,
+    pub(crate) hidden: B::Buf<f32>,
     /// Raw outputs of the four scalar heads, `[T,B,4]`.
-    pub(crate) heads: Vec<f32>,
-    /// Pointers before token t, `[T,B]`.
-    pub(crate) pointers: Vec<f64>,
+    pub(crate) heads: B::Buf<f32>,
+    /// Pointers before each token and after the last, `[T+1,B]`.
+    pub(crate) pointers: B::Buf<f64>,
+    /// Anchor and residual of the pointers as they are now, `[B,2]`.
+    pub(crate) carry: B::Buf<f64>,
+    /// Distance that each sample's pointer has moved, `[B]`.
+    pub(crate) moved: B::Buf<f64>,
+    pub(crate) scratch: B::Scratch,
 }
 
-impl Activations {
-    pub(crate) fn new(shape: &Shape) -> Result<Self, WorkloadError> {
-        let (n, s, d) = (shape.tokens(), shape.sensory, shape.slot_dim);
-        let states = n + shape.batch;
-        let floats = |len: usize| memory::zeroed("the token activations", len);
+impl<B: Stages> Activations<B> {
+    pub(crate) fn new(backend: &B, shape: &Shape) -> Result<Self, WorkloadError> {
+        let (n, b, s, d) = (shape.tokens(), shape.batch, shape.sensory, shape.slot_dim);
+        let floats = |len: usize| backend.zeroed("the token activations", len);
+        let doubles = |len: usize| backend.zeroed("the token activations", len);
         Ok(Self {
             sensory_in: floats(n * s)?,
             sensory_x: floats(n * s)?,
             sensory_gates: floats(n * 4 * s)?,
-            sensory: floats(states * s)?,
+            sensory: floats((n + b) * s)?,
             bridged: floats(n * d)?,
             x: floats(n * d)?,
             gates: floats(n * 4 * d)?,
-            hidden: floats(states * d)?,
+            hidden: floats((n + b) * d)?,
             heads: floats(n * 4)?,
-            pointers: memory::zeroed("the token activations", n)?,
+            pointers: doubles(n + b)?,
+            carry: doubles(2 * b)?,
+            moved: doubles(b)?,
+            scratch: backend.scratch(shape)?,
         })
     }
-}
-
-/// The part of a `[T,...]` buffer that belongs to token `t`, `len` elements each.
-pub(crate) fn token<X>(buffer: &[X], t: usize, len: usize) -> &[X] {
-    &buffer[t * len..(t + 1) * len]
-}
-
-/// As [`token`], to be written.
-pub(crate) fn token_mut<X>(buffer: &mut [X], t: usize, len: usize) -> &mut [X] {
-    &mut buffer[t * len..(t + 1) * len]
-}
-
-/// Parts `t` (to be read) and `t + 1` (to be written): the states before and after token `t`.
-pub(crate) fn around<X>(buffer: &mut [X], t: usize, len: usize) -> (&[X], &mut [X]) {
-    let (done, rest) = buffer.split_at_mut((t + 1) * len);
-    (&done[t * len..], &mut rest[..len])
 }

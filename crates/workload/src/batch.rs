@@ -3,51 +3,65 @@ use rand::Rng;
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 
+use crate::backend::Stages;
 use crate::shape::CLASSES;
-use crate::{Shape, WorkloadError, memory};
+use crate::{Backend, Shape, WorkloadError, memory};
 
 /// Inputs `x [B,T,1]` and labels `y [B]` of a step.
-#[derive(Debug, Clone)]
-pub struct Batch {
+#[derive(Debug)]
+pub struct Batch<B: Backend> {
     /// Token-major, `[T,B]`, as the token loop reads them, in the mode's numbers.
-    pub(crate) x: Vec<f32>,
-    pub(crate) labels: Vec<usize>,
+    pub(crate) x: B::Buf<f32>,
+    pub(crate) labels: B::Buf<u32>,
 }
 
-impl Batch {
+impl<B: Stages> Batch<B> {
     /// A probe's inputs: `x ~ N(0,1)`, `y` uniform over the classes.
-    pub(crate) fn draw(shape: &Shape, rng: &mut impl Rng) -> Result<Self, WorkloadError> {
+    pub(crate) fn draw(
+        shape: &Shape,
+        rng: &mut impl Rng,
+        backend: &B,
+    ) -> Result<Self, WorkloadError> {
         let mut x = memory::zeroed("the inputs", shape.tokens())?;
         x.fill_with(|| StandardNormal.sample(rng));
-        shape.compute.round_all(&mut x);
         let mut labels = memory::zeroed("the labels", shape.batch)?;
-        labels.fill_with(|| rng.random_range(0..CLASSES));
-        Ok(Self { x, labels })
+        labels.fill_with(|| rng.random_range(0..CLASSES as u32));
+        Self::upload(shape, x, &labels, backend)
     }
 
     /// Inputs from tensors: `x` of `[B,T,1]`, `y` of `[B]` with classes below [`CLASSES`].
     ///
     /// # Errors
     ///
-    /// A tensor of another shape, or a label that is no class.
-    pub fn new(shape: &Shape, x: &Tensor, y: &Tensor) -> Result<Self, WorkloadError> {
+    /// A tensor of another shape, a label that is no class, or a device that does not take them.
+    pub fn new(shape: &Shape, x: &Tensor, y: &Tensor, backend: &B) -> Result<Self, WorkloadError> {
         check_dims("x", x, &[shape.batch, shape.synth_len, 1])?;
         check_dims("y", y, &[shape.batch])?;
-        let mut x = x.to_dtype(DType::F32)?.squeeze(2)?.t()?.flatten_all()?.to_vec1()?;
-        shape.compute.round_all(&mut x);
+        let x = x.to_dtype(DType::F32)?.squeeze(2)?.t()?.flatten_all()?.to_vec1()?;
         let labels = y.to_dtype(DType::I64)?.to_vec1::<i64>()?;
         let labels = labels
             .into_iter()
-            .map(|label| match usize::try_from(label) {
-                Ok(class) if class < CLASSES => Ok(class),
+            .map(|label| match u32::try_from(label) {
+                Ok(class) if (class as usize) < CLASSES => Ok(class),
                 _ => Err(WorkloadError::Tensor {
                     name: "y".to_owned(),
                     expected: format!("classes 0..{CLASSES}"),
                     found: label.to_string(),
                 }),
             })
-            .collect::<Result<_, _>>()?;
-        Ok(Self { x, labels })
+            .collect::<Result<Vec<_>, _>>()?;
+        Self::upload(shape, x, &labels, backend)
+    }
+
+    fn upload(
+        shape: &Shape,
+        mut x: Vec<f32>,
+        labels: &[u32],
+        backend: &B,
+    ) -> Result<Self, WorkloadError> {
+        shape.compute.round_all(&mut x);
+        let x = backend.upload("the inputs", &x)?;
+        Ok(Self { x, labels: backend.upload("the labels", labels)? })
     }
 }
 

@@ -46,7 +46,7 @@ pub enum WorkloadError {
     },
 
     /// An allocation was refused.
-    #[error("out of memory: {what} needs {bytes} bytes and the system refused them")]
+    #[error("out of memory: {what} needs {bytes} bytes and they were refused")]
     OutOfMemory {
         /// The buffer that did not fit.
         what: &'static str,
@@ -54,9 +54,26 @@ pub enum WorkloadError {
         bytes: u64,
     },
 
-    /// The device has no implementation of this workload in this build.
-    #[error("device {0} is not available in this build: use the CPU")]
-    Device(String),
+    /// The device failed.
+    #[error("{operation} failed on the device: {reason}")]
+    Device {
+        /// What was to be done.
+        operation: &'static str,
+        /// What the driver said.
+        reason: String,
+    },
+
+    /// The kernels of this build do not run on the card.
+    #[error(
+        "this build's kernels are for compute capability {built_for} and newer, the card has \
+         {card}: build again with CUDA_COMPUTE_CAP set to the card's"
+    )]
+    Kernels {
+        /// What the kernels were compiled for.
+        built_for: String,
+        /// What the card has.
+        card: String,
+    },
 
     /// A tensor given by the caller has another name, shape or type than the model's.
     #[error("tensor {name}: expected {expected}, found {found}")]

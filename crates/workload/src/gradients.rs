@@ -1,28 +1,32 @@
 use candle_core::Tensor;
 
+use crate::backend::Stages;
 use crate::model::named;
-use crate::params::Layout;
-use crate::{Model, WorkloadError, memory};
+use crate::{Backend, Model, WorkloadError};
 
 /// Gradients of all parameters, in the model's flat layout.
 #[derive(Debug)]
-pub struct Gradients {
-    pub(crate) values: Vec<f32>,
-    /// Per parameter: whether the last backward reached it. A parameter without a gradient is
-    /// skipped by the optimizer, its moments and count unchanged.
-    pub(crate) reached: Vec<bool>,
+pub struct Gradients<B: Backend> {
+    pub(crate) values: B::Buf<f32>,
+    /// Per group of parameters: whether the last backward reached it. Group 0 is what every step
+    /// reaches, group `1 + e` is expert e.
+    pub(crate) reached: B::Buf<u32>,
+    /// Whether the last update saw a NaN, and whether it saw an infinity.
+    pub(crate) found: B::Buf<u32>,
 }
 
-impl Gradients {
+impl<B: Stages> Gradients<B> {
     /// A buffer for `model`'s gradients.
     ///
     /// # Errors
     ///
     /// [`WorkloadError::OutOfMemory`] if it does not fit.
-    pub fn new(model: &Model) -> Result<Self, WorkloadError> {
+    pub fn new(model: &Model<B>) -> Result<Self, WorkloadError> {
+        let backend = &model.backend;
         Ok(Self {
-            values: memory::zeroed("the gradients", model.weights.len())?,
-            reached: vec![false; model.layout.entries.len()],
+            values: backend.zeroed("the gradients", model.shape.parameters())?,
+            reached: backend.zeroed("the gradients", model.layout.groups())?,
+            found: backend.zeroed("the gradients", 2)?,
         })
     }
 
@@ -31,32 +35,18 @@ impl Gradients {
     ///
     /// # Errors
     ///
-    /// If candle refuses a tensor.
-    pub fn named(&self, model: &Model) -> Result<Vec<(String, Tensor)>, WorkloadError> {
-        let all = named(&model.layout, &self.values)?;
-        let reached = all.into_iter().zip(&self.reached);
-        Ok(reached.filter(|(_, r)| **r).map(|(g, _)| g).collect())
+    /// If the device does not give them out or candle refuses a tensor.
+    pub fn named(&self, model: &Model<B>) -> Result<Vec<(String, Tensor)>, WorkloadError> {
+        let values = model.backend.read(&self.values, 0..model.shape.parameters())?;
+        let reached = model.backend.read(&self.reached, 0..model.layout.groups())?;
+        let all = named(&model.layout, &values)?.into_iter().zip(&model.layout.entries);
+        let wanted = all.filter(|(_, entry)| entry.group.is_some_and(|g| reached[g] != 0));
+        Ok(wanted.map(|(gradient, _)| gradient).collect())
     }
 
-    /// Zeroes the values and notes which parameters this step's backward reaches: all but the
-    /// unused input projection and the experts that no sample was routed to.
-    pub(crate) fn start(&mut self, layout: &Layout, slots: &[usize]) {
-        self.values.fill(0.0);
-        let experts = &layout.readout;
-        for (entry, reached) in layout.entries.iter().zip(&mut self.reached) {
-            let expert =
-                experts.iter().position(|e| e.weight == entry.range || e.bias == entry.range);
-            *reached = match expert {
-                Some(i) => slots.iter().any(|slot| slot % experts.len() == i),
-                None => !entry.name.starts_with("input_proj."),
-            };
-        }
-    }
-
-    /// Whether any gradient is NaN, and whether any is infinite.
-    pub(crate) fn non_finite(&self) -> (bool, bool) {
-        let nan = self.values.iter().any(|g| g.is_nan());
-        let inf = self.values.iter().any(|g| g.is_infinite());
-        (nan, inf)
+    /// Whether the last update saw a NaN, and whether it saw an infinity.
+    pub(crate) fn non_finite(&self, backend: &B) -> Result<(bool, bool), WorkloadError> {
+        let found = backend.read(&self.found, 0..2)?;
+        Ok((found[0] != 0, found[1] != 0))
     }
 }

@@ -9,34 +9,39 @@
 //! partial sums alive for every weight that is used in every token, so that the measured peak
 //! would be the autograd's and not the workload's (k_ring 2.89 instead of 2.02 was seen). Here the
 //! gradient of the ring state is one buffer updated in place, weight gradients are taken from all
-//! tokens at once, and nothing is allocated per token beyond the tape. candle gives devices and
-//! tensors; matrix products go to the library that candle's CPU backend uses.
+//! tokens at once, and nothing is allocated per token beyond the tape. candle gives the tensors
+//! that go in and come out; the CPU's matrix products go to the library that candle's use, the
+//! GPU's kernels (feature `cuda`) are ours, each beside its CPU twin in `src/kernels`.
 //!
 //! ```
-//! use candle_core::Device;
 //! use vram_presets::{AntSpec, ColonySpec, Precision, PtrDtype, WorkloadSpec};
-//! use vram_workload::{Shape, Trainer};
+//! use vram_workload::{Host, Shape, Trainer};
 //!
 //! let ant = AntSpec { ring_len: 32, slot_dim: 24, ptr_dtype: PtrDtype::Fp64, precision: Precision::Fp32 };
 //! let colony = ColonySpec { seq_len: 8, synth_len: 8, batch_size: 2, ptr_update_every: 1, state_loop_samples: 0 };
 //! let shape = Shape::new(&WorkloadSpec { ant, colony }, 1, false)?;
 //!
 //! let mut phases = Vec::new();
-//! let mut trainer = Trainer::new(shape, 0, &Device::Cpu, &mut |phase| phases.push(phase))?;
-//! let outcome = trainer.step(&mut |phase| phases.push(phase))?;
-//! assert!(outcome.loss.is_finite());
+//! let mut trainer = Trainer::new(shape, 0, &Host, &mut |phase| phases.push(phase))?;
+//! trainer.step(&mut |phase| phases.push(phase))?;
+//! assert!(trainer.outcome()?.is_some_and(|o| o.loss.is_finite()));
 //! assert_eq!(phases.len(), 5); // parameters, optimizer, forward end, backward peak, step end
 //! # Ok::<(), vram_workload::WorkloadError>(())
 //! ```
 #![deny(missing_docs)]
 
 mod activations;
+mod backend;
 mod backward;
 mod batch;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod error;
 mod forward;
 mod gradients;
+mod host;
 mod kernels;
+mod loss_scale;
 mod memory;
 mod model;
 mod numeric;
@@ -46,10 +51,15 @@ mod shape;
 mod tape;
 mod trainer;
 
+pub use backend::Backend;
 pub use batch::Batch;
+#[cfg(feature = "cuda")]
+pub use cuda::Cuda;
 pub use error::WorkloadError;
 pub use forward::Forward;
 pub use gradients::Gradients;
+pub use host::Host;
+pub use loss_scale::LossScale;
 pub use model::Model;
 pub use optimizer::Adam;
 pub use shape::{CLASSES, Compute, Pointer, Shape, TAPS};

@@ -1,43 +1,43 @@
 use candle_core::{DType, Device, Tensor};
 use rand::Rng;
 
+use crate::backend::Stages;
 use crate::batch::check_dims;
 use crate::params::Layout;
 use crate::shape::Compute;
-use crate::{Shape, WorkloadError, memory};
+use crate::{Backend, Shape, WorkloadError, memory};
 
 /// OD1's parameters.
 #[derive(Debug)]
-pub struct Model {
+pub struct Model<B: Backend> {
+    pub(crate) backend: B,
     pub(crate) shape: Shape,
     pub(crate) layout: Layout,
-    pub(crate) weights: Vec<f32>,
+    pub(crate) weights: B::Buf<f32>,
     /// The weights in the mode's numbers, cast once per step; none in fp32.
-    rounded: Option<Vec<f32>>,
+    pub(crate) rounded: Option<B::Buf<B::Half>>,
 }
 
-impl Model {
+impl<B: Stages> Model<B> {
     /// Fresh parameters, drawn from `rng` as the model's description says.
     ///
     /// # Errors
     ///
-    /// [`WorkloadError::OutOfMemory`] if the parameters do not fit, [`WorkloadError::Device`] for
-    /// a device without an implementation.
-    pub fn new(shape: Shape, rng: &mut impl Rng, device: &Device) -> Result<Self, WorkloadError> {
-        if !device.is_cpu() {
-            return Err(WorkloadError::Device(format!("{:?}", device.location())));
-        }
+    /// [`WorkloadError::OutOfMemory`] if the parameters do not fit, [`WorkloadError::Device`] if
+    /// the device fails.
+    pub fn new(shape: Shape, rng: &mut impl Rng, backend: &B) -> Result<Self, WorkloadError> {
         // Before the layout, whose length grows with the experts: what cannot fit ends here.
-        let mut weights = memory::zeroed("the parameters", shape.parameters())?;
+        let mut values = memory::zeroed("the parameters", shape.parameters())?;
         let layout = Layout::new(&shape);
-        layout.draw(&mut weights, rng);
+        layout.draw(&mut values, rng);
+        let weights = backend.upload("the parameters", &values)?;
         let rounded = match shape.compute {
             Compute::Fp32 => None,
             Compute::Fp16 | Compute::Bf16 => {
-                Some(memory::zeroed("the half-precision weights", weights.len())?)
+                Some(backend.zeroed("the half-precision weights", values.len())?)
             }
         };
-        Ok(Self { shape, layout, weights, rounded })
+        Ok(Self { backend: backend.clone(), shape, layout, weights, rounded })
     }
 
     /// The sizes of this model's step.
@@ -49,16 +49,18 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// If candle refuses a tensor.
+    /// If the device does not give them out or candle refuses a tensor.
     pub fn parameters(&self) -> Result<Vec<(String, Tensor)>, WorkloadError> {
-        named(&self.layout, &self.weights)
+        let values = self.backend.read(&self.weights, 0..self.shape.parameters())?;
+        named(&self.layout, &values)
     }
 
     /// Replaces one parameter.
     ///
     /// # Errors
     ///
-    /// If the model has no parameter of this name, or one of another shape.
+    /// If the model has no parameter of this name, or one of another shape, or if the device does
+    /// not take it.
     pub fn set_parameter(&mut self, name: &str, value: &Tensor) -> Result<(), WorkloadError> {
         let Some(entry) = self.layout.entries.iter().find(|e| e.name == name) else {
             return Err(WorkloadError::Tensor {
@@ -69,21 +71,7 @@ impl Model {
         };
         check_dims(name, value, &entry.dims)?;
         let value = value.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
-        self.weights[entry.range.clone()].copy_from_slice(&value);
-        Ok(())
-    }
-
-    /// Casts the weights for a step in half precision.
-    pub(crate) fn cast_weights(&mut self) {
-        if let Some(rounded) = &mut self.rounded {
-            rounded.copy_from_slice(&self.weights);
-            self.shape.compute.round_all(rounded);
-        }
-    }
-
-    /// The weights that matrix products use.
-    pub(crate) fn product_weights(&self) -> &[f32] {
-        self.rounded.as_deref().unwrap_or(&self.weights)
+        self.backend.write(&mut self.weights, entry.range.start, &value)
     }
 }
 
@@ -106,6 +94,7 @@ mod tests {
     use vram_presets::{AntSpec, ColonySpec, Precision, PtrDtype, WorkloadSpec};
 
     use super::*;
+    use crate::Host;
 
     fn shape(slot_dim: u64, out_dim: u64) -> Shape {
         let (ptr_dtype, precision) = (PtrDtype::Fp64, Precision::Fp32);
@@ -132,7 +121,7 @@ mod tests {
     /// 2^40 experts of 256 x 9 elements: refused at once, before a name is made for each.
     #[test]
     fn more_experts_than_memory_are_refused_before_anything_is_made() {
-        let error = Model::new(shape(8, 1 << 40), &mut StdRng::seed_from_u64(0), &Device::Cpu);
+        let error = Model::new(shape(8, 1 << 40), &mut StdRng::seed_from_u64(0), &Host);
         assert!(matches!(error, Err(WorkloadError::OutOfMemory { what: "the parameters", .. })));
     }
 }

@@ -33,6 +33,9 @@ pub(crate) struct Entry {
     pub(crate) name: String,
     pub(crate) dims: Vec<usize>,
     pub(crate) range: Range<usize>,
+    /// Which steps reach it: 0 is every step, `1 + e` those that route a sample to expert e, none
+    /// is no step at all.
+    pub(crate) group: Option<usize>,
     init: Init,
 }
 
@@ -65,14 +68,14 @@ pub(crate) struct Layout {
     pub(crate) gru: Gru,
     /// `jump_score`, `inertia_head`, `deadzone_head`, `walk_head`, stacked as one `[4,D]` layer.
     pub(crate) heads: Linear,
-    /// One readout per expert.
+    /// One readout per expert, at the end of the layout.
     pub(crate) readout: Vec<Linear>,
 }
 
 impl Layout {
     pub(crate) fn new(shape: &Shape) -> Self {
         let (r, d, s) = (shape.ring_len, shape.slot_dim, shape.sensory);
-        let mut list = List::default();
+        let mut list = List { entries: Vec::new(), group: Some(0) };
         let theta_ptr = list.add("theta_ptr_reduced", &[r], Init::Uniform(4.0));
         let theta_gate = list.add("theta_gate_reduced", &[r], Init::Uniform(0.5));
         let context_logit =
@@ -81,17 +84,20 @@ impl Layout {
         let sensory_gru = list.gru("sensory_gru", s, 0.05, 0.0);
         let bridge = list.linear("sensory_bridge", d, s);
         // Present in the original, but unused while the sensory path is on: it has no gradient.
+        list.group = None;
         list.linear("input_proj", d, 1);
+        list.group = Some(0);
         let f = (r as f32 / 200.0).clamp(0.0, 1.0);
         let gru = list.gru("gru", d, 0.1 - 0.05 * f, 0.5 - 0.3 * f);
         let heads = list.heads(d);
-        let readout = if shape.out_dim == 1 {
-            vec![list.linear("head.single", CLASSES, d)]
-        } else {
-            (0..shape.out_dim)
-                .map(|i| list.linear(&format!("head.experts.{i}"), CLASSES, d))
-                .collect()
-        };
+        let readout = (0..shape.out_dim)
+            .map(|i| {
+                list.group = Some(1 + i);
+                let name = format!("head.experts.{i}");
+                let name = if shape.out_dim == 1 { "head.single" } else { &name };
+                list.linear(name, CLASSES, d)
+            })
+            .collect();
         Self {
             entries: list.entries,
             theta_ptr,
@@ -104,6 +110,19 @@ impl Layout {
             heads,
             readout,
         }
+    }
+
+    /// Where the parameters lie that no step reaches: they are neighbours.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn idle(&self) -> Range<usize> {
+        let mut idle = self.entries.iter().filter(|e| e.group.is_none()).map(|e| &e.range);
+        let first = idle.next().map_or(0..0, Clone::clone);
+        first.start..idle.next_back().map_or(first.end, |last| last.end)
+    }
+
+    /// Number of groups of parameters that a step reaches or not as one.
+    pub(crate) fn groups(&self) -> usize {
+        1 + self.readout.len()
     }
 
     /// Fresh values for the flat buffer, drawn as the model's description says.
@@ -126,9 +145,10 @@ fn fill<D: Distribution<f32>, E>(slice: &mut [f32], dist: Result<D, E>, rng: &mu
     }
 }
 
-#[derive(Default)]
 struct List {
     entries: Vec<Entry>,
+    /// Group of what is added next.
+    group: Option<usize>,
 }
 
 impl List {
@@ -139,6 +159,7 @@ impl List {
             name: name.to_owned(),
             dims: dims.to_vec(),
             range: range.clone(),
+            group: self.group,
             init,
         });
         range

@@ -1,31 +1,29 @@
-use std::mem::MaybeUninit;
+use std::ops::Range;
 
-use rayon::prelude::*;
-
-use crate::{Shape, WorkloadError, memory};
+use crate::backend::Stages;
+use crate::{Backend, Shape, WorkloadError};
 
 /// The ring states that backward reads: one whole fp32 state `[B,R,D]` per token, state t being
 /// what token t read. `T * B*R*D*4` bytes, the dominant term of the VRA-34 budget.
 ///
 /// All states lie in one allocation, so that a step that does not fit fails before it starts.
 #[derive(Debug)]
-pub struct Tape {
-    cells: Vec<MaybeUninit<f32>>,
-    state_len: usize,
+pub struct Tape<B: Backend> {
+    pub(crate) cells: B::Cells,
+    pub(crate) state_len: usize,
     filled: usize,
+    backend: B,
 }
 
-/// A copy is cut into pieces of this many elements (1 MiB) for the threads to share.
-const PIECE: usize = 1 << 18;
-
-impl Tape {
+impl<B: Stages> Tape<B> {
     /// An empty tape with room for every token.
-    pub(crate) fn new(shape: &Shape) -> Result<Self, WorkloadError> {
+    pub(crate) fn new(backend: &B, shape: &Shape) -> Result<Self, WorkloadError> {
         let state_len = shape.state_len();
         Ok(Self {
-            cells: memory::uninit("the ring tape", state_len * shape.synth_len)?,
+            cells: backend.cells("the ring tape", state_len * shape.synth_len)?,
             state_len,
             filled: 0,
+            backend: backend.clone(),
         })
     }
 
@@ -39,51 +37,42 @@ impl Tape {
         self.filled == 0
     }
 
-    /// The state that token `t` read, `[B,R,D]` row-major.
+    /// The state that token `t` read, `[B,R,D]` row-major, in host memory.
+    ///
+    /// # Errors
+    ///
+    /// If the device does not give it out.
     ///
     /// # Panics
     ///
     /// If the tape holds no token `t`.
-    pub fn state(&self, t: usize) -> &[f32] {
-        assert!(t < self.filled, "no state of token {t} on the tape");
-        let cells = &self.cells[t * self.state_len..(t + 1) * self.state_len];
-        // SAFETY: states below `filled` are initialised.
-        unsafe { cells.assume_init_ref() }
+    pub fn state(&self, t: usize) -> Result<Vec<f32>, WorkloadError> {
+        self.backend.read_cells(&self.cells, self.range(t))
     }
 
-    /// The state that token `t` read, to be changed: backward sees the change.
+    /// Overwrites the state that token `t` read, from element `at` on: backward sees the change.
+    ///
+    /// # Errors
+    ///
+    /// If the device does not take it.
     ///
     /// # Panics
     ///
-    /// If the tape holds no token `t`.
-    pub fn state_mut(&mut self, t: usize) -> &mut [f32] {
+    /// If the tape holds no token `t`, or the values reach past its state.
+    pub fn overwrite(&mut self, t: usize, at: usize, values: &[f32]) -> Result<(), WorkloadError> {
+        assert!(at + values.len() <= self.state_len, "past the end of a state");
+        let start = self.range(t).start + at;
+        self.backend.write_cells(&mut self.cells, start, values)
+    }
+
+    /// Where state `t` lies.
+    pub(crate) fn range(&self, t: usize) -> Range<usize> {
         assert!(t < self.filled, "no state of token {t} on the tape");
-        let cells = &mut self.cells[t * self.state_len..(t + 1) * self.state_len];
-        // SAFETY: states below `filled` are initialised.
-        unsafe { cells.assume_init_mut() }
+        t * self.state_len..(t + 1) * self.state_len
     }
 
-    /// The state after token 0's predecessor: all zeros.
-    pub(crate) fn start(&mut self) {
-        let (first, _) = self.cells.split_at_mut(self.state_len);
-        first.par_chunks_mut(PIECE).for_each(|piece| {
-            piece.fill(MaybeUninit::new(0.0));
-        });
-        self.filled = 1;
-    }
-
-    /// Copies the last state into a new one and returns that, for the token's write.
-    pub(crate) fn advance(&mut self) -> &mut [f32] {
-        let (done, free) = self.cells.split_at_mut(self.filled * self.state_len);
-        let last = &done[done.len() - self.state_len..];
-        // SAFETY: states below `filled` are initialised.
-        let last = unsafe { last.assume_init_ref() };
-        free[..self.state_len].par_chunks_mut(PIECE).zip(last.par_chunks(PIECE)).for_each(
-            |(to, from)| {
-                to.write_copy_of_slice(from);
-            },
-        );
+    /// One more state holds values.
+    pub(crate) fn filled_one_more(&mut self) {
         self.filled += 1;
-        self.state_mut(self.filled - 1)
     }
 }

@@ -1,25 +1,26 @@
-use candle_core::Device;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use vram_metrics::Phase;
 
+use crate::backend::Stages;
 use crate::batch::draw_starts;
-use crate::optimizer::LossScale;
-use crate::shape::Compute;
-use crate::{Adam, Batch, Gradients, Model, Shape, WorkloadError};
+use crate::forward::Results;
+use crate::{Adam, Backend, Batch, Gradients, LossScale, Model, Shape, WorkloadError};
 
 /// Learning rate of the workload's Adam.
 const LEARNING_RATE: f64 = 1e-3;
 
 /// A model, its optimizer and one batch of inputs: what a probe steps.
 #[derive(Debug)]
-pub struct Trainer {
-    model: Model,
-    grads: Gradients,
-    adam: Adam,
-    scale: Option<LossScale>,
-    batch: Batch,
+pub struct Trainer<B: Backend> {
+    model: Model<B>,
+    grads: Gradients<B>,
+    adam: Adam<B>,
+    scale: LossScale<B>,
+    batch: Batch<B>,
     rng: StdRng,
+    /// What the last step's forward came to.
+    results: Option<Results<B>>,
 }
 
 /// What one step came to.
@@ -37,63 +38,72 @@ pub struct StepOutcome {
     pub skipped: bool,
 }
 
-impl Trainer {
+impl<B: Stages> Trainer<B> {
     /// Draws parameters and inputs from `seed`, and calls `mark` with [`Phase::Parameters`] and
     /// [`Phase::Optimizer`] once each of them is allocated.
     ///
     /// # Errors
     ///
-    /// [`WorkloadError::OutOfMemory`] if something does not fit, [`WorkloadError::Device`] for a
-    /// device without an implementation.
+    /// [`WorkloadError::OutOfMemory`] if something does not fit, [`WorkloadError::Device`] if the
+    /// device fails.
     pub fn new(
         shape: Shape,
         seed: u64,
-        device: &Device,
+        backend: &B,
         mark: &mut dyn FnMut(Phase),
     ) -> Result<Self, WorkloadError> {
         let mut rng = StdRng::seed_from_u64(seed);
-        let batch = Batch::draw(&shape, &mut rng)?;
-        let scale = (shape.compute == Compute::Fp16).then(LossScale::new);
-        let model = Model::new(shape, &mut rng, device)?;
+        let batch = Batch::draw(&shape, &mut rng, backend)?;
+        let model = Model::new(shape, &mut rng, backend)?;
         mark(Phase::Parameters);
         let grads = Gradients::new(&model)?;
         let adam = Adam::new(&model, LEARNING_RATE)?;
+        let scale = LossScale::new(&model)?;
         mark(Phase::Optimizer);
-        Ok(Self { model, grads, adam, scale, batch, rng })
+        Ok(Self { model, grads, adam, scale, batch, rng, results: None })
     }
 
     /// One training step: forward, backward, Adam. Calls `mark` with [`Phase::ForwardEnd`],
-    /// [`Phase::BackwardPeak`] and [`Phase::StepEnd`].
+    /// [`Phase::BackwardPeak`] and [`Phase::StepEnd`]. On a GPU the step is enqueued, not over;
+    /// [`Trainer::outcome`] waits for it.
     ///
     /// # Errors
     ///
-    /// [`WorkloadError::OutOfMemory`] if the tape or a workspace does not fit. The trainer can be
-    /// stepped again.
-    pub fn step(&mut self, mark: &mut dyn FnMut(Phase)) -> Result<StepOutcome, WorkloadError> {
+    /// [`WorkloadError::OutOfMemory`] if the tape or a workspace does not fit: the trainer can be
+    /// stepped again. [`WorkloadError::Device`] if the device fails.
+    pub fn step(&mut self, mark: &mut dyn FnMut(Phase)) -> Result<(), WorkloadError> {
+        // Freed first, so that every step begins with the same memory.
+        self.results = None;
         let starts = draw_starts(&self.model.shape, &mut self.rng);
         let forward = self.model.forward(&self.batch, &starts)?;
         mark(Phase::ForwardEnd);
-        let (loss, move_penalty) = (forward.loss(), forward.move_penalty());
-        let scale = self.scale.as_ref().map_or(1.0, LossScale::value);
-        self.model.backward(&self.batch, forward, &mut self.grads, scale, mark)?;
-
-        let (nan, inf) = self.grads.non_finite();
-        let finite = !nan && !inf;
-        if finite {
-            self.adam.step(&mut self.model, &self.grads, scale.recip());
-        }
-        let scaled = self.scale.is_some();
-        if let Some(scale) = &mut self.scale {
-            scale.update(finite);
-        }
+        let Self { model, batch, grads, scale, .. } = self;
+        let results = model.backward_to_results(batch, forward, grads, scale, mark)?;
+        self.results = Some(results);
+        self.adam.step(&mut self.model, &mut self.grads, &mut self.scale)?;
         mark(Phase::StepEnd);
-        Ok(StepOutcome {
+        Ok(())
+    }
+
+    /// What the last step came to; waits for it where work is asynchronous. None before the first
+    /// step, and after one that failed.
+    ///
+    /// # Errors
+    ///
+    /// [`WorkloadError::Device`] if the device failed on the way.
+    pub fn outcome(&self) -> Result<Option<StepOutcome>, WorkloadError> {
+        let Some(results) = &self.results else { return Ok(None) };
+        let backend = &self.model.backend;
+        let (loss, move_penalty) = results.read(backend)?;
+        let (nan, inf) = self.grads.non_finite(backend)?;
+        let scaled = self.scale.dynamic;
+        Ok(Some(StepOutcome {
             loss,
             move_penalty,
             nan: loss.is_nan() || (nan && !scaled),
             inf: loss.is_infinite() || (inf && !scaled),
-            skipped: scaled && !finite,
-        })
+            skipped: scaled && (nan || inf),
+        }))
     }
 }
 
@@ -102,8 +112,9 @@ mod tests {
     use vram_presets::{AntSpec, ColonySpec, Precision, PtrDtype, WorkloadSpec};
 
     use super::*;
+    use crate::Host;
 
-    fn trainer(precision: Precision) -> Trainer {
+    fn trainer(precision: Precision) -> Trainer<Host> {
         let ant = AntSpec { ring_len: 16, slot_dim: 24, ptr_dtype: PtrDtype::Fp64, precision };
         let colony = ColonySpec {
             batch_size: 3,
@@ -114,11 +125,12 @@ mod tests {
         };
         let amp = precision.default_amp();
         let shape = Shape::new(&WorkloadSpec::new(ant, colony), 1, amp).unwrap();
-        Trainer::new(shape, 3, &Device::Cpu, &mut |_| ()).unwrap()
+        Trainer::new(shape, 3, &Host, &mut |_| ()).unwrap()
     }
 
-    fn step(trainer: &mut Trainer) -> StepOutcome {
-        trainer.step(&mut |_| ()).unwrap()
+    fn step(trainer: &mut Trainer<Host>) -> StepOutcome {
+        trainer.step(&mut |_| ()).unwrap();
+        trainer.outcome().unwrap().unwrap()
     }
 
     #[test]
@@ -156,11 +168,11 @@ mod tests {
     fn an_overflow_of_the_loss_scale_skips_the_step() {
         let mut trainer = trainer(Precision::Fp16);
         let huge = f32::MAX / 4.0;
-        trainer.scale = Some(LossScale::starting_at(huge));
+        trainer.scale = LossScale::starting_at(&trainer.model, huge, true).unwrap();
         let before = trainer.model.weights.clone();
         let outcome = step(&mut trainer);
         assert!(outcome.skipped && !outcome.nan && !outcome.inf);
         assert_eq!(trainer.model.weights, before);
-        assert_eq!(trainer.scale.as_ref().map(LossScale::value), Some(huge / 2.0));
+        assert_eq!(trainer.scale.state[0], huge / 2.0);
     }
 }

@@ -2,13 +2,16 @@
 //!
 //! `OD1_PARITY_DIR` names another directory of fixtures.
 
+#[macro_use]
+#[path = "support/devices.rs"]
+mod devices;
 mod support;
 
 use std::io::{self, Write};
 
 use support::{Fixture, distance, values};
 use vram_presets::{Precision, PtrDtype};
-use vram_workload::{Adam, Gradients};
+use vram_workload::{Adam, Backend, Gradients, LossScale};
 
 struct Comparison<'a> {
     fixture: &'a str,
@@ -34,22 +37,28 @@ impl Comparison<'_> {
     }
 }
 
-fn check(fixture: &Fixture) -> usize {
+fn check<B: Backend>(backend: &B, fixture: &Fixture) -> usize {
     let mut seen = Comparison { fixture: &fixture.name, compared: 0 };
-    let (mut model, batch) = fixture.model(Precision::Fp32, PtrDtype::Fp64);
+    let (mut model, batch) = fixture.model(backend, Precision::Fp32, PtrDtype::Fp64);
     let mut grads = Gradients::new(&model).unwrap();
     let mut adam = Adam::new(&model, fixture.learning_rate()).unwrap();
+    let mut scale = LossScale::new(&model).unwrap();
     for step in 0..fixture.number("steps") {
         let want = |name: &str| values(fixture.tensor(&format!("step{step}.{name}")));
         let forward = model.forward(&batch, &fixture.starts(step)).unwrap();
         let logits = values(&forward.logits().unwrap());
         seen.relative("logits", &logits, &want("logits"), 1e-3);
-        seen.absolute("loss", &[f64::from(forward.loss())], &want("loss"), 1e-4);
-        seen.relative("move_penalty", &[forward.move_penalty()], &want("move_penalty"), 1e-4);
-        let slots: Vec<f64> = forward.ptr_int().iter().map(|&slot| slot as f64).collect();
+        seen.absolute("loss", &[f64::from(forward.loss().unwrap())], &want("loss"), 1e-4);
+        seen.relative(
+            "move_penalty",
+            &[forward.move_penalty().unwrap()],
+            &want("move_penalty"),
+            1e-4,
+        );
+        let slots: Vec<f64> = forward.ptr_int().unwrap().into_iter().map(f64::from).collect();
         seen.absolute("ptr_int", &slots, &want("ptr_int"), 0.0);
 
-        model.backward(&batch, forward, &mut grads, 1.0, &mut |_| ()).unwrap();
+        model.backward(&batch, forward, &mut grads, &scale, &mut |_| ()).unwrap();
         if step == 0 {
             let got = grads.named(&model).unwrap();
             for (name, want) in fixture.with_prefix("step0.grad.") {
@@ -60,7 +69,7 @@ fn check(fixture: &Fixture) -> usize {
                 seen.relative(&format!("gradient of {name}"), &value, &want, 1e-3);
             }
         }
-        adam.step(&mut model, &grads, 1.0);
+        adam.step(&mut model, &mut grads, &mut scale).unwrap();
     }
     let got = model.parameters().unwrap();
     let finals = fixture.with_prefix("final.");
@@ -73,22 +82,22 @@ fn check(fixture: &Fixture) -> usize {
     seen.compared
 }
 
-#[test]
-fn every_fixture_is_reproduced_in_fp32() {
+#[expect(clippy::explicit_write, reason = "the test harness keeps what `println!` says")]
+fn every_fixture<B: Backend>(backend: &B) {
     for fixture in Fixture::all() {
-        let compared = check(&fixture);
+        let compared = check(backend, &fixture);
         // Past the test harness, which shows what a passing test prints only when asked.
         writeln!(io::stdout(), "{}: {compared} tensors compared", fixture.name).unwrap();
     }
 }
 
 /// Half precision computes in half precision: close to fp32, and not equal to it.
-fn half(precision: Precision, tolerance: f64) {
+fn half<B: Backend>(backend: &B, precision: Precision, tolerance: f64) {
     let fixture = Fixture::named("od1_parity_a");
     let run = |precision| {
-        let (mut model, batch) = fixture.model(precision, PtrDtype::Fp64);
+        let (mut model, batch) = fixture.model(backend, precision, PtrDtype::Fp64);
         let forward = model.forward(&batch, &fixture.starts(0)).unwrap();
-        (values(&forward.logits().unwrap()), forward.ptr_int().to_vec())
+        (values(&forward.logits().unwrap()), forward.ptr_int().unwrap())
     };
     let (single, slots) = run(Precision::Fp32);
     let (logits, half_slots) = run(precision);
@@ -98,25 +107,21 @@ fn half(precision: Precision, tolerance: f64) {
     assert!(worst >= 1e-5, "{precision} computes in fp32: logits differ by {worst:e}");
 }
 
-#[test]
-fn fp16_is_near_fp32_and_not_equal() {
-    half(Precision::Fp16, 1e-2);
-}
-
-#[test]
-fn bf16_is_near_fp32_and_not_equal() {
-    half(Precision::Bf16, 5e-2);
-}
-
 /// Single-precision pointers take the same way: a slot at tokens' end, and logits near.
-#[test]
-fn fp32_pointers_end_on_the_same_slots() {
+fn fp32_pointers<B: Backend>(backend: &B) {
     let fixture = Fixture::named("od1_parity_a");
-    let (mut model, batch) = fixture.model(Precision::Fp32, PtrDtype::Fp32);
+    let (mut model, batch) = fixture.model(backend, Precision::Fp32, PtrDtype::Fp32);
     let forward = model.forward(&batch, &fixture.starts(0)).unwrap();
-    let slots: Vec<f64> = forward.ptr_int().iter().map(|&slot| slot as f64).collect();
+    let slots: Vec<f64> = forward.ptr_int().unwrap().into_iter().map(f64::from).collect();
     assert_eq!(slots, values(fixture.tensor("step0.ptr_int")));
     let want = values(fixture.tensor("step0.logits"));
     let (worst, largest) = distance(&values(&forward.logits().unwrap()), &want);
     assert!(worst <= 1e-3 * largest && worst > 0.0, "{worst:e}");
+}
+
+test_devices! {
+    every_fixture_is_reproduced_in_fp32 => every_fixture;
+    fp16_is_near_fp32_and_not_equal => |b| half(b, Precision::Fp16, 1e-2);
+    bf16_is_near_fp32_and_not_equal => |b| half(b, Precision::Bf16, 5e-2);
+    fp32_pointers_end_on_the_same_slots => fp32_pointers;
 }

@@ -1,19 +1,22 @@
 //! The tape is what VRA-34 budgets: one whole ring state per token, and backward reads it.
 
+#[macro_use]
+#[path = "support/devices.rs"]
+mod devices;
 mod support;
 
 use candle_core::Tensor;
 use support::{Fixture, distance, values};
 use vram_metrics::HostAllocator;
 use vram_presets::{Precision, PtrDtype};
-use vram_workload::{Batch, Forward, Gradients, Model, TAPS};
+use vram_workload::{Backend, Batch, Forward, Gradients, Host, LossScale, Model, TAPS};
 
 #[global_allocator]
 static ALLOC: HostAllocator = HostAllocator;
 
-fn forward() -> (Model, Batch, Forward) {
+fn forward<B: Backend>(backend: &B) -> (Model<B>, Batch<B>, Forward<B>) {
     let fixture = Fixture::named("od1_parity_a");
-    let (mut model, batch) = fixture.model(Precision::Fp32, PtrDtype::Fp64);
+    let (mut model, batch) = fixture.model(backend, Precision::Fp32, PtrDtype::Fp64);
     let forward = model.forward(&batch, &fixture.starts(0)).unwrap();
     (model, batch, forward)
 }
@@ -31,19 +34,19 @@ fn taps(p: f64, ring_len: usize) -> [(usize, f64); TAPS] {
     std::array::from_fn(|j| (slots[j] as usize, raw[j] / sum))
 }
 
-#[test]
-fn every_state_on_the_tape_equals_a_recomputed_one() {
-    let (model, _, forward) = forward();
+fn every_state<B: Backend>(backend: &B) {
+    let (model, _, forward) = forward(backend);
     let shape = model.shape();
     let (r, d) = (shape.ring_len, shape.slot_dim);
     let mut state = vec![0.0f64; shape.state_len()];
     assert_eq!(forward.tape().len(), shape.synth_len);
     for t in 0..shape.synth_len {
-        let got: Vec<f64> = forward.tape().state(t).iter().map(|&v| f64::from(v)).collect();
+        let got: Vec<f64> = forward.tape().state(t).unwrap().into_iter().map(f64::from).collect();
         let (worst, _) = distance(&got, &state);
         assert!(worst < 1e-5, "state of token {t} is off by {worst:e}");
-        for (b, &p) in forward.pointers(t).iter().enumerate() {
-            let h = &forward.hidden(t)[b * d..(b + 1) * d];
+        let hidden = forward.hidden(t).unwrap();
+        for (b, &p) in forward.pointers(t).unwrap().iter().enumerate() {
+            let h = &hidden[b * d..(b + 1) * d];
             for (slot, weight) in taps(p, r) {
                 let row = &mut state[(b * r + slot) * d..][..d];
                 row.iter_mut().zip(h).for_each(|(m, &h)| *m += weight * f64::from(h));
@@ -53,11 +56,15 @@ fn every_state_on_the_tape_equals_a_recomputed_one() {
     assert!(state.iter().any(|&m| m != 0.0));
 }
 
-fn gradients(change: impl FnOnce(&mut Forward, &Model)) -> Vec<(String, Tensor)> {
-    let (model, batch, mut forward) = forward();
+fn gradients<B: Backend>(
+    backend: &B,
+    change: impl FnOnce(&mut Forward<B>, &Model<B>),
+) -> Vec<(String, Tensor)> {
+    let (model, batch, mut forward) = forward(backend);
     change(&mut forward, &model);
     let mut grads = Gradients::new(&model).unwrap();
-    model.backward(&batch, forward, &mut grads, 1.0, &mut |_| ()).unwrap();
+    let scale = LossScale::new(&model).unwrap();
+    model.backward(&batch, forward, &mut grads, &scale, &mut |_| ()).unwrap();
     grads.named(&model).unwrap()
 }
 
@@ -67,32 +74,35 @@ fn gradient_of(name: &str, grads: &[(String, Tensor)]) -> Vec<f64> {
 
 /// Changing what token t read changes the gradients, for every token that reads a non-zero state;
 /// changing a row that nobody read changes nothing.
-#[test]
-fn backward_reads_each_tokens_rows_from_the_tape() {
+fn each_tokens_rows<B: Backend>(backend: &B) {
     let name = "context_logit";
-    let untouched = gradient_of(name, &gradients(|_, _| ()));
-    let tokens = forward().0.shape().synth_len;
+    let untouched = gradient_of(name, &gradients(backend, |_, _| ()));
+    let tokens = forward(backend).0.shape().synth_len;
     for t in 0..tokens {
-        let overwrite = |forward: &mut Forward, model: &Model, offset: usize| {
+        let overwrite = |forward: &mut Forward<B>, model: &Model<B>, offset: usize| {
             let shape = model.shape();
-            let slot =
-                (taps(forward.pointers(t)[0], shape.ring_len)[2].0 + offset) % shape.ring_len;
+            let slot = (taps(forward.pointers(t).unwrap()[0], shape.ring_len)[2].0 + offset)
+                % shape.ring_len;
             let row = slot * shape.slot_dim;
-            let state = forward.tape_mut().state_mut(t);
-            state[row..row + shape.slot_dim].fill(7.0);
+            let sevens = vec![7.0; shape.slot_dim];
+            forward.tape_mut().overwrite(t, row, &sevens).unwrap();
         };
-        let read = gradient_of(name, &gradients(|f, m| overwrite(f, m, 0)));
+        let read = gradient_of(name, &gradients(backend, |f, m| overwrite(f, m, 0)));
         assert_ne!(read, untouched, "token {t} did not read its state from the tape");
-        let half_a_ring_away = gradient_of(name, &gradients(|f, m| overwrite(f, m, 16)));
+        let half_a_ring_away = gradient_of(name, &gradients(backend, |f, m| overwrite(f, m, 16)));
         assert_eq!(half_a_ring_away, untouched, "token {t} read a slot it should not");
     }
+}
+
+test_devices! {
+    every_state_on_the_tape_equals_a_recomputed_one => every_state;
+    backward_reads_each_tokens_rows_from_the_tape => each_tokens_rows;
 }
 
 /// The pages are really there: `VmHWM` of this process against the peak that its allocator counted.
 #[cfg(target_os = "linux")]
 #[test]
 fn the_resident_set_shows_the_tape() {
-    use candle_core::Device;
     use vram_metrics::{HostMeter, Meter};
     use vram_presets::{AntSpec, ColonySpec, WorkloadSpec};
     use vram_workload::{Shape, Trainer};
@@ -113,7 +123,7 @@ fn the_resident_set_shows_the_tape() {
     let shape = Shape::new(&WorkloadSpec::new(ant, colony), 1, false).unwrap();
     let tape_bytes = 128 * shape.state_len() as u64 * 4;
     assert_eq!(tape_bytes, 512 << 20);
-    let mut trainer = Trainer::new(shape, 0, &Device::Cpu, &mut |_| ()).unwrap();
+    let mut trainer = Trainer::new(shape, 0, &Host, &mut |_| ()).unwrap();
     trainer.step(&mut |_| ()).unwrap();
     let allocated = HostMeter::new().unwrap().allocated().unwrap().peak;
     assert!(allocated > tape_bytes);

@@ -83,26 +83,11 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// Gradients of `x` (into `dx`) and of `h` (into `dh_prev`) from that of `h'`; `gates` turns
-    /// into the gradients of the pre-activations: `dr, dz, dn` of both products, then the
-    /// candidate's hidden product `r * dn`.
-    pub(crate) fn backward<N: Numeric>(
-        &self,
-        (dh, hidden): (&[f32], &[f32]),
-        gates: &mut [f32],
-        dx: &mut [f32],
-        dh_prev: &mut [f32],
-    ) {
+    /// Gradients of `x` (into `dx`) and of `h` (added to the `z * dh` in `dh_prev`) from those of
+    /// the pre-activations.
+    pub(crate) fn input_gradients(&self, gates: &[f32], dx: &mut [f32], dh_prev: &mut [f32]) {
         let w = self.width;
-        let batch = dh.len() / w;
-        let rows = gates
-            .par_chunks_exact_mut(4 * w)
-            .zip(dh.par_chunks_exact(w))
-            .zip(hidden.par_chunks_exact(w))
-            .zip(dh_prev.par_chunks_exact_mut(w));
-        rows.for_each(|(((gates, dh), hidden), dh_prev)| {
-            deactivate::<N>((dh, hidden), gates, dh_prev);
-        });
+        let batch = dx.len() / w;
         let grads = Mat::strided(gates, batch, 3 * w, 4 * w);
         matmul(dx, w, grads, Mat::new(self.weight_ih, 3 * w, w), false);
         let (gate_rows, candidate_rows) = self.weight_hh.split_at(2 * w * w);
@@ -111,6 +96,25 @@ impl<'a> Cell<'a> {
         let candidate_grads = Mat::strided(&gates[3 * w..], batch, w, 4 * w);
         matmul(dh_prev, w, candidate_grads, Mat::new(candidate_rows, w, w), true);
     }
+}
+
+/// `gates [B,4W]` turns into the gradients of the pre-activations: `dr, dz, dn` of both products,
+/// then the candidate's hidden product `r * dn`. `dh` and the state before, `hidden`, are `[B,W]`;
+/// `z * dh` goes into `dh_prev`.
+pub(crate) fn gate_gradients<N: Numeric>(
+    (dh, hidden): (&[f32], &[f32]),
+    gates: &mut [f32],
+    dh_prev: &mut [f32],
+    w: usize,
+) {
+    let rows = gates
+        .par_chunks_exact_mut(4 * w)
+        .zip(dh.par_chunks_exact(w))
+        .zip(hidden.par_chunks_exact(w))
+        .zip(dh_prev.par_chunks_exact_mut(w));
+    rows.for_each(|(((gates, dh), hidden), dh_prev)| {
+        deactivate::<N>((dh, hidden), gates, dh_prev);
+    });
 }
 
 /// Gradients of the four pre-activations in place of the gates, and `z * dh` into `dh_prev`.
@@ -130,7 +134,7 @@ fn deactivate<N: Numeric>((dh, hidden): (&[f32], &[f32]), gates: &mut [f32], dh_
 
 /// Weight gradients of all tokens at once, added to `grads`.
 ///
-/// `gates [T*B,4W]` as [`Cell::backward`] leaves them, `x` and `hidden` `[T*B,W]` the operands of
+/// `gates [T*B,4W]` as [`gate_gradients`] leaves them, `x` and `hidden` `[T*B,W]` the operands of
 /// the two products.
 pub(crate) fn weight_gradients(
     grads: &mut [f32],

@@ -57,15 +57,15 @@ pub(crate) struct Taps {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct State {
     pub(crate) p: f64,
-    anchor: f64,
-    residual: f64,
+    pub(crate) anchor: f64,
+    pub(crate) residual: f64,
 }
 
 /// Gradients of a pointer between two tokens. The anchor has none: it moves in whole slots.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Gradient {
     pub(crate) p: f64,
-    residual: f64,
+    pub(crate) residual: f64,
 }
 
 /// What one move adds to the gradients of the two fields.
@@ -164,20 +164,21 @@ impl<'a, P: Real> Circle<'a, P> {
         (next_state, double(self.wrap(p, next).abs()))
     }
 
-    /// Backward of [`Circle::advance`] from a state at `p`.
+    /// Backward of [`Circle::advance`] from a state at `p`: gradients of the pointer, of the raw
+    /// heads, and of the rounded target.
     pub(crate) fn retreat(
         &self,
         p: f64,
         heads: Option<Heads>,
         grad: Gradient,
-    ) -> (Gradient, Option<(Heads, FieldGradient)>) {
+    ) -> (Gradient, Heads, f32) {
         // p' = rem(anchor + res + wrap(p,q) - u) and res' = wrap(anchor, p'): both carry the
         // same sum, of which q and res get +1 and p gets -1.
         let carried = grad.p + grad.residual;
         let Some(heads) = heads else {
             // q = p: what p gets through q it loses again.
             let held = Gradient { p: 0.0, residual: carried };
-            return (held, None);
+            return (held, [0.0; 4], 0.0);
         };
         let p = num::<P>(p);
         let m = self.propose(p, heads);
@@ -204,19 +205,20 @@ impl<'a, P: Real> Circle<'a, P> {
             -d_edge * double(sigmoid(heads[2])),
             d_walk * walk * (1.0 - walk),
         ];
-        let fields = self.fields(p);
-        let d_target = d_q2 * jump;
+        let before = Gradient { p: d_p, residual: carried };
+        (before, d_heads.map(|g| g as f32), (d_q2 * jump) as f32)
+    }
+
+    /// What a move from `p` adds to the gradients of the fields, from those of its rounded target
+    /// and of its raw jump score.
+    pub(crate) fn field_gradient(&self, p: f64, d_target: f32, d_score: f32) -> FieldGradient {
+        let fields = self.fields(num::<P>(p));
         let theta_ptr = std::array::from_fn(|k| {
             let s = fields.squashed[k];
-            d_target as f32 * fields.weights[k] * s * (1.0 - s) * (self.len - 1) as f32
+            d_target * fields.weights[k] * s * (1.0 - s) * (self.len - 1) as f32
         });
-        let field_grad = FieldGradient {
-            slots: fields.slots,
-            theta_ptr,
-            theta_gate: fields.weights.map(|w| d_score as f32 * w),
-        };
-        let before = Gradient { p: d_p, residual: carried };
-        (before, Some((d_heads.map(|g| g as f32), field_grad)))
+        let theta_gate = fields.weights.map(|w| d_score * w);
+        FieldGradient { slots: fields.slots, theta_ptr, theta_gate }
     }
 
     fn fields(&self, p: P) -> Fields {

@@ -8,7 +8,7 @@ use candle_core::{Device, Tensor, safetensors};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use vram_presets::{AntSpec, ColonySpec, Precision, PtrDtype, WorkloadSpec};
-use vram_workload::{Batch, Model, Shape};
+use vram_workload::{Backend, Batch, Model, Shape};
 
 pub struct Fixture {
     pub name: String,
@@ -28,12 +28,12 @@ impl Fixture {
     }
 
     pub fn named(name: &str) -> Self {
-        Self::load(&committed().join(format!("{name}.safetensors")))
+        Self::load(&directory().join(format!("{name}.safetensors")))
     }
 
     /// Every fixture of `OD1_PARITY_DIR`, or of the committed ones, in order.
     pub fn all() -> Vec<Self> {
-        let dir = std::env::var_os("OD1_PARITY_DIR").map_or_else(committed, PathBuf::from);
+        let dir = directory();
         let mut paths: Vec<_> = std::fs::read_dir(&dir)
             .unwrap_or_else(|e| panic!("{}: {e}", dir.display()))
             .map(|entry| entry.unwrap().path())
@@ -86,10 +86,15 @@ impl Fixture {
     }
 
     /// A model with the fixture's initial weights, and its inputs.
-    pub fn model(&self, precision: Precision, ptr_dtype: PtrDtype) -> (Model, Batch) {
+    pub fn model<B: Backend>(
+        &self,
+        backend: &B,
+        precision: Precision,
+        ptr_dtype: PtrDtype,
+    ) -> (Model<B>, Batch<B>) {
         let shape = self.shape(precision, ptr_dtype);
-        let batch = Batch::new(&shape, self.tensor("x"), self.tensor("y")).unwrap();
-        let mut model = Model::new(shape, &mut StdRng::seed_from_u64(0), &Device::Cpu).unwrap();
+        let batch = Batch::new(&shape, self.tensor("x"), self.tensor("y"), backend).unwrap();
+        let mut model = Model::new(shape, &mut StdRng::seed_from_u64(0), backend).unwrap();
         let params = self.with_prefix("param.");
         assert_eq!(params.len(), model.parameters().unwrap().len());
         for (name, value) in params {
@@ -103,8 +108,10 @@ impl Fixture {
     }
 }
 
-fn committed() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
+/// `OD1_PARITY_DIR`, or the committed fixtures.
+fn directory() -> PathBuf {
+    let committed = || Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    std::env::var_os("OD1_PARITY_DIR").map_or_else(committed, PathBuf::from)
 }
 
 pub fn values(t: &Tensor) -> Vec<f64> {

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+#[derive(Clone, Copy)]
 pub struct Sizes {
     pub batch: usize,
     pub tokens: usize,
