@@ -1,3 +1,5 @@
+use crate::Card;
+use crate::nvml::Monitor;
 use sysinfo::{
     CGroupLimits, CpuRefreshKind, MemoryRefreshKind, ProcessRefreshKind, ProcessesToUpdate,
     RefreshKind, System,
@@ -17,15 +19,63 @@ pub struct DeviceFacts {
     pub available_bytes: Option<u64>,
     /// The driver's version.
     pub driver_version: Option<String>,
-    /// The CUDA version.
+    /// The newest CUDA version that the driver supports.
     pub cuda_version: Option<String>,
+    /// The card's compute capability.
+    pub compute_capability: Option<String>,
+    /// How the driver runs the card: `WDDM` or `TCC` on Windows, `N/A` elsewhere.
+    pub driver_model: Option<String>,
+    /// The card's identity.
+    pub gpu_uuid: Option<String>,
     /// The operating system.
     pub os: Option<String>,
     /// One line per fact that is `None`.
     pub errors: Vec<String>,
 }
 
+const GPU_FACTS: [&str; 6] = [
+    "gpu_name",
+    "driver_version",
+    "cuda_version",
+    "compute_capability",
+    "driver_model",
+    "gpu_uuid",
+];
+
 impl DeviceFacts {
+    /// Facts of `card`, and of the host that it is in. `driver` is the newest CUDA version that
+    /// the driver supports, as it counts: 13000 is 13.0.
+    pub fn card(card: &Card, driver: i32) -> Self {
+        let host = Self::host();
+        let ours = |line: &String| !GPU_FACTS.iter().any(|fact| line.starts_with(fact));
+        let mut errors: Vec<String> = host.errors.into_iter().filter(ours).collect();
+        errors.retain(|line| !line.starts_with("total_vram_bytes"));
+        let monitor = Monitor::open(card);
+        let ask = |question: fn(&Monitor) -> Result<String, String>| {
+            monitor.as_ref().map_err(Clone::clone).and_then(question)
+        };
+        let driver_version = fact("driver_version", &mut errors, || ask(Monitor::driver_version));
+        let driver_model = fact("driver_model", &mut errors, || ask(Monitor::driver_model));
+        let usage = monitor.as_ref().map_err(Clone::clone).and_then(Monitor::usage);
+        let free = usage.map(|usage| usage.free).map_err(|why| {
+            errors.push(format!("free memory of the card: {why}"));
+        });
+        Self {
+            gpu_name: Some(card.name.clone()),
+            total_bytes: Some(card.total_bytes),
+            // NVML's total exceeds CUDA's.
+            available_bytes: free.ok().map(|free| free.min(card.total_bytes)),
+            driver_version,
+            cuda_version: Some(format!("{}.{}", driver / 1000, driver % 1000 / 10)),
+            compute_capability: Some(format!("{}.{}", card.capability.0, card.capability.1)),
+            driver_model,
+            gpu_uuid: Some(card.uuid.clone()),
+            cpu_name: host.cpu_name,
+            os: host.os,
+            errors,
+        }
+    }
+
     /// Facts of this host as a device: its total is the physical memory, or the limit of this
     /// process's control group where that is lower.
     pub fn host() -> Self {
@@ -50,7 +100,7 @@ impl DeviceFacts {
         if total_bytes.is_none() {
             errors.push("total_vram_bytes: the system does not say".to_owned());
         }
-        for gpu_fact in ["gpu_name", "driver_version", "cuda_version"] {
+        for gpu_fact in GPU_FACTS {
             errors.push(format!("{gpu_fact}: measured on the CPU"));
         }
         Self { cpu_name, total_bytes, available_bytes, os, errors, ..Self::default() }
@@ -101,6 +151,9 @@ mod tests {
             ("cpu_name", facts.cpu_name.is_none()),
             ("driver_version", facts.driver_version.is_none()),
             ("cuda_version", facts.cuda_version.is_none()),
+            ("compute_capability", facts.compute_capability.is_none()),
+            ("driver_model", facts.driver_model.is_none()),
+            ("gpu_uuid", facts.gpu_uuid.is_none()),
             ("os", facts.os.is_none()),
         ] {
             let explained = facts.errors.iter().any(|e| e.starts_with(name));

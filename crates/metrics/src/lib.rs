@@ -5,8 +5,9 @@
 //!
 //! **One decision: a peak comes from an allocator's own counters or not at all.** Sampling a
 //! process's size in a loop misses the peak between two samples, and a device-wide "used" counts
-//! neighbours. So on the host the allocator itself counts ([`HostAllocator`]), and a binary without
-//! it gets [`MeterError::NotInstalled`], never a zero.
+//! neighbours. So on the host the allocator itself counts ([`HostAllocator`]), on a card the
+//! driver's memory pool does (`PoolMeter`, feature `cuda`), and a binary without them gets an
+//! error such as [`MeterError::NotInstalled`], never a zero.
 //!
 //! A candle training step, measured:
 //!
@@ -35,7 +36,7 @@
 //!     &meter,
 //!     &mut WallClock::default(),
 //!     &mut marks,
-//!     &mut |marks| {
+//!     &mut |marks: &mut Marks<'_>| {
 //!         let loss = mse(&model.forward(&x)?, &y)?;
 //!         marks.mark(Phase::ForwardEnd);
 //!         optimizer.backward_step(&loss)?;
@@ -56,6 +57,9 @@
 #![deny(missing_docs)]
 
 mod clock;
+#[cfg(feature = "cuda")]
+mod cuda;
+mod driver;
 mod facts;
 #[cfg(unix)]
 mod host;
@@ -63,14 +67,18 @@ mod host;
 #[path = "host_unsupported.rs"]
 mod host;
 mod meter;
+mod nvml;
 mod phase;
 mod verdict;
 mod window;
 
 pub use clock::{StepClock, StepTimes, WallClock};
+#[cfg(feature = "cuda")]
+pub use cuda::{EventClock, PoolMeter};
+pub use driver::{Card, Driver, DriverError};
 pub use facts::DeviceFacts;
 pub use host::{HostAllocator, HostMeter};
 pub use meter::{Meter, MeterError, Reading};
 pub use phase::{Marks, Phase, PhaseMark};
 pub use verdict::{EXPLOSION_RATIO, Evidence, FailReason, VRAM_GUARD_RATIO, Verdict};
-pub use window::{Heartbeat, Measurement, Progress, Stage, StepReport, Window};
+pub use window::{Heartbeat, Measurement, Progress, Stage, StepReport, TrainingStep, Window};

@@ -47,4 +47,17 @@ pub enum MeterError {
     /// The operating system has no implementation of the meter.
     #[error("host memory cannot be metered on {0}: the meter needs a Unix system")]
     Unsupported(&'static str),
+
+    /// The card's memory pool does not answer.
+    #[error("the card's memory pool cannot be read: {call} failed: {reason}")]
+    Pool {
+        /// The driver's function.
+        call: &'static str,
+        /// What the driver said.
+        reason: String,
+    },
+
+    /// NVML does not answer.
+    #[error("{0}")]
+    Nvml(String),
 }

@@ -27,6 +27,48 @@ pub struct StepReport {
     pub skipped: bool,
 }
 
+/// What a window runs.
+///
+/// Where work is asynchronous, `run` enqueues a step and `report` waits for it: the clock is read
+/// in between, so that no synchronisation is part of a step's time. A closure that does its step
+/// and reports on it at once is a training step too.
+pub trait TrainingStep {
+    /// What `run` leaves for `report`.
+    type Running;
+    /// Why a step fails.
+    type Error;
+
+    /// Does one step, or enqueues it.
+    ///
+    /// # Errors
+    ///
+    /// Whatever ends the window.
+    fn run(&mut self, marks: &mut Marks<'_>) -> Result<Self::Running, Self::Error>;
+
+    /// How the step went.
+    ///
+    /// # Errors
+    ///
+    /// Whatever ends the window.
+    fn report(&mut self, running: Self::Running) -> Result<StepReport, Self::Error>;
+}
+
+impl<F, E> TrainingStep for F
+where
+    F: FnMut(&mut Marks<'_>) -> Result<StepReport, E>,
+{
+    type Running = StepReport;
+    type Error = E;
+
+    fn run(&mut self, marks: &mut Marks<'_>) -> Result<StepReport, E> {
+        self(marks)
+    }
+
+    fn report(&mut self, running: StepReport) -> Result<StepReport, E> {
+        Ok(running)
+    }
+}
+
 /// Part of the window that a step belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
@@ -102,14 +144,14 @@ impl Window {
     /// Runs `step` until the window is over or a step fails, resetting the meter's peaks after
     /// warm-up, and tells `observe` of every finished step. What was measured before a failure is
     /// kept beside it.
-    pub fn run<E>(
+    pub fn run<S: TrainingStep>(
         &self,
         meter: &dyn Meter,
         clock: &mut dyn StepClock,
         marks: &mut Marks<'_>,
-        step: &mut dyn FnMut(&mut Marks<'_>) -> Result<StepReport, E>,
+        step: &mut S,
         observe: &mut dyn FnMut(&Progress),
-    ) -> Measurement<E> {
+    ) -> Measurement<S::Error> {
         let mut run = Run {
             window: self,
             meter,
@@ -173,11 +215,11 @@ impl Silence {
 }
 
 /// A window that is running.
-struct Run<'a, 'm, E> {
+struct Run<'a, 'm, S> {
     window: &'a Window,
     meter: &'a dyn Meter,
     marks: &'a mut Marks<'m>,
-    step: &'a mut dyn FnMut(&mut Marks<'_>) -> Result<StepReport, E>,
+    step: &'a mut S,
     observe: &'a mut dyn FnMut(&Progress),
     total: StepReport,
     skipped_steps: u64,
@@ -185,13 +227,19 @@ struct Run<'a, 'm, E> {
     done: u64,
 }
 
-impl<E> Run<'_, '_, E> {
-    fn stage(&mut self, stage: Stage, steps: u64, clock: &mut dyn StepClock) -> Result<(), E> {
+impl<S: TrainingStep> Run<'_, '_, S> {
+    fn stage(
+        &mut self,
+        stage: Stage,
+        steps: u64,
+        clock: &mut dyn StepClock,
+    ) -> Result<(), S::Error> {
         for _ in 0..steps {
             let began = Instant::now();
             clock.begin();
-            let report = (self.step)(self.marks)?;
+            let running = self.step.run(self.marks)?;
             clock.end();
+            let report = self.step.report(running)?;
             let seconds = began.elapsed().as_secs_f64();
             self.silence.break_off();
             self.done += 1;
@@ -262,7 +310,7 @@ mod tests {
             meter,
             &mut WallClock::default(),
             &mut marks,
-            &mut |marks| {
+            &mut |marks: &mut Marks<'_>| {
                 marks.mark(Phase::StepEnd);
                 count += 1;
                 step(count)
