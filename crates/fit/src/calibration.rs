@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::bytes;
+use crate::model::allocated;
 use crate::{Fit, FitError, Prediction};
 
 /// Format that this version reads and writes.
@@ -34,8 +34,11 @@ pub struct TierConstants {
     pub coefficients: Vec<f64>,
     /// Bytes that do not depend on the terms.
     pub base_bytes: i64,
-    /// Reserved beyond allocated, in bytes.
-    pub overhead_bytes: u64,
+    /// Reserved beyond allocated, or beyond its granules, in bytes.
+    pub overhead_bytes: i64,
+    /// What allocated is rounded up to before the overhead, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub granule_bytes: Option<u64>,
     /// The tier whose coefficients a single point borrowed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub borrowed_from: Option<String>,
@@ -69,7 +72,8 @@ impl Calibration {
                 coefficients: t.coefficients.iter().map(|c| c.value).collect::<Option<_>>()?,
                 // Whole bytes; the cast saturates.
                 base_bytes: t.base.value?.round() as i64,
-                overhead_bytes: bytes(t.overhead_bytes)?,
+                overhead_bytes: t.overhead_bytes.round() as i64,
+                granule_bytes: t.granule_bytes,
                 borrowed_from: t.borrowed_from.as_deref().map(|key| describe(key).0),
                 attributes,
             })
@@ -114,6 +118,7 @@ impl Calibration {
                 t if t.coefficients.iter().any(|c| !c.is_finite()) => {
                     "a coefficient is not a number"
                 }
+                t if t.granule_bytes == Some(0) => "its granule has no size",
                 t if named(&t.name) != Some(i) => "is there twice",
                 _ if lender_is_missing => "borrows from a tier that is not there",
                 _ => continue,
@@ -146,7 +151,8 @@ impl TierConstants {
             return Err(fail("was fitted on other terms"));
         }
         let (base, overhead) = (self.base_bytes as f64, self.overhead_bytes as f64);
-        Prediction::new(&self.coefficients, base, overhead, terms)
+        allocated(&self.coefficients, base, terms)
+            .and_then(|allocated| Prediction::new(allocated, overhead, self.granule_bytes))
             .ok_or_else(|| fail("predicts no number of bytes"))
     }
 }

@@ -1,6 +1,6 @@
 use crate::lsq::Solution;
-use crate::model::bytes;
-use crate::{Estimate, Fit, FitError, Model, Observation, Pooling, RowFit, TierFit};
+use crate::model::{bytes, reserved, up};
+use crate::{Estimate, Fit, FitError, Model, Observation, Pooling, Reserve, RowFit, TierFit};
 
 const UNDETERMINED: &str = "the rows do not determine it";
 const NO_RESIDUAL: &str = "needs a row more than there are constants";
@@ -39,6 +39,7 @@ fn check(model: &Model, rows: &[Observation]) -> Result<(), FitError> {
             r if r.reserved_bytes == 0 => "nothing is reserved",
             r if r.reserved_bytes < r.allocated_bytes => "reserves less than it allocates",
             r if r.unit_bytes == 0 => "the tier's unit has no size",
+            r if r.granule_bytes == Some(0) => "the allocator's granule has no size",
             _ => continue,
         };
         return Err(FitError::Impossible { id: id(), reason });
@@ -49,11 +50,11 @@ fn check(model: &Model, rows: &[Observation]) -> Result<(), FitError> {
 fn row(model: &Model, rows: &[Observation], constants: &Constants, i: usize) -> RowFit {
     let row = &rows[i];
     let allocated = constants.allocated(row);
-    let error = |reserved: f64| {
+    let error = |predicted: f64| {
         let measured = row.reserved_bytes as f64;
-        100.0 * (reserved - measured) / measured
+        100.0 * (predicted - measured) / measured
     };
-    let reserved = constants.reserved(row);
+    let pred_reserved = constants.reserved(row);
 
     let single = rows.iter().filter(|r| r.tier == row.tier).count() == 1;
     let mut others = rows.to_vec();
@@ -63,10 +64,10 @@ fn row(model: &Model, rows: &[Observation], constants: &Constants, i: usize) -> 
         id: row.id.clone(),
         tier: row.tier.clone(),
         pred_allocated_bytes: allocated.and_then(bytes),
-        pred_reserved_bytes: reserved.and_then(bytes),
+        pred_reserved_bytes: pred_reserved.and_then(bytes),
         meas_allocated_bytes: row.allocated_bytes,
         meas_reserved_bytes: row.reserved_bytes,
-        err_percent: reserved.map(error),
+        err_percent: pred_reserved.map(error),
         loo_err_percent: left_out.map(error),
         why_no_loo: match left_out {
             Some(_) => None,
@@ -90,14 +91,19 @@ fn tier_keys(rows: &[Observation]) -> Vec<&str> {
 struct Tier<'a> {
     key: &'a str,
     rows: Vec<&'a Observation>,
+    granule: Option<u64>,
     overhead: f64,
 }
 
 impl<'a> Tier<'a> {
-    fn of(key: &'a str, rows: &'a [Observation]) -> Self {
+    fn of(model: &Model, key: &'a str, rows: &'a [Observation]) -> Self {
         let rows: Vec<&Observation> = rows.iter().filter(|r| r.tier == key).collect();
-        let overheads = rows.iter().map(|r| (r.reserved_bytes - r.allocated_bytes) as f64);
-        Self { key, overhead: median(overheads.collect()), rows }
+        let first = rows.first().and_then(|r| r.granule_bytes);
+        let agreed = rows.iter().all(|r| r.granule_bytes == first);
+        let granule = first.filter(|_| agreed && model.reserve == Reserve::Granule);
+        let beyond =
+            |r: &&Observation| r.reserved_bytes as f64 - up(r.allocated_bytes as f64, granule);
+        Self { key, granule, overhead: median(rows.iter().map(beyond).collect()), rows }
     }
 
     /// Middle of the tier's unit sizes, for the distance between tiers.
@@ -131,7 +137,8 @@ enum Line<'a> {
 
 impl<'a> Constants<'a> {
     fn new(model: &Model, rows: &'a [Observation]) -> Self {
-        let tiers: Vec<Tier<'a>> = tier_keys(rows).into_iter().map(|k| Tier::of(k, rows)).collect();
+        let tiers: Vec<Tier<'a>> =
+            tier_keys(rows).into_iter().map(|k| Tier::of(model, k, rows)).collect();
         match model.pooling {
             Pooling::PerTier => Self::PerTier(per_tier(tiers)),
             Pooling::Pooled => {
@@ -164,11 +171,11 @@ impl<'a> Constants<'a> {
     }
 
     fn reserved(&self, row: &Observation) -> Option<f64> {
-        let overhead = match self {
-            Self::Pooled(tiers, _) => tiers.iter().find(|t| t.key == row.tier)?.overhead,
-            Self::PerTier(_) => self.find(&row.tier)?.0.overhead,
+        let tier = match self {
+            Self::Pooled(tiers, _) => tiers.iter().find(|t| t.key == row.tier)?,
+            Self::PerTier(_) => self.find(&row.tier)?.0,
         };
-        Some(self.allocated(row)? + overhead)
+        Some(reserved(self.allocated(row)?, tier.overhead, tier.granule))
     }
 
     /// What the terms of `row` add on the line of tier `key`.
@@ -233,6 +240,7 @@ fn tier_fit(
         coefficients,
         base,
         overhead_bytes: tier.overhead,
+        granule_bytes: tier.granule,
     }
 }
 

@@ -8,9 +8,13 @@
 //! do not determine is `None` with the reason rather than some number that fits as well.
 //!
 //! ```
-//! use vram_fit::{Model, Observation, Pooling, fit};
+//! use vram_fit::{Model, Observation, Pooling, Reserve, fit};
 //!
-//! let model = Model { terms: vec!["ring".into()], pooling: Pooling::PerTier };
+//! let model = Model {
+//!     terms: vec!["ring".into()],
+//!     pooling: Pooling::PerTier,
+//!     reserve: Reserve::Overhead,
+//! };
 //! let row = |batch: u64, allocated_bytes: u64| Observation {
 //!     id: format!("B{batch}"),
 //!     tier: "small".into(),
@@ -18,6 +22,7 @@
 //!     terms: vec![batch << 20],
 //!     allocated_bytes,
 //!     reserved_bytes: allocated_bytes + 100,
+//!     granule_bytes: None,
 //! };
 //! // allocated = 50 + 2 * ring, exactly.
 //! let rows = [1, 2, 3].map(|batch| row(batch, 50 + 2 * (batch << 20)));
@@ -42,4 +47,4 @@ pub use calibration::{Attribute, Calibration, TierConstants};
 pub use error::FitError;
 pub use exclusion::{Exclusion, admit};
 pub use fit::fit;
-pub use model::{Estimate, Fit, Model, Observation, Pooling, Prediction, RowFit, TierFit};
+pub use model::{Estimate, Fit, Model, Observation, Pooling, Prediction, Reserve, RowFit, TierFit};

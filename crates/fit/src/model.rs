@@ -14,6 +14,18 @@ pub struct Observation {
     pub allocated_bytes: u64,
     /// Peak reserved in bytes.
     pub reserved_bytes: u64,
+    /// What the allocator reserves in multiples of, in bytes, where that was measured.
+    pub granule_bytes: Option<u64>,
+}
+
+/// How reserved follows from allocated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reserve {
+    /// The median overhead of the tier on top (the published model).
+    Overhead,
+    /// Rounded up to the allocator's granule, and the median of what is reserved beyond that on
+    /// top. A tier whose rows name no granule, or several, takes its median overhead.
+    Granule,
 }
 
 /// Which constants tiers share.
@@ -26,13 +38,16 @@ pub enum Pooling {
 }
 
 /// `allocated = base(tier) + sum of coefficient * term`,
-/// `reserved = allocated + median over the tier of (reserved - allocated)`.
+/// `reserved = up(allocated) + median over the tier of (reserved - up(allocated))`, where `up` rounds
+/// up to the allocator's granule or, in the published model, not at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Model {
     /// Names of the terms.
     pub terms: Vec<String>,
     /// Which constants tiers share.
     pub pooling: Pooling,
+    /// How reserved follows from allocated.
+    pub reserve: Reserve,
 }
 
 /// A fitted constant and how well the rows know it.
@@ -63,8 +78,11 @@ pub struct TierFit {
     pub coefficients: Vec<Estimate>,
     /// Bytes that do not depend on the terms.
     pub base: Estimate,
-    /// Median of reserved - allocated in bytes; even counts take the mean of the middle two.
+    /// Median of what is reserved beyond allocated, or beyond its granules, in bytes; even counts
+    /// take the mean of the middle two.
     pub overhead_bytes: f64,
+    /// What allocated is rounded up to before the overhead, in bytes.
+    pub granule_bytes: Option<u64>,
 }
 
 impl TierFit {
@@ -72,7 +90,8 @@ impl TierFit {
     /// known, the terms are not the model's, or no number of bytes comes out.
     pub fn predict(&self, terms: &[u64]) -> Option<Prediction> {
         let values: Option<Vec<f64>> = self.coefficients.iter().map(|c| c.value).collect();
-        Prediction::new(&values?, self.base.value?, self.overhead_bytes, terms)
+        let allocated = allocated(&values?, self.base.value?, terms)?;
+        Prediction::new(allocated, self.overhead_bytes, self.granule_bytes)
     }
 }
 
@@ -86,22 +105,27 @@ pub struct Prediction {
 }
 
 impl Prediction {
-    pub(crate) fn new(
-        coefficients: &[f64],
-        base: f64,
-        overhead: f64,
-        terms: &[u64],
-    ) -> Option<Self> {
-        if coefficients.len() != terms.len() {
-            return None;
-        }
-        let slopes = coefficients.iter().zip(terms).map(|(k, &x)| k * x as f64);
-        let allocated = base + slopes.sum::<f64>();
+    pub(crate) fn new(allocated: f64, overhead: f64, granule: Option<u64>) -> Option<Self> {
         Some(Self {
             allocated_bytes: bytes(allocated)?,
-            reserved_bytes: bytes(allocated + overhead)?,
+            reserved_bytes: bytes(reserved(allocated, overhead, granule))?,
         })
     }
+}
+
+/// `base + sum of coefficient * term`; none where there are not as many of both.
+pub(crate) fn allocated(coefficients: &[f64], base: f64, terms: &[u64]) -> Option<f64> {
+    let slopes = coefficients.iter().zip(terms).map(|(k, &x)| k * x as f64);
+    (coefficients.len() == terms.len()).then(|| base + slopes.sum::<f64>())
+}
+
+pub(crate) fn reserved(allocated: f64, overhead: f64, granule: Option<u64>) -> f64 {
+    up(allocated, granule) + overhead
+}
+
+/// Rounded up to whole granules.
+pub(crate) fn up(allocated: f64, granule: Option<u64>) -> f64 {
+    granule.map_or(allocated, |granule| (allocated / granule as f64).ceil() * granule as f64)
 }
 
 /// The nearest whole number of bytes; none where there is no such number.

@@ -1,10 +1,11 @@
 //! What holds for every fit.
 
 use proptest::prelude::*;
-use vram_fit::{FitError, Model, Observation, Pooling, fit};
+use vram_fit::{FitError, Model, Observation, Pooling, Reserve, fit};
 
 fn model(terms: usize, pooling: Pooling) -> Model {
-    Model { terms: (0..terms).map(|i| format!("t{i}")).collect(), pooling }
+    let terms = (0..terms).map(|i| format!("t{i}")).collect();
+    Model { terms, pooling, reserve: Reserve::Granule }
 }
 
 fn row(i: usize, tier: &str, terms: Vec<u64>, allocated: u64, over: u64) -> Observation {
@@ -15,6 +16,7 @@ fn row(i: usize, tier: &str, terms: Vec<u64>, allocated: u64, over: u64) -> Obse
         terms,
         allocated_bytes: allocated,
         reserved_bytes: allocated + over,
+        granule_bytes: None,
     }
 }
 
@@ -165,6 +167,7 @@ proptest! {
                 terms: vec![*x, *y],
                 allocated_bytes: bytes / 2,
                 reserved_bytes: *bytes,
+                granule_bytes: None,
             })
             .collect();
         let pooling = if pooled { Pooling::Pooled } else { Pooling::PerTier };
@@ -174,4 +177,28 @@ proptest! {
             }
         }
     }
+}
+
+/// 32-byte granules: 2x + 10 = 110 and 210 round up to 128 and 224, and 4 bytes are reserved
+/// beyond that. At x = 70 the line says 150: 160 and 4. Without the rounding the median overhead
+/// would be (22 + 18) / 2.
+#[test]
+fn reserved_is_rounded_up_to_the_granule() {
+    let granular = |x: u64, reserved_bytes: u64| Observation {
+        reserved_bytes,
+        granule_bytes: Some(32),
+        ..row(0, "a", vec![x], 2 * x + 10, 0)
+    };
+    let rows = [granular(50, 132), granular(100, 228)];
+    let fitted = fit(&model(1, Pooling::PerTier), &rows).unwrap();
+    let tier = &fitted.tiers[0];
+    assert_eq!((tier.granule_bytes, tier.overhead_bytes), (Some(32), 4.0));
+    assert_eq!(tier.predict(&[70]).unwrap().reserved_bytes, 164);
+    let published = Model { reserve: Reserve::Overhead, ..model(1, Pooling::PerTier) };
+    let tier = &fit(&published, &rows).unwrap().tiers[0];
+    assert_eq!((tier.granule_bytes, tier.overhead_bytes), (None, 20.0));
+    // Rows that do not agree on a granule take the overhead.
+    let mixed = [granular(50, 132), Observation { granule_bytes: None, ..granular(100, 228) }];
+    let tier = &fit(&model(1, Pooling::PerTier), &mixed).unwrap().tiers[0];
+    assert_eq!((tier.granule_bytes, tier.overhead_bytes), (None, 20.0));
 }

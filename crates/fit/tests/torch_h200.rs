@@ -1,6 +1,6 @@
 //! The original harness's eight VRA-34 rows on one H200 (torch 2.11, fp16 amp), as it wrote them.
 
-use vram_fit::{Fit, Model, Observation, Pooling, fit};
+use vram_fit::{Fit, Model, Observation, Pooling, Reserve, fit};
 
 /// id, tier, ring_len, slot_dim, synth_len, batch, allocated, reserved.
 type Row = (&'static str, &'static str, u64, u64, u64, u64, u64, u64);
@@ -25,12 +25,17 @@ fn observations(terms: impl Fn(&Row) -> Vec<u64>) -> Vec<Observation> {
         terms: terms(row),
         allocated_bytes: row.6,
         reserved_bytes: row.7,
+        granule_bytes: None,
     };
     ROWS.iter().map(observe).collect()
 }
 
 fn published_model() -> Fit {
-    let model = Model { terms: vec!["ring".to_owned()], pooling: Pooling::PerTier };
+    let model = Model {
+        terms: vec!["ring".to_owned()],
+        pooling: Pooling::PerTier,
+        reserve: Reserve::Overhead,
+    };
     // fp16 counts two bytes an element.
     fit(&model, &observations(|(_, _, r, d, t, b, ..)| vec![b * t * r * d * 2])).unwrap()
 }
@@ -39,6 +44,7 @@ fn pooled_model() -> Fit {
     let model = Model {
         terms: ["ring", "state", "token"].map(str::to_owned).to_vec(),
         pooling: Pooling::Pooled,
+        reserve: Reserve::Granule,
     };
     let terms =
         |(_, _, r, d, t, b, ..): &Row| vec![b * t * r * d * 4, b * r * d * 4, b * t * d * 4];
