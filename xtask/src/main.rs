@@ -3,6 +3,8 @@
 #![allow(clippy::print_stderr, reason = "a chore tells on stderr what it does")]
 
 mod sweep;
+mod toolkit;
+mod workspace;
 
 use std::process::ExitCode;
 
@@ -13,11 +15,13 @@ use vram_cli::{Exit, terminal};
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
 enum Xtask {
     Sweep(sweep::Args),
+    CudaToolkit(toolkit::Args),
 }
 
 fn main() -> ExitCode {
     let result = match Xtask::parse() {
         Xtask::Sweep(args) => sweep::run(&args),
+        Xtask::CudaToolkit(args) => toolkit::run(&args),
     };
     let exit = match result {
         Ok(reply) => terminal::print(&reply),

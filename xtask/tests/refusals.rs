@@ -6,7 +6,8 @@ use assert_cmd::Command;
 
 fn refused(dir: &Path, args: &[&str]) -> String {
     let mut command = Command::cargo_bin("xtask").unwrap();
-    let output = command.arg("sweep").args(args).current_dir(dir).output().unwrap();
+    command.arg("sweep").args(args).current_dir(dir).env("CUDA_VISIBLE_DEVICES", "");
+    let output = command.output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{args:?}");
     assert!(output.stdout.is_empty());
     String::from_utf8(output.stderr).unwrap()
@@ -20,7 +21,7 @@ fn names_that_do_not_exist() {
     let row = refused(dir.path(), &["--only", "DP1,DP77"]);
     assert!(row.contains("no row `DP77`") && row.contains("DP1E16"), "{row}");
     let device = refused(dir.path(), &["--device", "cuda"]);
-    assert!(device.contains("use --device cpu"), "{device}");
+    assert!(device.contains("run on the CPU: --device cpu"), "{device}");
     let resume = refused(dir.path(), &["--resume"]);
     assert!(resume.contains("no run of vra34 on cpu to resume"), "{resume}");
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);

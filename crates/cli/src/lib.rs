@@ -25,6 +25,7 @@
 pub mod args;
 pub mod artifacts;
 pub mod commands;
+pub mod device;
 pub mod events;
 mod exit;
 mod machine;
@@ -42,9 +43,19 @@ pub use exit::Exit;
 ///
 /// Usage errors and `--help` end the process here, with the codes of [`Exit`].
 pub fn main() -> ExitCode {
+    main_with(commands::run)
+}
+
+/// As [`main`], on a card.
+#[cfg(feature = "cuda")]
+pub fn main_on_card() -> ExitCode {
+    main_with(commands::run_on_card)
+}
+
+fn main_with(run: fn(&Args) -> miette::Result<Reply>) -> ExitCode {
     let args = <Args as clap::Parser>::parse();
     terminal::init(&args.verbosity);
-    let exit = match commands::run(&args) {
+    let exit = match run(&args) {
         Ok(reply) => terminal::print(&reply),
         Err(report) => {
             terminal::complain(&report);

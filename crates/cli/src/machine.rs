@@ -3,16 +3,32 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use vram_metrics::DeviceFacts;
+use vram_metrics::{DeviceFacts, MeterError};
 
 use crate::artifacts::{ARTIFACT_VERSION, Env};
 
 /// Variables that change how a step runs.
-const VARIABLES: [&str; 2] = ["CUDA_VISIBLE_DEVICES", "RAYON_NUM_THREADS"];
+const VARIABLES: [&str; 3] = ["CUDA_VISIBLE_DEVICES", "CUDA_CACHE_DISABLE", "RAYON_NUM_THREADS"];
 
-/// The facts of this machine; precision and amp are a run's.
-pub(crate) fn env(facts: DeviceFacts, run: Option<(String, bool)>) -> Env {
+/// The facts of this machine; precision and amp are a run's. `context` is what the process holds
+/// on the card outside its pool, none on the CPU.
+pub(crate) fn env(
+    facts: DeviceFacts,
+    context: Option<Result<u64, MeterError>>,
+    run: Option<(String, bool)>,
+) -> Env {
     let mut errors = facts.errors;
+    let context_bytes = match context {
+        Some(Ok(bytes)) => Some(bytes),
+        Some(Err(why)) => {
+            errors.push(format!("context_bytes: {why}"));
+            None
+        }
+        None => {
+            errors.push("context_bytes: no context on a card is open".to_owned());
+            None
+        }
+    };
     let mut git =
         |args: &[&str]| git(args).map_err(|why| errors.push(format!("git_commit: {why}"))).ok();
     let git_commit = git(&["rev-parse", "HEAD"]);
@@ -27,8 +43,13 @@ pub(crate) fn env(facts: DeviceFacts, run: Option<(String, bool)>) -> Env {
         cpu_name: facts.cpu_name,
         cpu_threads: std::thread::available_parallelism().ok().map(|n| n.get() as u64),
         total_vram_bytes: facts.total_bytes,
+        available_vram_bytes: facts.available_bytes,
+        context_bytes,
         driver_version: facts.driver_version,
         cuda_version: facts.cuda_version,
+        compute_capability: facts.compute_capability,
+        driver_model: facts.driver_model,
+        gpu_uuid: facts.gpu_uuid,
         torch_version: None,
         os: facts.os,
         precision,

@@ -7,15 +7,17 @@ mod progress;
 
 use std::path::{Path, PathBuf};
 
-use clap::ValueEnum;
-use miette::{IntoDiagnostic, bail, miette};
+use miette::{IntoDiagnostic, miette};
 use vram_cli::artifacts::{self, RunRecord};
+use vram_cli::device::Choice;
+use vram_cli::events::Step;
 use vram_cli::report;
 use vram_cli::study::{Catalogue, Line, Runs, Study, Style, Terms, constants_table, results_table};
 use vram_cli::{Exit, Reply};
-use vram_metrics::DeviceFacts;
+use vram_metrics::{DeviceFacts, Driver};
 use vram_presets::Library;
 
+use binary::Target;
 use child::Outcome;
 use plan::{Plan, Row};
 use progress::Progress;
@@ -41,9 +43,12 @@ pub struct Args {
     /// Sweep preset or file
     #[arg(long, value_name = "NAME|FILE", default_value = "vra34")]
     sweep: String,
-    /// Where rows run
-    #[arg(long, value_enum, default_value_t)]
-    device: Device,
+    /// Where rows run: auto (a card if there is one), cpu, or cuda[:N]
+    #[arg(long, default_value_t, value_parser = str::parse::<Choice>)]
+    device: Choice,
+    /// Compute capability to build the CUDA probe for [default: the card's]
+    #[arg(long, value_name = "X.Y")]
+    compute_cap: Option<String>,
     /// Run only these rows, on-demand ones included
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     only: Vec<String>,
@@ -61,15 +66,6 @@ pub struct Args {
     no_build: bool,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-enum Device {
-    /// The CPU, as long as there is no CUDA probe
-    #[default]
-    Auto,
-    Cpu,
-    Cuda,
-}
-
 /// What became of a row.
 enum Fate {
     Measured(Box<RunRecord>),
@@ -80,30 +76,20 @@ enum Fate {
 }
 
 pub fn run(args: &Args) -> miette::Result<Reply> {
-    let device = match args.device {
-        Device::Cuda => {
-            bail!(help = "use --device cpu", "--device cuda: this version has no CUDA probe")
-        }
-        Device::Auto => {
-            eprintln!("device: cpu (this version has no CUDA probe)");
-            "cpu"
-        }
-        Device::Cpu => "cpu",
-    };
     let here = std::env::current_dir().into_diagnostic()?;
     let library = Library::discover(&here);
     let sweep = library.sweep(&args.sweep)?.spec;
     let catalogue = Catalogue::new(&library);
-    let dir = run_dir(args, device, &sweep.name)?;
     let rows = plan::select(&sweep, &args.only)?;
+    let target = Target::choose(args.device, !args.no_build)?;
+    let dir = run_dir(args, target.label(), &sweep.name)?;
     let plan = Plan::new(&library, &catalogue, rows, &dir)?;
     if !args.resume {
         plan.refuse_occupied()?;
     }
-    let probe = if args.no_build { binary::beside()? } else { binary::build(&here)? };
-
+    let probe = target.executable(args.compute_cap.as_deref())?;
     eprintln!("run directory: {}", dir.display());
-    let fates = measure(args, device, &plan, &probe)?;
+    let fates = measure(args, &plan, &target, &probe)?;
     finish(&library, &catalogue, &plan, fates, &dir)
 }
 
@@ -125,7 +111,7 @@ fn run_dir(args: &Args, device: &str, sweep: &str) -> miette::Result<PathBuf> {
 }
 
 /// Runs every row that has to run.
-fn measure(args: &Args, device: &str, plan: &Plan, probe: &Path) -> miette::Result<Vec<Fate>> {
+fn measure(args: &Args, plan: &Plan, target: &Target, probe: &Path) -> miette::Result<Vec<Fate>> {
     let mut progress = Progress::new(&plan.rows);
     let mut fates = Vec::new();
     for row in &plan.rows {
@@ -136,13 +122,12 @@ fn measure(args: &Args, device: &str, plan: &Plan, probe: &Path) -> miette::Resu
                 Fate::Measured(Box::new(record))
             }
             None => {
-                let available = DeviceFacts::host().available_bytes;
-                if !args.no_preflight && !row.fits(available) {
+                if !args.no_preflight && !row.fits(available(target)) {
                     progress.skip(row, "predicted not to fit, not run");
                     Fate::Predicted
                 } else {
                     row.set_aside()?;
-                    measure_row(row, device, probe, &mut progress)?
+                    measure_row(row, target, probe, &mut progress)?
                 }
             }
         };
@@ -152,14 +137,27 @@ fn measure(args: &Args, device: &str, plan: &Plan, probe: &Path) -> miette::Resu
     Ok(fates)
 }
 
+/// Bytes that are free on the device now, as far as it says.
+fn available(target: &Target) -> Option<u64> {
+    match &target.card {
+        None => DeviceFacts::host().available_bytes,
+        Some(card) => {
+            let driver = Driver::open().and_then(|driver| driver.version()).unwrap_or_default();
+            DeviceFacts::card(card, driver).available_bytes
+        }
+    }
+}
+
 fn measure_row(
     row: &Row,
-    device: &str,
+    target: &Target,
     probe: &Path,
     progress: &mut Progress,
 ) -> miette::Result<Fate> {
     progress.start(row);
-    let outcome = child::run(probe, row, device, &mut |step| progress.step(row, step))?;
+    let device = target.choice().to_string();
+    let observe = &mut |step: &Step| progress.step(row, step);
+    let outcome = child::run(probe, row, &device, observe)?;
     let fate = match outcome {
         Outcome::Exited => match artifacts::read(&row.dir) {
             Ok(record) => Fate::Measured(Box::new(record)),

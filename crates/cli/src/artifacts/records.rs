@@ -48,10 +48,26 @@ pub struct Env {
     pub cpu_threads: Option<u64>,
     /// The device's memory in bytes.
     pub total_vram_bytes: Option<u64>,
+    /// Bytes of it that were free, or could be freed, before the run.
+    #[serde(default)]
+    pub available_vram_bytes: Option<u64>,
+    /// What the process holds on the card outside its memory pool before the run: this much less
+    /// of the total is left for what the pool reserves.
+    #[serde(default)]
+    pub context_bytes: Option<u64>,
     /// The driver's version.
     pub driver_version: Option<String>,
-    /// The CUDA version.
+    /// The newest CUDA version that the driver supports.
     pub cuda_version: Option<String>,
+    /// The card's compute capability.
+    #[serde(default)]
+    pub compute_capability: Option<String>,
+    /// `WDDM` or `TCC` on Windows, `N/A` elsewhere.
+    #[serde(default)]
+    pub driver_model: Option<String>,
+    /// The card's identity.
+    #[serde(default)]
+    pub gpu_uuid: Option<String>,
     /// Always null: there is no torch here.
     pub torch_version: Option<String>,
     /// The operating system.
@@ -128,6 +144,15 @@ pub struct Metrics {
     pub peak_vram_reserved_bytes: Option<u64>,
     /// Peak allocated of the measurement window.
     pub peak_vram_allocated_bytes: Option<u64>,
+    /// What the card's memory pool reserves in multiples of, measured; null on the CPU.
+    #[serde(default)]
+    pub pool_granule_bytes: Option<u64>,
+    /// What the process held on the card outside its memory pool; null on the CPU.
+    #[serde(default)]
+    pub context_bytes: Option<u64>,
+    /// Peak reserved and the context together: what hits the card's ceiling. Null on the CPU.
+    #[serde(default)]
+    pub peak_card_bytes: Option<u64>,
     /// The device's memory, which the guard is held against.
     #[serde(default)]
     pub total_vram_bytes: Option<u64>,

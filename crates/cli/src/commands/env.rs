@@ -5,19 +5,42 @@ use vram_metrics::DeviceFacts;
 
 use super::Reply;
 use crate::args::ListFormat;
+use crate::artifacts::Env;
+use crate::device::{Choice, Place, executable_beside, hand_over};
 use crate::machine;
 
 /// `vram env`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    /// The device: auto, cpu, or cuda[:N]
+    #[arg(long, default_value = "auto", value_parser = str::parse::<Choice>)]
+    device: Choice,
     /// How to print the facts
     #[arg(long, value_enum, default_value_t)]
     format: ListFormat,
 }
 
 pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
-    let env = machine::env(DeviceFacts::host(), None);
-    let json = serde_json::to_value(&env).into_diagnostic()?;
+    match args.device.resolve(&executable_beside()?)? {
+        Place::Cuda(_, executable) => hand_over(&executable),
+        Place::Cpu(why) => {
+            let mut env = machine::env(DeviceFacts::host(), None, None);
+            env.errors.extend(why.map(|why| format!("device: the CPU, since {why}")));
+            reply(args, &env)
+        }
+    }
+}
+
+/// The facts of a card, with a context on it.
+#[cfg(feature = "cuda")]
+pub(crate) fn run_on_card(args: &Args) -> miette::Result<Reply> {
+    let card = super::probe::target::OpenCard::open(args.device)?;
+    let context = card.context();
+    reply(args, &machine::env(card.facts, Some(context), None))
+}
+
+fn reply(args: &Args, env: &Env) -> miette::Result<Reply> {
+    let json = serde_json::to_value(env).into_diagnostic()?;
     let text = match args.format {
         ListFormat::Json => format!("{json:#}\n"),
         ListFormat::Table => lines(&json),

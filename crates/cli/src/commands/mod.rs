@@ -45,6 +45,20 @@ pub fn run(args: &Args) -> miette::Result<Reply> {
     }
 }
 
+/// As [`run`], in the executable that runs on a card.
+///
+/// # Errors
+///
+/// As [`run`].
+#[cfg(feature = "cuda")]
+pub fn run_on_card(args: &Args) -> miette::Result<Reply> {
+    match &args.command {
+        Command::Probe(args) => probe::run_on_card(args),
+        Command::Env(args) => env::run_on_card(args),
+        _ => run(args),
+    }
+}
+
 /// The presets that a command run here sees.
 fn library() -> miette::Result<Library> {
     let here = std::env::current_dir().into_diagnostic()?;

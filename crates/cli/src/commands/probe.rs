@@ -2,21 +2,23 @@
 //! measurement itself is in `measure`.
 
 mod measure;
+pub(crate) mod target;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::ValueEnum;
 use miette::{IntoDiagnostic, WrapErr};
-use vram_metrics::{DeviceFacts, HostMeter};
 use vram_presets::{Origin, Preset, WorkloadSpec};
 use vram_workload::Shape;
 
 use super::Reply;
 use crate::args::{Overrides, at_least_0, at_least_1};
 use crate::artifacts::{ARTIFACT_VERSION, Metrics, RunCmd, RunDir, summary};
+use crate::device::{Choice, Place, executable_beside, hand_over};
 use crate::events::{Event, Finished, Started, Status};
 use crate::{Exit, machine, terminal};
+use target::{Cpu, Target};
 
 /// `vram probe`.
 #[derive(Debug, clap::Args)]
@@ -54,8 +56,8 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value = "0")]
     seed: u64,
     /// Where to run: auto, cpu, or cuda[:N]
-    #[arg(long, default_value = "auto", value_parser = device)]
-    device: DeviceChoice,
+    #[arg(long, default_value = "auto", value_parser = str::parse::<Choice>)]
+    device: Choice,
     /// Directory for the artifacts; it must not hold a run
     #[arg(long, value_name = "DIR")]
     output_dir: PathBuf,
@@ -65,13 +67,6 @@ pub struct Args {
     /// Name of the datapoint in its sweep, recorded in run_cmd.txt
     #[arg(long, value_name = "ID")]
     row_id: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum DeviceChoice {
-    Auto,
-    Cpu,
-    Cuda,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -87,32 +82,43 @@ fn flag(text: &str) -> Result<bool, &'static str> {
     }
 }
 
-fn device(text: &str) -> Result<DeviceChoice, &'static str> {
-    let cuda = text.strip_prefix("cuda").map(|rest| rest.strip_prefix(':').unwrap_or(rest));
-    match (text, cuda) {
-        ("auto", _) => Ok(DeviceChoice::Auto),
-        ("cpu", _) => Ok(DeviceChoice::Cpu),
-        (_, Some(index)) if text == "cuda" || index.parse::<u32>().is_ok() => {
-            Ok(DeviceChoice::Cuda)
-        }
-        _ => Err("expected auto, cpu, cuda or cuda:N"),
-    }
-}
-
 /// A probe that is about to run: everything that can be refused has been.
-struct Probe<'a> {
+struct Probe<'a, T> {
     args: &'a Args,
     spec: WorkloadSpec,
     amp: bool,
     steps_total: u64,
     shape: Shape,
-    meter: HostMeter,
+    target: T,
 }
 
+/// Runs here, or hands over to the executable that runs on a card.
 pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
-    if args.device == DeviceChoice::Cuda {
-        miette::bail!(help = "use --device cpu", "--device cuda: this build has no CUDA probe");
+    match args.device.resolve(&executable_beside()?)? {
+        Place::Cuda(card, executable) => {
+            // What can be refused without the card is refused before it is opened.
+            prepare(args, || Ok(()))?;
+            tracing::info!("running on cuda:{}, {}", card.ordinal, card.name);
+            hand_over(&executable)
+        }
+        Place::Cpu(why) => {
+            let note = why.map(|why| format!("running on the CPU: {why}"));
+            prepare(args, Cpu::open)?.run(note)
+        }
     }
+}
+
+/// Runs on a card.
+#[cfg(feature = "cuda")]
+pub(crate) fn run_on_card(args: &Args) -> miette::Result<Reply> {
+    prepare(args, || target::OpenCard::open(args.device))?.run(None)
+}
+
+/// Checks everything that can be refused; the device is opened last.
+fn prepare<T>(
+    args: &Args,
+    open: impl FnOnce() -> miette::Result<T>,
+) -> miette::Result<Probe<'_, T>> {
     let library = super::library()?;
     let (ant, colony) = (library.ant(&args.ant)?, library.colony(&args.colony)?);
     let (ant_name, colony_name) = (name(&ant), name(&colony));
@@ -129,8 +135,7 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
     let Some(steps_total) = args.warmup_steps.checked_add(args.measure_steps) else {
         miette::bail!("--warmup-steps and --measure-steps together exceed 64 bits");
     };
-    let meter = HostMeter::new().into_diagnostic()?;
-    Probe { args, spec, amp, steps_total, shape, meter }.run()
+    Ok(Probe { args, spec, amp, steps_total, shape, target: open()? })
 }
 
 /// What a message calls a preset: the file to open, where there is one.
@@ -150,23 +155,23 @@ fn runnable(spec: &WorkloadSpec, out_dim: u64, amp: bool) -> miette::Result<Shap
     Ok(shape)
 }
 
-impl Probe<'_> {
-    fn run(&self) -> miette::Result<Reply> {
-        let facts = DeviceFacts::host();
-        let total_bytes = facts.total_bytes;
+impl<T: Target> Probe<'_, T> {
+    /// `note` is said once nothing can be refused any more.
+    fn run(&self, note: Option<String>) -> miette::Result<Reply> {
         let dir = RunDir::create(&self.args.output_dir)?;
-        let precision = self.spec.ant.precision.to_string();
-        dir.write_start(&self.run_cmd(), &machine::env(facts, Some((precision, self.amp))))?;
-
-        if self.args.device == DeviceChoice::Auto {
-            tracing::info!("running on the CPU: this build has no CUDA probe");
+        let run = (self.spec.ant.precision.to_string(), self.amp);
+        let facts = self.target.facts().clone();
+        let env = machine::env(facts, self.target.context_bytes(), Some(run));
+        dir.write_start(&self.run_cmd(), &env)?;
+        if let Some(note) = note {
+            tracing::info!("{note}");
         }
         self.say(&Event::Started(Started {
             probe_id: self.probe_id(),
             workload_id: self.spec.workload_id(),
             steps_total: self.steps_total,
         }));
-        let metrics = self.measure(total_bytes);
+        let metrics = self.measure();
         if let Err(error) = dir.write_results(&metrics) {
             terminal::complain(&error.into());
             return Ok(Reply { text: String::new(), exit: Exit::Failed });

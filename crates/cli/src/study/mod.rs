@@ -149,5 +149,6 @@ fn observe(run: &RunRecord, terms: Terms) -> Result<Observation, StudyError> {
         // `admission` has seen both peaks.
         allocated_bytes: run.metrics.peak_vram_allocated_bytes.unwrap_or_default(),
         reserved_bytes: run.metrics.peak_vram_reserved_bytes.unwrap_or_default(),
+        granule_bytes: run.metrics.pool_granule_bytes,
     })
 }

@@ -1,4 +1,4 @@
-use vram_fit::{Model, Pooling};
+use vram_fit::{Model, Pooling, Reserve};
 use vram_presets::{PresetError, WorkloadSpec};
 
 /// What a peak is explained by.
@@ -29,6 +29,10 @@ impl Terms {
             pooling: match self {
                 Self::Ring => Pooling::PerTier,
                 Self::RingStateToken => Pooling::Pooled,
+            },
+            reserve: match self {
+                Self::Ring => Reserve::Overhead,
+                Self::RingStateToken => Reserve::Granule,
             },
         }
     }

@@ -55,7 +55,9 @@ fn workloads_that_cannot_run() {
     assert_snapshot!("half_pointer", probe(&ANT.replace("fp64", "fp16"), COLONY, &[]));
     let looped = COLONY.replace("\"state_loop_samples\":0", "\"state_loop_samples\":1");
     assert_snapshot!("state_loop", probe(ANT, &looped, &[]));
-    assert_snapshot!("cuda", probe(ANT, COLONY, &["--device", "cuda:1"]));
+    // What is missing depends on the machine; what to do does not.
+    let cuda = probe(ANT, COLONY, &["--device", "cuda:1"]);
+    assert!(cuda.contains("or run on the CPU: --device cpu"), "{cuda}");
 }
 
 #[test]

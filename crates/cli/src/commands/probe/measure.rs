@@ -5,14 +5,14 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use candle_core::Device;
 use vram_metrics::{
-    Evidence, Marks, Measurement, MeterError, PhaseMark, Progress, StepReport, VRAM_GUARD_RATIO,
-    WallClock, Window,
+    Evidence, Marks, Measurement, MeterError, PhaseMark, Progress, StepReport, TrainingStep,
+    VRAM_GUARD_RATIO, Window,
 };
-use vram_workload::{Trainer, WorkloadError};
+use vram_workload::{Backend, Trainer, WorkloadError};
 
 use super::Probe;
+use super::target::Target;
 use crate::artifacts::{ARTIFACT_VERSION, Metrics};
 use crate::events::{Event, Step};
 use crate::study::gib;
@@ -49,36 +49,52 @@ fn panic_message(panic: &(dyn Any + Send)) -> &str {
     literal.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }
 
-impl Probe<'_> {
+/// The probe's steps. A trainer that could not be made fails the first.
+struct Steps<B: Backend> {
+    trainer: Result<Trainer<B>, Failure>,
+    loss: Option<f32>,
+}
+
+impl<B: Backend> TrainingStep for Steps<B> {
+    type Running = ();
+    type Error = Failure;
+
+    fn run(&mut self, marks: &mut Marks<'_>) -> Result<(), Failure> {
+        let trainer = self.trainer.as_mut().map_err(|failure| failure.clone())?;
+        contained(|| trainer.step(&mut |phase| marks.mark(phase)))
+    }
+
+    fn report(&mut self, (): ()) -> Result<StepReport, Failure> {
+        let trainer = self.trainer.as_ref().map_err(Clone::clone)?;
+        let Some(outcome) = contained(|| trainer.outcome())? else {
+            return Ok(StepReport::default());
+        };
+        self.loss = Some(outcome.loss);
+        Ok(StepReport { nan: outcome.nan, inf: outcome.inf, skipped: outcome.skipped })
+    }
+}
+
+impl<T: Target> Probe<'_, T> {
     /// Builds the trainer and runs the window. Whatever goes wrong becomes part of the metrics.
-    pub(super) fn measure(&self, total_bytes: Option<u64>) -> Metrics {
-        let mut marks = Marks::new(&self.meter);
-        // Before the window, so that no step's time or peak holds it; a trainer that does not fit
-        // fails the first step.
-        let mut trainer = contained(|| {
+    pub(super) fn measure(&self) -> Metrics {
+        let meter = self.target.meter();
+        let mut marks = Marks::new(meter);
+        // Before the window, so that no step's time or peak holds it.
+        let trainer = contained(|| {
             let mark = &mut |phase| marks.mark(phase);
-            Trainer::new(self.shape.clone(), self.args.seed, &Device::Cpu, mark)
+            Trainer::new(self.shape.clone(), self.args.seed, self.target.backend(), mark)
         });
-        let mut loss = None;
+        let mut steps = Steps { trainer, loss: None };
         let window = Window {
             warmup_steps: self.args.warmup_steps,
             measure_steps: self.args.measure_steps,
             stall_floor: STALL_FLOOR,
         };
-        let measured = window.run(
-            &self.meter,
-            &mut WallClock::default(),
-            &mut marks,
-            &mut |marks| {
-                let trainer = trainer.as_mut().map_err(|failure| failure.clone())?;
-                let outcome = contained(|| trainer.step(&mut |phase| marks.mark(phase)))?;
-                loss = Some(outcome.loss);
-                Ok(StepReport { nan: outcome.nan, inf: outcome.inf, skipped: outcome.skipped })
-            },
-            &mut |progress| self.tell(progress),
-        );
+        let mut clock = self.target.clock();
+        let observe = &mut |progress: &Progress| self.tell(progress);
+        let measured = window.run(meter, clock.as_mut(), &mut marks, &mut steps, observe);
         let phase_marks = known(marks.into_result()).unwrap_or_default();
-        self.metrics(measured, phase_marks, loss, total_bytes)
+        self.metrics(measured, phase_marks, steps.loss)
     }
 
     fn tell(&self, progress: &Progress) {
@@ -93,8 +109,9 @@ impl Probe<'_> {
         measured: Measurement<Failure>,
         phase_marks: Vec<PhaseMark>,
         loss: Option<f32>,
-        total_bytes: Option<u64>,
     ) -> Metrics {
+        let total_bytes = self.target.facts().total_bytes;
+        let context_bytes = self.target.context_bytes().and_then(known);
         let had_oom = measured.failure.as_ref().is_some_and(|f| f.oom);
         let colony = &self.spec.colony;
         let samples_per_s = measured.samples_per_s(colony.batch_size);
@@ -114,7 +131,7 @@ impl Probe<'_> {
             artifact_version: Some(ARTIFACT_VERSION.to_owned()),
             workload_id: self.spec.workload_id(),
             probe_id: self.probe_id(),
-            device: "cpu".to_owned(),
+            device: self.target.device().to_owned(),
             precision: self.spec.ant.precision.to_string(),
             amp: u8::from(self.amp),
             out_dim: self.args.out_dim,
@@ -130,11 +147,14 @@ impl Probe<'_> {
             max_step_time_s: measured.steps.max(),
             step_times_s: measured.steps.as_slice().to_vec(),
             warmup_step_times_s: measured.warmup.as_slice().to_vec(),
-            step_time_mode: Some("wall_clock".to_owned()),
+            step_time_mode: Some(self.target.step_time_mode().to_owned()),
             throughput_samples_per_s: samples_per_s,
             throughput_tokens_per_s: samples_per_s.map(|s| s * colony.seq_len as f64),
             peak_vram_reserved_bytes: evidence.peak_reserved_bytes,
             peak_vram_allocated_bytes: evidence.peak_allocated_bytes,
+            pool_granule_bytes: self.target.granule_bytes(),
+            context_bytes,
+            peak_card_bytes: evidence.peak_reserved_bytes.zip(context_bytes).map(|(r, c)| r + c),
             total_vram_bytes: total_bytes,
             vram_guard_ratio: VRAM_GUARD_RATIO,
             phase_marks,

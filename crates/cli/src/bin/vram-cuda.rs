@@ -1,0 +1,10 @@
+//! The part of `vram` that runs on a card.
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOC: vram_metrics::HostAllocator = vram_metrics::HostAllocator;
+
+fn main() -> ExitCode {
+    vram_cli::main_on_card()
+}

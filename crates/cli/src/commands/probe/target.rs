@@ -1,0 +1,194 @@
+//! What a probe measures on: a backend with its meter, its clock and its facts.
+
+use vram_metrics::{DeviceFacts, HostMeter, Meter, MeterError, StepClock, WallClock};
+use vram_workload::{Backend, Host};
+
+use miette::IntoDiagnostic;
+
+/// A device, opened.
+pub(super) trait Target {
+    type Backend: Backend;
+
+    fn backend(&self) -> &Self::Backend;
+    fn meter(&self) -> &dyn Meter;
+    fn clock(&self) -> Box<dyn StepClock>;
+    fn facts(&self) -> &DeviceFacts;
+
+    /// Name in artifacts.
+    fn device(&self) -> &'static str;
+
+    /// How the clock takes its times, as artifacts say it.
+    fn step_time_mode(&self) -> &'static str;
+
+    /// What the allocator reserves in multiples of; none where it has no such size.
+    fn granule_bytes(&self) -> Option<u64>;
+
+    /// What the process holds on the device outside what the meter counts; none where there is
+    /// nothing of the kind.
+    fn context_bytes(&self) -> Option<Result<u64, MeterError>>;
+}
+
+/// The host's memory and processors.
+pub(super) struct Cpu {
+    meter: HostMeter,
+    facts: DeviceFacts,
+}
+
+impl Cpu {
+    pub(super) fn open() -> miette::Result<Self> {
+        Ok(Self { meter: HostMeter::new().into_diagnostic()?, facts: DeviceFacts::host() })
+    }
+}
+
+impl Target for Cpu {
+    type Backend = Host;
+
+    fn backend(&self) -> &Host {
+        &Host
+    }
+
+    fn meter(&self) -> &dyn Meter {
+        &self.meter
+    }
+
+    fn clock(&self) -> Box<dyn StepClock> {
+        Box::<WallClock>::default()
+    }
+
+    fn facts(&self) -> &DeviceFacts {
+        &self.facts
+    }
+
+    fn device(&self) -> &'static str {
+        "cpu"
+    }
+
+    fn step_time_mode(&self) -> &'static str {
+        "wall_clock"
+    }
+
+    fn granule_bytes(&self) -> Option<u64> {
+        None
+    }
+
+    fn context_bytes(&self) -> Option<Result<u64, MeterError>> {
+        None
+    }
+}
+
+#[cfg(feature = "cuda")]
+pub(crate) use card::OpenCard;
+
+#[cfg(feature = "cuda")]
+mod card {
+    use miette::{IntoDiagnostic, WrapErr, miette};
+    use vram_metrics::{
+        Card, DeviceFacts, Driver, EventClock, Meter, MeterError, PoolMeter, StepClock,
+    };
+    use vram_workload::Cuda;
+
+    use super::Target;
+    use crate::device::{Choice, DeviceError};
+
+    /// A card with a context on it.
+    pub(crate) struct OpenCard {
+        backend: Cuda,
+        meter: PoolMeter,
+        granule: u64,
+        pub(crate) facts: DeviceFacts,
+    }
+
+    impl OpenCard {
+        /// Opens the card that is meant, after checking that this build runs on it.
+        pub(crate) fn open(choice: Choice) -> miette::Result<Self> {
+            let ordinal = match choice {
+                Choice::Cuda(ordinal) => ordinal,
+                Choice::Auto => 0,
+                Choice::Cpu => {
+                    return Err(miette!(help = "use vram", "vram-cuda does not run on the CPU"));
+                }
+            };
+            let driver = Driver::open().map_err(DeviceError::from)?;
+            let card = driver.card(ordinal).map_err(DeviceError::from)?;
+            let built_with = Cuda::BUILT_WITH.parse().into_diagnostic()?;
+            driver.supports(built_with).map_err(DeviceError::from)?;
+            runs_on(&card)?;
+            let facts = DeviceFacts::card(&card, driver.version().map_err(DeviceError::from)?);
+            // Before the context: what it costs is the difference.
+            let meter = PoolMeter::new(&card).into_diagnostic()?;
+            let backend = Cuda::new(ordinal).into_diagnostic().wrap_err_with(|| {
+                let free = facts.available_bytes.map_or_else(
+                    || "unknown".to_owned(),
+                    |bytes| format!("{} GiB", crate::study::gib(bytes)),
+                );
+                format!(
+                    "cannot open cuda:{ordinal}, {} ({free} free): is another process using it \
+                     exclusively, or all of its memory? See `nvidia-smi`, or name another card \
+                     with --device cuda:N",
+                    card.name
+                )
+            })?;
+            let granule = meter.granule_bytes(backend.stream()).into_diagnostic()?;
+            Ok(Self { backend, meter, granule, facts })
+        }
+    }
+
+    /// Machine code runs on cards of its own capability and, through its PTX, on newer ones.
+    fn runs_on(card: &Card) -> miette::Result<()> {
+        let digits: i32 = Cuda::BUILT_FOR.parse().into_diagnostic()?;
+        let (major, minor) = card.capability;
+        if major * 10 + minor >= digits {
+            return Ok(());
+        }
+        Err(miette!(
+            help = "build it for this card: cargo xtask sweep --compute-cap {major}.{minor}",
+            "this build is for cards of compute capability {}.{} and newer; {} has {major}.{minor}",
+            digits / 10,
+            digits % 10,
+            card.name
+        ))
+    }
+
+    impl Target for OpenCard {
+        type Backend = Cuda;
+
+        fn backend(&self) -> &Cuda {
+            &self.backend
+        }
+
+        fn meter(&self) -> &dyn Meter {
+            &self.meter
+        }
+
+        fn clock(&self) -> Box<dyn StepClock> {
+            Box::new(EventClock::new(self.backend.stream().clone()))
+        }
+
+        fn facts(&self) -> &DeviceFacts {
+            &self.facts
+        }
+
+        fn device(&self) -> &'static str {
+            "cuda"
+        }
+
+        fn step_time_mode(&self) -> &'static str {
+            "cuda_events"
+        }
+
+        fn granule_bytes(&self) -> Option<u64> {
+            Some(self.granule)
+        }
+
+        fn context_bytes(&self) -> Option<Result<u64, MeterError>> {
+            Some(self.meter.context_bytes())
+        }
+    }
+
+    impl OpenCard {
+        /// What the process holds on the card outside the pool.
+        pub(crate) fn context(&self) -> Result<u64, MeterError> {
+            self.meter.context_bytes()
+        }
+    }
+}
