@@ -141,7 +141,8 @@ mod card {
             return Ok(());
         }
         Err(miette!(
-            help = "build it for this card: cargo xtask sweep --compute-cap {major}.{minor}",
+            help =
+                format!("build it for this card: cargo xtask sweep --compute-cap {major}.{minor}"),
             "this build is for cards of compute capability {}.{} and newer; {} has {major}.{minor}",
             digits / 10,
             digits % 10,
@@ -186,6 +187,10 @@ mod card {
     }
 
     impl OpenCard {
+        pub(crate) fn cuda(&self) -> &Cuda {
+            &self.backend
+        }
+
         /// What the process holds on the card outside the pool.
         pub(crate) fn context(&self) -> Result<u64, MeterError> {
             self.meter.context_bytes()
