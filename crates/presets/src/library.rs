@@ -109,7 +109,7 @@ const BUILT_IN: &[BuiltIn] = built_in! {
     Colony "colonies": "od1_canon_small" "od1_canon_real" "od1_canon_stress"
         "smoke_short" "smoke_brief";
     Sweep "sweeps": "vra34" "smoke" "h200_large";
-    Calibration "calibrations": "rtx4070tisuper_published";
+    Calibration "calibrations": "rtx4070tisuper_published" "h200";
 };
 
 /// Names this similar (Jaro-Winkler) are worth suggesting.
