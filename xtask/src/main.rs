@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stderr, reason = "a chore tells on stderr what it does")]
 
+mod bench;
 mod sweep;
 mod toolkit;
 mod workspace;
@@ -15,12 +16,14 @@ use vram_cli::{Exit, terminal};
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
 enum Xtask {
     Sweep(sweep::Args),
+    Bench(bench::Args),
     CudaToolkit(toolkit::Args),
 }
 
 fn main() -> ExitCode {
     let result = match Xtask::parse() {
         Xtask::Sweep(args) => sweep::run(&args),
+        Xtask::Bench(args) => bench::run(&args),
         Xtask::CudaToolkit(args) => toolkit::run(&args),
     };
     let exit = match result {

@@ -5,7 +5,7 @@ use tracing::level_filters::LevelFilter;
 use vram_presets::{Precision, PresetError, WorkloadSpec};
 
 use crate::Exit;
-use crate::commands::{env, fit, presets, probe, report, workload_id};
+use crate::commands::{bandwidth, env, fit, presets, probe, report, workload_id};
 
 /// GPU and host memory of a training step, measured, fitted and reported before anything big runs.
 ///
@@ -60,6 +60,8 @@ pub enum Command {
     WorkloadId(workload_id::Args),
     /// Print the facts of this machine that a probe records
     Env(env::Args),
+    /// Measure how fast the device copies
+    Bandwidth(bandwidth::Args),
 }
 
 /// How a list is printed.

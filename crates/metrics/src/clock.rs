@@ -1,5 +1,7 @@
 use std::time::Instant;
 
+use crate::Phase;
+
 /// Times the steps of a measurement window.
 ///
 /// Where work is asynchronous the times may be known only once the window is over, so they are
@@ -8,31 +10,51 @@ pub trait StepClock {
     /// A step begins.
     fn begin(&mut self);
 
+    /// The step has reached a phase.
+    fn lap(&mut self, phase: Phase);
+
     /// The step that began last has ended.
     fn end(&mut self);
 
-    /// Seconds of every finished step since the last call, in order.
-    fn finish(&mut self) -> Vec<f64>;
+    /// Times of every finished step since the last call, in order.
+    fn finish(&mut self) -> Vec<StepTime>;
+}
+
+/// How long a step took, in seconds.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct StepTime {
+    /// From its beginning to its end.
+    pub seconds: f64,
+    /// From its beginning to each phase, in the order in which they came.
+    pub laps: Vec<(Phase, f64)>,
 }
 
 /// The host's monotonic clock: for steps that are over when they return.
 #[derive(Debug, Default)]
 pub struct WallClock {
     began: Option<Instant>,
-    seconds: Vec<f64>,
+    laps: Vec<(Phase, f64)>,
+    steps: Vec<StepTime>,
 }
 
 impl StepClock for WallClock {
     fn begin(&mut self) {
+        self.laps.clear();
         self.began = Some(Instant::now());
     }
 
-    fn end(&mut self) {
-        self.seconds.extend(self.began.take().map(|t| t.elapsed().as_secs_f64()));
+    fn lap(&mut self, phase: Phase) {
+        self.laps.extend(self.began.map(|began| (phase, began.elapsed().as_secs_f64())));
     }
 
-    fn finish(&mut self) -> Vec<f64> {
-        std::mem::take(&mut self.seconds)
+    fn end(&mut self) {
+        let laps = std::mem::take(&mut self.laps);
+        let seconds = self.began.take().map(|began| began.elapsed().as_secs_f64());
+        self.steps.extend(seconds.map(|seconds| StepTime { seconds, laps }));
+    }
+
+    fn finish(&mut self) -> Vec<StepTime> {
+        std::mem::take(&mut self.steps)
     }
 }
 
@@ -40,12 +62,46 @@ impl StepClock for WallClock {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct StepTimes {
     seconds: Vec<f64>,
+    /// Per phase that a step reached: seconds since the phase before it, or since the beginning.
+    phases: Vec<(Phase, Vec<f64>)>,
 }
 
 impl StepTimes {
     /// Times of steps in the order in which they ran.
     pub fn new(seconds: Vec<f64>) -> Self {
-        Self { seconds }
+        Self { seconds, phases: Vec::new() }
+    }
+
+    /// As a clock took them.
+    pub fn of(steps: Vec<StepTime>) -> Self {
+        let mut times = Self::new(steps.iter().map(|step| step.seconds).collect());
+        for step in &steps {
+            let mut before = 0.0;
+            for &(phase, at) in &step.laps {
+                times.phase(phase).push(at - before);
+                before = at;
+            }
+        }
+        times
+    }
+
+    fn phase(&mut self, phase: Phase) -> &mut Vec<f64> {
+        let known = self.phases.iter().position(|(p, _)| *p == phase);
+        let at = known.unwrap_or_else(|| {
+            self.phases.push((phase, Vec::new()));
+            self.phases.len() - 1
+        });
+        &mut self.phases[at].1
+    }
+
+    /// Median seconds that the steps took to each phase from the one before it, or from their
+    /// beginning, in the order of the phases.
+    pub fn phase_medians(&self) -> Vec<(Phase, f64)> {
+        let medians = self
+            .phases
+            .iter()
+            .filter_map(|(phase, seconds)| Some((*phase, Self::new(seconds.clone()).median()?)));
+        medians.collect()
     }
 
     /// The times in the order in which the steps ran.
@@ -91,6 +147,15 @@ mod tests {
         // Twenty-one steps 0..=20: floor(0.95 * 20) = 19.
         let many = StepTimes::new((0..21).map(f64::from).collect());
         assert_eq!(many.p95(), Some(19.0));
+        let step = |ends: [f64; 2]| StepTime {
+            seconds: ends[1],
+            laps: vec![(Phase::ForwardEnd, ends[0]), (Phase::StepEnd, ends[1])],
+        };
+        let phases = StepTimes::of(vec![step([1.0, 5.0]), step([2.0, 4.0]), step([3.0, 9.0])]);
+        // Forward took 1, 2, 3; the rest 4, 2, 6.
+        let medians = [(Phase::ForwardEnd, 2.0), (Phase::StepEnd, 4.0)];
+        assert_eq!(phases.phase_medians(), medians);
+        assert_eq!(phases.as_slice(), [5.0, 4.0, 9.0]);
         let none = StepTimes::default();
         assert_eq!((none.median(), none.p95(), none.max()), (None, None, None));
     }

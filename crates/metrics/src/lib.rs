@@ -36,11 +36,11 @@
 //!     &meter,
 //!     &mut WallClock::default(),
 //!     &mut marks,
-//!     &mut |marks: &mut Marks<'_>| {
+//!     &mut |mark: &mut dyn FnMut(Phase)| {
 //!         let loss = mse(&model.forward(&x)?, &y)?;
-//!         marks.mark(Phase::ForwardEnd);
+//!         mark(Phase::ForwardEnd);
 //!         optimizer.backward_step(&loss)?;
-//!         marks.mark(Phase::StepEnd);
+//!         mark(Phase::StepEnd);
 //!         let nan = loss.to_scalar::<f32>()?.is_nan();
 //!         Ok::<_, candle_core::Error>(StepReport { nan, ..StepReport::default() })
 //!     },
@@ -72,7 +72,7 @@ mod phase;
 mod verdict;
 mod window;
 
-pub use clock::{StepClock, StepTimes, WallClock};
+pub use clock::{StepClock, StepTime, StepTimes, WallClock};
 #[cfg(feature = "cuda")]
 pub use cuda::{EventClock, PoolMeter};
 pub use driver::{Card, Driver, DriverError};

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Meter, MeterError};
 
 /// Points of a training step at which memory is marked, in the order in which they come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// The parameters and inputs exist.

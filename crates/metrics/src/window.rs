@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use crate::{Marks, Meter, MeterError, StepClock, StepTimes};
+use crate::{Marks, Meter, MeterError, Phase, StepClock, StepTimes};
 
 /// Warm-up steps, then measured steps with peaks of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,12 +38,12 @@ pub trait TrainingStep {
     /// Why a step fails.
     type Error;
 
-    /// Does one step, or enqueues it.
+    /// Does one step, or enqueues it, and tells `mark` of every phase it reaches.
     ///
     /// # Errors
     ///
     /// Whatever ends the window.
-    fn run(&mut self, marks: &mut Marks<'_>) -> Result<Self::Running, Self::Error>;
+    fn run(&mut self, mark: &mut dyn FnMut(Phase)) -> Result<Self::Running, Self::Error>;
 
     /// How the step went.
     ///
@@ -55,13 +55,13 @@ pub trait TrainingStep {
 
 impl<F, E> TrainingStep for F
 where
-    F: FnMut(&mut Marks<'_>) -> Result<StepReport, E>,
+    F: FnMut(&mut dyn FnMut(Phase)) -> Result<StepReport, E>,
 {
     type Running = StepReport;
     type Error = E;
 
-    fn run(&mut self, marks: &mut Marks<'_>) -> Result<StepReport, E> {
-        self(marks)
+    fn run(&mut self, mark: &mut dyn FnMut(Phase)) -> Result<StepReport, E> {
+        self(mark)
     }
 
     fn report(&mut self, running: StepReport) -> Result<StepReport, E> {
@@ -164,7 +164,7 @@ impl Window {
             done: 0,
         };
         let warm_up = run.stage(Stage::Warmup, self.warmup_steps, clock);
-        let warmup = StepTimes::new(clock.finish());
+        let warmup = StepTimes::of(clock.finish());
         let threshold_s =
             (STALL_STEPS * warmup.median().unwrap_or(0.0)).max(self.stall_floor.as_secs_f64());
 
@@ -176,7 +176,7 @@ impl Window {
             warm_up.and_then(|()| run.stage(Stage::Measure, self.measure_steps, clock)).err();
         let last_silence = run.silence.since.elapsed();
         // Before the wall clock is read: a clock of asynchronous work waits for its end.
-        let steps = StepTimes::new(clock.finish());
+        let steps = StepTimes::of(clock.finish());
         let wall_time_s = failure.is_none().then(|| began.elapsed().as_secs_f64());
         Measurement {
             warmup,
@@ -237,7 +237,10 @@ impl<S: TrainingStep> Run<'_, '_, S> {
         for _ in 0..steps {
             let began = Instant::now();
             clock.begin();
-            let running = self.step.run(self.marks)?;
+            let running = self.step.run(&mut |phase| {
+                self.marks.mark(phase);
+                clock.lap(phase);
+            })?;
             clock.end();
             let report = self.step.report(running)?;
             let seconds = began.elapsed().as_secs_f64();
@@ -264,7 +267,7 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
-    use crate::{Phase, Reading, WallClock};
+    use crate::{Reading, WallClock};
 
     /// A meter whose program holds what the test says.
     #[derive(Default)]
@@ -310,8 +313,8 @@ mod tests {
             meter,
             &mut WallClock::default(),
             &mut marks,
-            &mut |marks: &mut Marks<'_>| {
-                marks.mark(Phase::StepEnd);
+            &mut |mark: &mut dyn FnMut(Phase)| {
+                mark(Phase::StepEnd);
                 count += 1;
                 step(count)
             },

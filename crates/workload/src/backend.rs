@@ -101,7 +101,10 @@ pub trait Stages: Clone + Debug + Sized {
     fn start(model: &Model<Self>, starts: &[f64], forward: &mut Forward<Self>) -> Done;
 
     /// Copies state `t` into state `t + 1`.
-    fn advance(model: &Model<Self>, tape: &mut Tape<Self>, t: usize) -> Done;
+    fn advance(&self, tape: &mut Tape<Self>, t: usize) -> Done;
+
+    /// Until everything that was enqueued is over.
+    fn wait(&self) -> Done;
 
     /// Token `t`'s cell: from its input to the hidden state after it.
     fn cell(model: &Model<Self>, acts: &mut Activations<Self>, t: usize) -> Done;

@@ -137,7 +137,7 @@ impl<B: Stages> Model<B> {
         B::turn(self, &mut forward, None)?;
         for t in 0..self.shape.synth_len {
             if t + 1 < self.shape.synth_len {
-                B::advance(self, &mut forward.tape, t)?;
+                self.backend.advance(&mut forward.tape, t)?;
                 forward.tape.filled_one_more();
             }
             B::cell(self, &mut forward.acts, t)?;

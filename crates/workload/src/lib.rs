@@ -33,6 +33,7 @@
 mod activations;
 mod backend;
 mod backward;
+mod bandwidth;
 mod batch;
 #[cfg(feature = "cuda")]
 mod cuda;
@@ -52,6 +53,7 @@ mod tape;
 mod trainer;
 
 pub use backend::Backend;
+pub use bandwidth::copy_rate;
 pub use batch::Batch;
 #[cfg(feature = "cuda")]
 pub use cuda::Cuda;

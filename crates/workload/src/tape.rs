@@ -18,9 +18,13 @@ pub struct Tape<B: Backend> {
 impl<B: Stages> Tape<B> {
     /// An empty tape with room for every token.
     pub(crate) fn new(backend: &B, shape: &Shape) -> Result<Self, WorkloadError> {
-        let state_len = shape.state_len();
+        Self::of(backend, shape.state_len(), shape.synth_len)
+    }
+
+    /// An empty tape with room for `states` states.
+    pub(crate) fn of(backend: &B, state_len: usize, states: usize) -> Result<Self, WorkloadError> {
         Ok(Self {
-            cells: backend.cells("the ring tape", state_len * shape.synth_len)?,
+            cells: backend.cells("the ring tape", state_len * states)?,
             state_len,
             filled: 0,
             backend: backend.clone(),

@@ -1,8 +1,8 @@
 //! `cargo xtask sweep`: one probe process per row, then the table of predicted and measured peaks.
 
-mod binary;
-mod child;
-mod plan;
+pub mod binary;
+pub mod child;
+pub mod plan;
 mod progress;
 
 use std::path::{Path, PathBuf};
@@ -138,7 +138,7 @@ fn measure(args: &Args, plan: &Plan, target: &Target, probe: &Path) -> miette::R
 }
 
 /// Bytes that are free on the device now, as far as it says.
-fn available(target: &Target) -> Option<u64> {
+pub fn available(target: &Target) -> Option<u64> {
     match &target.card {
         None => DeviceFacts::host().available_bytes,
         Some(card) => {

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use vram_metrics::PhaseMark;
+use vram_metrics::{Phase, PhaseMark};
 
 /// Version of the keys that this project adds. Absent in the original harness's artifacts.
 pub const ARTIFACT_VERSION: &str = "vram_artifacts_v1";
@@ -133,6 +133,10 @@ pub struct Metrics {
     /// Every warm-up step.
     #[serde(default)]
     pub warmup_step_times_s: Vec<f64>,
+    /// Median of what the measured steps took to each phase from the one before it, or from their
+    /// beginning.
+    #[serde(default)]
+    pub phase_times_s: BTreeMap<Phase, f64>,
     /// How steps are timed.
     #[serde(default)]
     pub step_time_mode: Option<String>,

@@ -56,11 +56,11 @@ fn lines(json: &serde_json::Value) -> String {
             serde_json::Value::Null => {}
             serde_json::Value::Array(reasons) => {
                 for reason in reasons.iter().filter_map(|r| r.as_str()) {
-                    text += &format!("{:18} {reason}\n", "unknown");
+                    text += &format!("{:20} {reason}\n", "unknown");
                 }
             }
-            serde_json::Value::String(value) => text += &format!("{name:18} {value}\n"),
-            value => text += &format!("{name:18} {value}\n"),
+            serde_json::Value::String(value) => text += &format!("{name:20} {value}\n"),
+            value => text += &format!("{name:20} {value}\n"),
         }
     }
     text

@@ -1,5 +1,6 @@
 //! One file per subcommand: its arguments, and what it does with them.
 
+pub mod bandwidth;
 pub mod env;
 pub mod fit;
 pub mod presets;
@@ -42,6 +43,7 @@ pub fn run(args: &Args) -> miette::Result<Reply> {
         Command::Presets(args) => presets::run(args),
         Command::WorkloadId(args) => workload_id::run(args),
         Command::Env(args) => env::run(args),
+        Command::Bandwidth(args) => bandwidth::run(args),
     }
 }
 
@@ -55,6 +57,7 @@ pub fn run_on_card(args: &Args) -> miette::Result<Reply> {
     match &args.command {
         Command::Probe(args) => probe::run_on_card(args),
         Command::Env(args) => env::run_on_card(args),
+        Command::Bandwidth(args) => bandwidth::run_on_card(args),
         _ => run(args),
     }
 }

@@ -23,6 +23,7 @@ pub(super) fn report(runs: &Runs, ring: &Study, pooled: &Study, catalogue: &Cata
     }
     let _ = write!(text, "\n![Predicted lines, measured points, residuals]({})\n", names::PLOT);
     text += &exclusions(ring);
+    text += &ceiling(runs);
     text += &phases(runs);
     text += &times(runs);
     text += &commands(runs);
@@ -52,6 +53,12 @@ fn facts(runs: &Runs) -> String {
             format!("{} / {}", or_null(&env.driver_version), or_null(&env.cuda_version)),
         );
     }
+    if run.metrics.device != "cpu" {
+        fact("compute capability", or_null(&env.compute_capability));
+        fact("driver model", or_null(&env.driver_model));
+        let granule = run.metrics.pool_granule_bytes;
+        fact("pool's granule", granule.map_or("null".to_owned(), |b| format!("{b} bytes")));
+    }
     fact("system", or_null(&env.os));
     fact("tool", or_null(&env.tool_version));
     fact("first run, UTC", or_null(&env.generated_utc));
@@ -74,6 +81,37 @@ fn grid(header: &str, rows: impl Iterator<Item = String>) -> String {
     let rule = "|---".repeat(header.matches('|').count() - 1) + "|";
     let rows: String = rows.map(|row| row + "\n").collect();
     format!("{header}\n{rule}\n{rows}")
+}
+
+/// What hits a card's ceiling: the pool's peak and what the process holds beside it.
+fn ceiling(runs: &Runs) -> String {
+    let on_cards = runs.records.iter().filter(|run| run.metrics.context_bytes.is_some());
+    let bytes = |value: Option<u64>| value.map_or("-".to_owned(), |b| b.to_string());
+    let rows: Vec<String> = on_cards
+        .map(|run| {
+            let m = &run.metrics;
+            let part = m
+                .peak_card_bytes
+                .zip(m.total_vram_bytes)
+                .map_or("-".to_owned(), |(p, t)| format!("{:.1}", 100.0 * p as f64 / t as f64));
+            format!(
+                "| {} | {} | {} | {} | {part} |",
+                run.id,
+                bytes(m.peak_vram_reserved_bytes),
+                bytes(m.context_bytes),
+                bytes(m.peak_card_bytes),
+            )
+        })
+        .collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let header = "| case | peak reserved bytes | context bytes | sum | % of the card |";
+    let table = grid(header, rows.into_iter());
+    format!(
+        "\n## Against the card's ceiling\n\nThe guard is held against peak reserved. The card's \
+         ceiling feels the context, too: what the process holds outside its memory pool.\n\n{table}"
+    )
 }
 
 fn phases(runs: &Runs) -> String {

@@ -2,22 +2,29 @@ use std::sync::Arc;
 
 use cudarc::driver::{CudaEvent, CudaStream, sys::CUevent_flags};
 
-use crate::StepClock;
+use crate::{Phase, StepClock, StepTime};
 
 /// Times steps on the card, by events in their stream: what the host does beside it is not in the
 /// times, and nothing waits before the window is over.
 #[derive(Debug)]
 pub struct EventClock {
     stream: Arc<CudaStream>,
-    began: Option<CudaEvent>,
-    /// Events around each step; none where the driver refused one.
-    steps: Vec<Option<(CudaEvent, CudaEvent)>>,
+    running: Option<Events>,
+    steps: Vec<Option<Events>>,
+}
+
+/// Events of one step.
+#[derive(Debug)]
+struct Events {
+    began: CudaEvent,
+    laps: Vec<(Phase, CudaEvent)>,
+    ended: Option<CudaEvent>,
 }
 
 impl EventClock {
     /// A clock of the steps that run in `stream`.
     pub fn new(stream: Arc<CudaStream>) -> Self {
-        Self { stream, began: None, steps: Vec::new() }
+        Self { stream, running: None, steps: Vec::new() }
     }
 
     fn now(&self) -> Option<CudaEvent> {
@@ -26,23 +33,37 @@ impl EventClock {
     }
 }
 
+impl Events {
+    fn times(&self) -> Option<StepTime> {
+        let ended = self.ended.as_ref()?;
+        ended.synchronize().ok()?;
+        let since = |event: &CudaEvent| Some(f64::from(self.began.elapsed_ms(event).ok()?) / 1e3);
+        let laps = self.laps.iter().filter_map(|(phase, event)| Some((*phase, since(event)?)));
+        Some(StepTime { seconds: since(ended)?, laps: laps.collect() })
+    }
+}
+
 impl StepClock for EventClock {
     fn begin(&mut self) {
-        self.began = self.now();
+        self.running = self.now().map(|began| Events { began, laps: Vec::new(), ended: None });
+    }
+
+    fn lap(&mut self, phase: Phase) {
+        let now = self.now();
+        if let (Some(step), Some(now)) = (&mut self.running, now) {
+            step.laps.push((phase, now));
+        }
     }
 
     fn end(&mut self) {
-        let step = self.began.take().zip(self.now());
-        self.steps.push(step);
+        let ended = self.now();
+        self.steps.push(self.running.take().map(|step| Events { ended, ..step }));
     }
 
     /// A step whose events failed took `NaN` seconds: the verdict calls its timing missing.
-    fn finish(&mut self) -> Vec<f64> {
-        let seconds = |step: Option<(CudaEvent, CudaEvent)>| {
-            let (began, ended) = step?;
-            ended.synchronize().ok()?;
-            Some(f64::from(began.elapsed_ms(&ended).ok()?) / 1e3)
-        };
-        self.steps.drain(..).map(|step| seconds(step).unwrap_or(f64::NAN)).collect()
+    fn finish(&mut self) -> Vec<StepTime> {
+        let unknown = StepTime { seconds: f64::NAN, laps: Vec::new() };
+        let times = |step: Option<Events>| step.and_then(|step| step.times());
+        self.steps.drain(..).map(|step| times(step).unwrap_or_else(|| unknown.clone())).collect()
     }
 }

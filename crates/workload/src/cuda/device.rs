@@ -7,7 +7,7 @@ use std::sync::Arc;
 use cudarc::driver::result::DriverError;
 use cudarc::driver::sys::CUresult;
 use cudarc::driver::{
-    CudaContext, CudaFunction, CudaModule, CudaSlice, CudaStream, DevicePtr, result,
+    CudaContext, CudaEvent, CudaFunction, CudaModule, CudaSlice, CudaStream, DevicePtr, result,
 };
 use cudarc::nvrtc::Ptx;
 
@@ -79,6 +79,12 @@ pub(super) fn mode(compute: Compute) -> i32 {
 
 pub(super) struct Device {
     pub(super) stream: Arc<CudaStream>,
+    /// Copies the next state while the cell computes.
+    pub(super) copies: Arc<CudaStream>,
+    /// In `stream`: the state to be copied is complete.
+    pub(super) written: CudaEvent,
+    /// In `copies`: it is copied.
+    pub(super) copied: CudaEvent,
     pub(super) kernels: Kernels,
 }
 
@@ -100,9 +106,13 @@ impl Cuda {
         vram_metrics::Driver::open().map_err(|e| refusal("opening the driver", e.to_string()))?;
         let opened = failed("opening the card");
         let context = CudaContext::new(ordinal).map_err(&opened)?;
-        // SAFETY: all work goes through one stream, whose order is the program's.
+        // SAFETY: all work goes through one stream, whose order is the program's, but for the
+        // copies of states, which are fenced by events of their own.
         unsafe { context.disable_event_tracking() };
         let stream = context.new_stream().map_err(&opened)?;
+        let copies = context.new_stream().map_err(&opened)?;
+        let event = || context.new_event(None).map_err(&opened);
+        let (written, copied) = (event()?, event()?);
         let module =
             context.load_module(Ptx::from_binary(FATBIN.to_vec())).map_err(
                 |error| match error.0 {
@@ -119,7 +129,7 @@ impl Cuda {
                 },
             )?;
         let kernels = Kernels::load(&module).map_err(failed("loading the kernels"))?;
-        Ok(Self(Arc::new(Device { stream, kernels })))
+        Ok(Self(Arc::new(Device { stream, copies, written, copied, kernels })))
     }
 
     /// The compute capability that the kernels are machine code for, such as 90.

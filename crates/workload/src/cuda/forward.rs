@@ -2,7 +2,7 @@
 
 use cudarc::driver::result;
 
-use super::device::{failed, launch, mode};
+use super::device::{Device, failed, launch, mode};
 use super::{Cell, Cuda};
 use crate::activations::Activations;
 use crate::backend::Stages;
@@ -91,14 +91,20 @@ pub(super) fn start(model: &Model<Cuda>, starts: &[f64], forward: &mut Forward<C
     }
 }
 
-pub(super) fn advance(model: &Model<Cuda>, tape: &mut Tape<Cuda>, t: usize) -> Done {
-    let cuda = &model.backend;
+/// The copy runs beside the token's cell, which does not need it; [`turn`] waits for it.
+pub(super) fn advance(cuda: &Cuda, tape: &mut Tape<Cuda>, t: usize) -> Done {
+    let Device { stream, copies, written, copied, .. } = &*cuda.0;
     let from = cuda.at(&tape.cells, t * tape.state_len);
     let to = cuda.at(&tape.cells, (t + 1) * tape.state_len);
     let bytes = tape.state_len * size_of::<f32>();
-    // SAFETY: two states of the tape, which do not overlap.
-    unsafe { result::memcpy_dtod_async(to, from, bytes, cuda.0.stream.cu_stream()) }
-        .map_err(failed("copying on the card"))
+    let copy = || {
+        written.record(stream)?;
+        copies.wait(written)?;
+        // SAFETY: two states of the tape, which do not overlap.
+        unsafe { result::memcpy_dtod_async(to, from, bytes, copies.cu_stream())? };
+        copied.record(copies)
+    };
+    copy().map_err(failed("copying on the card"))
 }
 
 pub(super) fn cell(model: &Model<Cuda>, acts: &mut Activations<Cuda>, t: usize) -> Done {
@@ -120,6 +126,9 @@ pub(super) fn cell(model: &Model<Cuda>, acts: &mut Activations<Cuda>, t: usize) 
 pub(super) fn turn(model: &Model<Cuda>, forward: &mut Forward<Cuda>, from: Option<usize>) -> Done {
     let (cuda, acts) = (&model.backend, &forward.acts);
     let function = cuda.0.kernels.turn(model.shape.pointer);
+    if from.is_some_and(|t| t + 1 < model.shape.synth_len) {
+        cuda.0.stream.wait(&cuda.0.copied).map_err(failed("waiting for a copy"))?;
+    }
     // SAFETY: the buffers of this step, sized as the kernel's arguments say.
     unsafe {
         launch!(cuda, function, (model.shape.batch, 1), model.row_threads();

@@ -151,8 +151,14 @@ impl Stages for Cuda {
         forward::start(model, starts, forward)
     }
 
-    fn advance(model: &Model<Self>, tape: &mut Tape<Self>, t: usize) -> Result<(), WorkloadError> {
-        forward::advance(model, tape, t)
+    fn advance(&self, tape: &mut Tape<Self>, t: usize) -> Result<(), WorkloadError> {
+        forward::advance(self, tape, t)
+    }
+
+    fn wait(&self) -> Result<(), WorkloadError> {
+        let waited = failed("waiting for the card");
+        self.0.copies.synchronize().map_err(&waited)?;
+        self.0.stream.synchronize().map_err(waited)
     }
 
     fn cell(

@@ -158,11 +158,15 @@ impl Stages for Host {
         Ok(())
     }
 
-    fn advance(_model: &Model<Self>, tape: &mut Tape<Self>, t: usize) -> Result<(), WorkloadError> {
+    fn advance(&self, tape: &mut Tape<Self>, t: usize) -> Result<(), WorkloadError> {
         let len = tape.state_len;
         let (done, free) = tape.cells.split_at_mut((t + 1) * len);
         let pieces = free[..len].par_chunks_mut(PIECE).zip(done[t * len..].par_chunks(PIECE));
         pieces.for_each(|(to, from)| to.copy_from_slice(from));
+        Ok(())
+    }
+
+    fn wait(&self) -> Result<(), WorkloadError> {
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use vram_metrics::{
-    Evidence, Marks, Measurement, MeterError, PhaseMark, Progress, StepReport, TrainingStep,
+    Evidence, Marks, Measurement, MeterError, Phase, PhaseMark, Progress, StepReport, TrainingStep,
     VRAM_GUARD_RATIO, Window,
 };
 use vram_workload::{Backend, Trainer, WorkloadError};
@@ -59,9 +59,9 @@ impl<B: Backend> TrainingStep for Steps<B> {
     type Running = ();
     type Error = Failure;
 
-    fn run(&mut self, marks: &mut Marks<'_>) -> Result<(), Failure> {
+    fn run(&mut self, mark: &mut dyn FnMut(Phase)) -> Result<(), Failure> {
         let trainer = self.trainer.as_mut().map_err(|failure| failure.clone())?;
-        contained(|| trainer.step(&mut |phase| marks.mark(phase)))
+        contained(|| trainer.step(mark))
     }
 
     fn report(&mut self, (): ()) -> Result<StepReport, Failure> {
@@ -147,6 +147,7 @@ impl<T: Target> Probe<'_, T> {
             max_step_time_s: measured.steps.max(),
             step_times_s: measured.steps.as_slice().to_vec(),
             warmup_step_times_s: measured.warmup.as_slice().to_vec(),
+            phase_times_s: measured.steps.phase_medians().into_iter().collect(),
             step_time_mode: Some(self.target.step_time_mode().to_owned()),
             throughput_samples_per_s: samples_per_s,
             throughput_tokens_per_s: samples_per_s.map(|s| s * colony.seq_len as f64),

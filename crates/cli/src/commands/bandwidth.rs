@@ -1,0 +1,52 @@
+//! `vram bandwidth`: how fast the device copies.
+
+use miette::IntoDiagnostic;
+use vram_workload::{Backend, Host, copy_rate};
+
+use super::Reply;
+use crate::args::ListFormat;
+use crate::device::{Choice, Place, executable_beside, hand_over};
+
+/// `vram bandwidth`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Copies one ring state of that size into the next, as the step does, and counts bytes
+read and written.
+
+Examples:
+  vram bandwidth
+  vram bandwidth --device cpu --mib 256 --format json"
+)]
+pub struct Args {
+    /// The device: auto, cpu, or cuda[:N]
+    #[arg(long, default_value = "auto", value_parser = str::parse::<Choice>)]
+    device: Choice,
+    /// Size of a state
+    #[arg(long, value_name = "N", default_value = "1024", value_parser = clap::value_parser!(u32).range(1..))]
+    mib: u32,
+    /// How to print the rate
+    #[arg(long, value_enum, default_value_t)]
+    format: ListFormat,
+}
+
+pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
+    match args.device.resolve(&executable_beside()?)? {
+        Place::Cuda(_, executable) => hand_over(&executable),
+        Place::Cpu(_) => measure(args, &Host),
+    }
+}
+
+/// On a card.
+#[cfg(feature = "cuda")]
+pub(crate) fn run_on_card(args: &Args) -> miette::Result<Reply> {
+    let card = super::probe::target::OpenCard::open(args.device)?;
+    measure(args, card.cuda())
+}
+
+fn measure<B: Backend>(args: &Args, backend: &B) -> miette::Result<Reply> {
+    let rate = copy_rate(backend, (args.mib as usize) << 20).into_diagnostic()?;
+    Ok(Reply::done(match args.format {
+        ListFormat::Json => format!("{}\n", serde_json::json!({ "copy_bytes_per_s": rate })),
+        ListFormat::Table => format!("{:.1} GB/s read plus written\n", rate / 1e9),
+    }))
+}
