@@ -36,7 +36,7 @@ pub struct Args {
     /// Sweep preset or file
     #[arg(long, value_name = "NAME|FILE", default_value = "vra34")]
     sweep: String,
-    /// Where rows run: auto (a card if there is one), cpu, or cuda[:N]
+    /// Where rows run: auto (a card if there is one), cpu, cuda or cuda:N
     #[arg(long, default_value_t, value_parser = str::parse::<Choice>)]
     device: Choice,
     /// Compute capability to build the CUDA probe for [default: the card's]

@@ -8,6 +8,8 @@ use crate::{Meter, MeterError};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
+    /// Nothing of the step exists yet.
+    Start,
     /// The parameters and inputs exist.
     Parameters,
     /// The optimizer's state and the gradients' buffers exist.
@@ -21,9 +23,20 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// Every phase, in order.
+    pub const ALL: [Self; 6] = [
+        Self::Start,
+        Self::Parameters,
+        Self::Optimizer,
+        Self::ForwardEnd,
+        Self::BackwardPeak,
+        Self::StepEnd,
+    ];
+
     /// Name in artifacts.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Start => "start",
             Self::Parameters => "parameters",
             Self::Optimizer => "optimizer",
             Self::ForwardEnd => "forward_end",
@@ -61,7 +74,7 @@ pub struct Marks<'m> {
 impl<'m> Marks<'m> {
     /// Marks read from `meter`.
     pub fn new(meter: &'m dyn Meter) -> Self {
-        Self { meter, marks: Vec::with_capacity(5), error: None }
+        Self { meter, marks: Vec::with_capacity(Phase::ALL.len()), error: None }
     }
 
     /// Marks `phase` now. A reading that fails is kept for [`Marks::into_result`]: a training step

@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use crate::activations::Activations;
 use crate::backward::Workspace;
+use crate::item::Item;
 use crate::{Adam, Batch, Forward, Gradients, LossScale, Model, Shape, Tape, WorkloadError};
 
 /// A device that a step can run on: [`Host`](crate::Host), and `Cuda` with the feature `cuda`.
@@ -51,18 +52,16 @@ pub trait Stages: Clone + Debug + Sized {
     /// What the forward stages need besides, alive as long as the activations.
     type Scratch: Debug;
 
-    /// `len` elements that hold zero.
-    fn zeroed<T: Element>(
-        &self,
-        what: &'static str,
-        len: usize,
-    ) -> Result<Self::Buf<T>, WorkloadError>;
+    /// The item's elements, which hold zero.
+    fn zeroed<T: Element>(&self, item: &Item, shape: &Shape)
+    -> Result<Self::Buf<T>, WorkloadError>;
 
-    /// A buffer with these values.
+    /// The item's elements, which hold `values`: as many as the item says.
     fn upload<T: Element>(
         &self,
-        what: &'static str,
-        values: &[T],
+        item: &Item,
+        shape: &Shape,
+        values: impl FnOnce() -> Result<Vec<T>, WorkloadError>,
     ) -> Result<Self::Buf<T>, WorkloadError>;
 
     /// Replaces the values from `at` on.
@@ -76,7 +75,7 @@ pub trait Stages: Clone + Debug + Sized {
     ) -> Result<Vec<T>, WorkloadError>;
 
     /// Memory for `len` elements of the tape.
-    fn cells(&self, what: &'static str, len: usize) -> Result<Self::Cells, WorkloadError>;
+    fn cells(&self, item: &Item, len: usize) -> Result<Self::Cells, WorkloadError>;
 
     /// Values of the tape; the range has been written.
     fn read_cells(
@@ -98,7 +97,7 @@ pub trait Stages: Clone + Debug + Sized {
     fn sense(model: &Model<Self>, batch: &Batch<Self>, acts: &mut Activations<Self>) -> Done;
 
     /// State 0 and the pointers before token 0.
-    fn start(model: &Model<Self>, starts: &[f64], forward: &mut Forward<Self>) -> Done;
+    fn start(model: &Model<Self>, starts: &Self::Buf<f64>, forward: &mut Forward<Self>) -> Done;
 
     /// Copies state `t` into state `t + 1`.
     fn advance(&self, tape: &mut Tape<Self>, t: usize) -> Done;

@@ -4,6 +4,7 @@ use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 
 use crate::backend::Stages;
+use crate::item::{Class, Item, dims};
 use crate::shape::CLASSES;
 use crate::{Backend, Shape, WorkloadError, memory};
 
@@ -15,6 +16,9 @@ pub struct Batch<B: Backend> {
     pub(crate) labels: B::Buf<u32>,
 }
 
+const INPUTS: Item = Item::new(Class::Inputs, "inputs", &[dims::T, dims::B]);
+const LABELS: Item = Item::new(Class::Inputs, "labels", &[dims::B]);
+
 impl<B: Stages> Batch<B> {
     /// A probe's inputs: `x ~ N(0,1)`, `y` uniform over the classes.
     pub(crate) fn draw(
@@ -22,11 +26,18 @@ impl<B: Stages> Batch<B> {
         rng: &mut impl Rng,
         backend: &B,
     ) -> Result<Self, WorkloadError> {
-        let mut x = memory::zeroed("the inputs", shape.tokens())?;
-        x.fill_with(|| StandardNormal.sample(rng));
-        let mut labels = memory::zeroed("the labels", shape.batch)?;
-        labels.fill_with(|| rng.random_range(0..CLASSES as u32));
-        Self::upload(shape, x, &labels, backend)
+        let x = backend.upload(&INPUTS, shape, || {
+            let mut x = memory::zeroed(INPUTS.name, shape.tokens())?;
+            x.fill_with(|| StandardNormal.sample(rng));
+            shape.compute.round_all(&mut x);
+            Ok(x)
+        })?;
+        let labels = backend.upload(&LABELS, shape, || {
+            let mut labels = memory::zeroed(LABELS.name, shape.batch)?;
+            labels.fill_with(|| rng.random_range(0..CLASSES as u32));
+            Ok(labels)
+        })?;
+        Ok(Self { x, labels })
     }
 
     /// Inputs from tensors: `x` of `[B,T,1]`, `y` of `[B]` with classes below [`CLASSES`].
@@ -37,7 +48,7 @@ impl<B: Stages> Batch<B> {
     pub fn new(shape: &Shape, x: &Tensor, y: &Tensor, backend: &B) -> Result<Self, WorkloadError> {
         check_dims("x", x, &[shape.batch, shape.synth_len, 1])?;
         check_dims("y", y, &[shape.batch])?;
-        let x = x.to_dtype(DType::F32)?.squeeze(2)?.t()?.flatten_all()?.to_vec1()?;
+        let mut x = x.to_dtype(DType::F32)?.squeeze(2)?.t()?.flatten_all()?.to_vec1()?;
         let labels = y.to_dtype(DType::I64)?.to_vec1::<i64>()?;
         let labels = labels
             .into_iter()
@@ -50,18 +61,9 @@ impl<B: Stages> Batch<B> {
                 }),
             })
             .collect::<Result<Vec<_>, _>>()?;
-        Self::upload(shape, x, &labels, backend)
-    }
-
-    fn upload(
-        shape: &Shape,
-        mut x: Vec<f32>,
-        labels: &[u32],
-        backend: &B,
-    ) -> Result<Self, WorkloadError> {
         shape.compute.round_all(&mut x);
-        let x = backend.upload("the inputs", &x)?;
-        Ok(Self { x, labels: backend.upload("the labels", labels)? })
+        let x = backend.upload(&INPUTS, shape, || Ok(x))?;
+        Ok(Self { x, labels: backend.upload(&LABELS, shape, || Ok(labels))? })
     }
 }
 

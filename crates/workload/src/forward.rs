@@ -2,6 +2,7 @@ use candle_core::{Device, Tensor};
 
 use crate::activations::Activations;
 use crate::backend::Stages;
+use crate::item::{Class, Item, dims};
 use crate::shape::CLASSES;
 use crate::{Backend, Batch, Model, Tape, WorkloadError};
 
@@ -27,6 +28,14 @@ pub struct Forward<B: Backend> {
 /// What a forward pass comes to, on its device: mean loss, and mean distance moved per token.
 #[derive(Debug)]
 pub(crate) struct Results<B: Stages>(pub(crate) B::Buf<f64>);
+
+const FEATURES: Item = Item::new(Class::Readout, "features", &[dims::B, dims::D]);
+const LOGITS: Item = Item::new(Class::Readout, "logits", &[dims::B, dims::C]);
+const SLOTS: Item = Item::new(Class::Readout, "last slots", &[dims::B]);
+const LOSSES: Item = Item::new(Class::Readout, "losses", &[dims::B]);
+const RESULTS: Item = Item::new(Class::Readout, "results", &[dims::TWO]);
+/// Gone before forward ends.
+const STARTS: Item = Item::new(Class::Inputs, "starts", &[dims::B]);
 
 impl<B: Stages> Results<B> {
     pub(crate) fn read(&self, backend: &B) -> Result<(f32, f64), WorkloadError> {
@@ -132,7 +141,9 @@ impl<B: Stages> Model<B> {
         B::cast_weights(self)?;
         let mut forward = self.allocate()?;
         B::sense(self, batch, &mut forward.acts)?;
-        B::start(self, starts, &mut forward)?;
+        let starts = self.backend.upload(&STARTS, &self.shape, || Ok(starts.to_vec()))?;
+        B::start(self, &starts, &mut forward)?;
+        drop(starts);
         forward.tape.filled_one_more();
         B::turn(self, &mut forward, None)?;
         for t in 0..self.shape.synth_len {
@@ -154,11 +165,11 @@ impl<B: Stages> Model<B> {
             // First: what does not fit is most likely this.
             tape: Tape::new(backend, shape)?,
             acts: Activations::new(backend, shape)?,
-            features: backend.zeroed("the readout", b * d)?,
-            logits: backend.zeroed("the logits", b * CLASSES)?,
-            slots: backend.zeroed("the readout", b)?,
-            losses: backend.zeroed("the readout", b)?,
-            results: Results(backend.zeroed("the results", 2)?),
+            features: backend.zeroed(&FEATURES, shape)?,
+            logits: backend.zeroed(&LOGITS, shape)?,
+            slots: backend.zeroed(&SLOTS, shape)?,
+            losses: backend.zeroed(&LOSSES, shape)?,
+            results: Results(backend.zeroed(&RESULTS, shape)?),
             backend: backend.clone(),
             batch: b,
             width: d,

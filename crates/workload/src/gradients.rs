@@ -1,6 +1,7 @@
 use candle_core::Tensor;
 
 use crate::backend::Stages;
+use crate::item::{Class, Item, dims};
 use crate::model::named;
 use crate::{Backend, Model, WorkloadError};
 
@@ -15,6 +16,10 @@ pub struct Gradients<B: Backend> {
     pub(crate) found: B::Buf<u32>,
 }
 
+const VALUES: Item = Item::new(Class::Gradients, "gradients", &[dims::P]);
+const REACHED: Item = Item::new(Class::Gradients, "groups reached", &[dims::G]);
+const FOUND: Item = Item::new(Class::Gradients, "non-finite found", &[dims::TWO]);
+
 impl<B: Stages> Gradients<B> {
     /// A buffer for `model`'s gradients.
     ///
@@ -22,11 +27,11 @@ impl<B: Stages> Gradients<B> {
     ///
     /// [`WorkloadError::OutOfMemory`] if it does not fit.
     pub fn new(model: &Model<B>) -> Result<Self, WorkloadError> {
-        let backend = &model.backend;
+        let (backend, shape) = (&model.backend, &model.shape);
         Ok(Self {
-            values: backend.zeroed("the gradients", model.shape.parameters())?,
-            reached: backend.zeroed("the gradients", model.layout.groups())?,
-            found: backend.zeroed("the gradients", 2)?,
+            values: backend.zeroed(&VALUES, shape)?,
+            reached: backend.zeroed(&REACHED, shape)?,
+            found: backend.zeroed(&FOUND, shape)?,
         })
     }
 

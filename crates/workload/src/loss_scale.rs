@@ -1,4 +1,5 @@
 use crate::backend::Stages;
+use crate::item::{Class, Item, dims};
 use crate::{Backend, Compute, Model, WorkloadError};
 
 /// What the loss is multiplied with before backward, so that small gradients survive fp16.
@@ -16,6 +17,8 @@ pub struct LossScale<B: Backend> {
 /// Good steps in a row after which the scale doubles.
 pub(crate) const GROWTH_INTERVAL: u32 = 2000;
 
+const STATE: Item = Item::new(Class::Optimizer, "loss scale", &[dims::TWO]);
+
 impl<B: Stages> LossScale<B> {
     /// The scale of `model`'s mode: dynamic in fp16, none otherwise.
     ///
@@ -32,7 +35,7 @@ impl<B: Stages> LossScale<B> {
         scale: f32,
         dynamic: bool,
     ) -> Result<Self, WorkloadError> {
-        let state = model.backend.upload("the loss scale", &[scale, 0.0])?;
+        let state = model.backend.upload(&STATE, &model.shape, || Ok(vec![scale, 0.0]))?;
         Ok(Self { state, dynamic })
     }
 }

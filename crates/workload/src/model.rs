@@ -3,6 +3,7 @@ use rand::Rng;
 
 use crate::backend::Stages;
 use crate::batch::check_dims;
+use crate::item::{Class, Item, dims};
 use crate::params::Layout;
 use crate::shape::Compute;
 use crate::{Backend, Shape, WorkloadError, memory};
@@ -18,6 +19,9 @@ pub struct Model<B: Backend> {
     pub(crate) rounded: Option<B::Buf<B::Half>>,
 }
 
+const WEIGHTS: Item = Item::new(Class::Weights, "weights", &[dims::P]);
+const ROUNDED: Item = Item::new(Class::HalfWeights, "weights in half precision", &[dims::P]);
+
 impl<B: Stages> Model<B> {
     /// Fresh parameters, drawn from `rng` as the model's description says.
     ///
@@ -26,16 +30,17 @@ impl<B: Stages> Model<B> {
     /// [`WorkloadError::OutOfMemory`] if the parameters do not fit, [`WorkloadError::Device`] if
     /// the device fails.
     pub fn new(shape: Shape, rng: &mut impl Rng, backend: &B) -> Result<Self, WorkloadError> {
-        // Before the layout, whose length grows with the experts: what cannot fit ends here.
-        let mut values = memory::zeroed("the parameters", shape.parameters())?;
-        let layout = Layout::new(&shape);
-        layout.draw(&mut values, rng);
-        let weights = backend.upload("the parameters", &values)?;
+        let mut layout = None;
+        let weights = backend.upload(&WEIGHTS, &shape, || {
+            // Before the layout, whose length grows with the experts: what cannot fit ends here.
+            let mut values = memory::zeroed(WEIGHTS.name, shape.parameters())?;
+            layout.insert(Layout::new(&shape)).draw(&mut values, rng);
+            Ok(values)
+        })?;
+        let layout = layout.unwrap_or_else(|| Layout::new(&shape));
         let rounded = match shape.compute {
             Compute::Fp32 => None,
-            Compute::Fp16 | Compute::Bf16 => {
-                Some(backend.zeroed("the half-precision weights", values.len())?)
-            }
+            Compute::Fp16 | Compute::Bf16 => Some(backend.zeroed(&ROUNDED, &shape)?),
         };
         Ok(Self { backend: backend.clone(), shape, layout, weights, rounded })
     }
@@ -122,6 +127,6 @@ mod tests {
     #[test]
     fn more_experts_than_memory_are_refused_before_anything_is_made() {
         let error = Model::new(shape(8, 1 << 40), &mut StdRng::seed_from_u64(0), &Host);
-        assert!(matches!(error, Err(WorkloadError::OutOfMemory { what: "the parameters", .. })));
+        assert!(matches!(error, Err(WorkloadError::OutOfMemory { what: "weights", .. })));
     }
 }

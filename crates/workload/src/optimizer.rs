@@ -1,4 +1,5 @@
 use crate::backend::Stages;
+use crate::item::{Class, Item, dims};
 use crate::{Backend, Gradients, LossScale, Model, WorkloadError};
 
 /// Adam with a step count of its own for every group of parameters: an expert that got no gradient
@@ -14,6 +15,11 @@ pub struct Adam<B: Backend> {
     pub(crate) unscale: B::Buf<f32>,
 }
 
+const FIRST: Item = Item::new(Class::Optimizer, "first moments", &[dims::P]);
+const SECOND: Item = Item::new(Class::Optimizer, "second moments", &[dims::P]);
+const COUNTS: Item = Item::new(Class::Optimizer, "update counts", &[dims::G]);
+const UNSCALE: Item = Item::new(Class::Optimizer, "inverse loss scale", &[]);
+
 impl<B: Stages> Adam<B> {
     /// Zeroed moments for `model`; `lr` is the learning rate.
     ///
@@ -21,14 +27,13 @@ impl<B: Stages> Adam<B> {
     ///
     /// [`WorkloadError::OutOfMemory`] if they do not fit.
     pub fn new(model: &Model<B>, lr: f64) -> Result<Self, WorkloadError> {
-        let len = model.shape.parameters();
-        let moments = || model.backend.zeroed("the optimizer's moments", len);
+        let (backend, shape) = (&model.backend, &model.shape);
         Ok(Self {
             lr,
-            first: moments()?,
-            second: moments()?,
-            counts: model.backend.zeroed("the optimizer's counts", model.layout.groups())?,
-            unscale: model.backend.zeroed("the optimizer's counts", 1)?,
+            first: backend.zeroed(&FIRST, shape)?,
+            second: backend.zeroed(&SECOND, shape)?,
+            counts: backend.zeroed(&COUNTS, shape)?,
+            unscale: backend.zeroed(&UNSCALE, shape)?,
         })
     }
 

@@ -9,7 +9,11 @@ use rand::distr::Uniform;
 use rand_distr::{Distribution, Normal};
 
 use crate::Shape;
+use crate::item::{Class, Item};
 use crate::shape::CLASSES;
+
+/// The layout, as one element of [`Layout::heap_bytes`]: host memory, whatever the device.
+pub(crate) const TABLE: Item = Item::new(Class::Table, "names and places of the parameters", &[]);
 
 /// How a parameter starts.
 #[derive(Debug, Clone, Copy)]
@@ -118,6 +122,15 @@ impl Layout {
         let mut idle = self.entries.iter().filter(|e| e.group.is_none()).map(|e| &e.range);
         let first = idle.next().map_or(0..0, Clone::clone);
         first.start..idle.next_back().map_or(first.end, |last| last.end)
+    }
+
+    /// What the layout itself takes on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let names =
+            self.entries.iter().map(|e| e.name.capacity() + e.dims.capacity() * size_of::<usize>());
+        self.entries.capacity() * size_of::<Entry>()
+            + names.sum::<usize>()
+            + self.readout.capacity() * size_of::<Linear>()
     }
 
     /// Number of groups of parameters that a step reaches or not as one.

@@ -1,6 +1,6 @@
 use vram_presets::{Precision, PtrDtype, WorkloadSpec};
 
-use crate::WorkloadError;
+use crate::{Knob, WorkloadError};
 
 /// Classes of the readout (`C` in the model's description).
 pub const CLASSES: usize = 256;
@@ -115,6 +115,24 @@ impl Shape {
         let sensory = linear(s, 1) + gru(s) + linear(d, s);
         let main = linear(d, 1) + gru(d) + linear(4, d);
         fields + sensory + main + self.out_dim * linear(CLASSES, d)
+    }
+
+    /// `d ln(parameters) / d ln(knob)`.
+    pub(crate) fn parameters_elasticity(&self, knob: Knob) -> f64 {
+        let (r, d, e) = (self.ring_len as f64, self.slot_dim as f64, self.out_dim as f64);
+        let (s, classes) = (self.sensory as f64, CLASSES as f64);
+        // What each knob multiplies, once per power of it; S follows D from D = 24 on.
+        let follows = if self.slot_dim >= 24 { 1.0 } else { 0.0 };
+        let sensory = follows * (2.0 * s + 12.0 * s * s + 6.0 * s + d * s);
+        let grown = match knob {
+            Knob::RingLen => 2.0 * r,
+            Knob::SlotDim => {
+                sensory + (d * s + d) + 2.0 * d + 12.0 * d * d + 6.0 * d + 4.0 * d + e * classes * d
+            }
+            Knob::OutDim => e * classes * (d + 1.0),
+            Knob::Batch | Knob::SynthLen => 0.0,
+        };
+        grown / self.parameters() as f64
     }
 
     /// Every product the step forms is bounded by one of these, so that none of them can wrap.

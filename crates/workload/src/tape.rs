@@ -1,6 +1,7 @@
 use std::ops::Range;
 
 use crate::backend::Stages;
+use crate::item::{Class, Item, dims};
 use crate::{Backend, Shape, WorkloadError};
 
 /// The ring states that backward reads: one whole fp32 state `[B,R,D]` per token, state t being
@@ -15,6 +16,8 @@ pub struct Tape<B: Backend> {
     backend: B,
 }
 
+const STATES: Item = Item::new(Class::Tape, "ring tape", &[dims::T, dims::B, dims::R, dims::D]);
+
 impl<B: Stages> Tape<B> {
     /// An empty tape with room for every token.
     pub(crate) fn new(backend: &B, shape: &Shape) -> Result<Self, WorkloadError> {
@@ -24,7 +27,7 @@ impl<B: Stages> Tape<B> {
     /// An empty tape with room for `states` states.
     pub(crate) fn of(backend: &B, state_len: usize, states: usize) -> Result<Self, WorkloadError> {
         Ok(Self {
-            cells: backend.cells("the ring tape", state_len * states)?,
+            cells: backend.cells(&STATES, state_len * states)?,
             state_len,
             filled: 0,
             backend: backend.clone(),

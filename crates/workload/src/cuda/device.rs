@@ -13,6 +13,7 @@ use cudarc::nvrtc::Ptx;
 
 use super::Cuda;
 use crate::backend::Element;
+use crate::item::Item;
 use crate::{Compute, Pointer, WorkloadError};
 
 /// Machine code of every kernel, and PTX for newer cards.
@@ -145,7 +146,7 @@ impl Cuda {
 
     pub(super) fn alloc<T: Element>(
         &self,
-        what: &'static str,
+        item: &Item,
         len: usize,
     ) -> Result<CudaSlice<T>, WorkloadError> {
         let stream = &self.0.stream;
@@ -163,7 +164,7 @@ impl Cuda {
         };
         result.map_err(|error| match is_oom(&error) {
             true => WorkloadError::OutOfMemory {
-                what,
+                what: item.name,
                 bytes: (len as u64).saturating_mul(size_of::<T>() as u64),
             },
             false => failed("allocating")(error),

@@ -1,11 +1,10 @@
 //! The forward stages on a card.
 
-use cudarc::driver::result;
+use cudarc::driver::{CudaSlice, result};
 
 use super::device::{Device, failed, launch, mode};
 use super::{Cell, Cuda};
 use crate::activations::Activations;
-use crate::backend::Stages;
 use crate::{Batch, Forward, Model, Tape, WorkloadError};
 
 type Done = Result<(), WorkloadError>;
@@ -77,16 +76,19 @@ unsafe fn gru(
     }
 }
 
-pub(super) fn start(model: &Model<Cuda>, starts: &[f64], forward: &mut Forward<Cuda>) -> Done {
+pub(super) fn start(
+    model: &Model<Cuda>,
+    units: &CudaSlice<f64>,
+    forward: &mut Forward<Cuda>,
+) -> Done {
     let (cuda, shape) = (&model.backend, &model.shape);
     let Forward { tape, acts, .. } = forward;
     cuda.fill_zero(&mut tape.cells, 0..tape.state_len)?;
-    let units = cuda.upload("the starts", starts)?;
     let function = cuda.0.kernels.start(shape.pointer);
     // SAFETY: one start a sample, [B] pointers and [B,2] carried.
     unsafe {
         launch!(cuda, function, (shape.batch.div_ceil(256), 1), 256;
-            cuda.at(&units, 0), cuda.at(&acts.pointers, 0), cuda.at(&acts.carry, 0),
+            cuda.at(units, 0), cuda.at(&acts.pointers, 0), cuda.at(&acts.carry, 0),
             shape.ring_len as i32, shape.batch as i32)
     }
 }

@@ -13,6 +13,7 @@ use cudarc::driver::DeviceRepr;
 use crate::activations::Activations;
 use crate::backend::{Element, Stages};
 use crate::backward::Workspace;
+use crate::item::Item;
 use crate::params::{Gru, Linear};
 use crate::{
     Adam, Batch, Forward, Gradients, LossScale, Model, Shape, Tape, WorkloadError, loss_scale,
@@ -55,10 +56,10 @@ impl Stages for Cuda {
 
     fn zeroed<T: Element>(
         &self,
-        what: &'static str,
-        len: usize,
+        item: &Item,
+        shape: &Shape,
     ) -> Result<CudaSlice<T>, WorkloadError> {
-        let mut buffer = self.alloc(what, len)?;
+        let mut buffer = self.alloc(item, item.len(shape))?;
         let len = buffer.len();
         self.fill_zero(&mut buffer, 0..len)?;
         Ok(buffer)
@@ -66,11 +67,12 @@ impl Stages for Cuda {
 
     fn upload<T: Element>(
         &self,
-        what: &'static str,
-        values: &[T],
+        item: &Item,
+        shape: &Shape,
+        values: impl FnOnce() -> Result<Vec<T>, WorkloadError>,
     ) -> Result<CudaSlice<T>, WorkloadError> {
-        let mut buffer = self.alloc(what, values.len())?;
-        self.write(&mut buffer, 0, values)?;
+        let mut buffer = self.alloc(item, item.len(shape))?;
+        self.write(&mut buffer, 0, &values()?)?;
         Ok(buffer)
     }
 
@@ -96,8 +98,8 @@ impl Stages for Cuda {
         Ok(values)
     }
 
-    fn cells(&self, what: &'static str, len: usize) -> Result<CudaSlice<f32>, WorkloadError> {
-        self.alloc(what, len)
+    fn cells(&self, item: &Item, len: usize) -> Result<CudaSlice<f32>, WorkloadError> {
+        self.alloc(item, len)
     }
 
     fn read_cells(
@@ -145,7 +147,7 @@ impl Stages for Cuda {
 
     fn start(
         model: &Model<Self>,
-        starts: &[f64],
+        starts: &CudaSlice<f64>,
         forward: &mut Forward<Self>,
     ) -> Result<(), WorkloadError> {
         forward::start(model, starts, forward)

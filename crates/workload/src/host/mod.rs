@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use crate::activations::Activations;
 use crate::backend::{Element, Stages};
 use crate::backward::Workspace;
+use crate::item::{Class, Dim, Item, dims};
 use crate::kernels::adam;
 use crate::kernels::gru::Cell;
 use crate::kernels::pointer::{Circle, Real};
@@ -57,6 +58,26 @@ pub struct Operands {
     sensory: Vec<f32>,
 }
 
+const fn operand(name: &'static str, dims: &'static [Dim]) -> Item {
+    Item::new(Class::Activations, name, dims)
+}
+
+/// The items of [`Operands`].
+pub(crate) const OPERANDS: [Item; 2] = [
+    operand("cell operand", &[dims::B, dims::D]),
+    operand("sensory cell operand", &[dims::B, dims::S]),
+];
+
+/// What the matrix products keep for packing, as one element of [`packing_bytes`].
+pub(crate) const PACKING: Item = Item::new(Class::Libraries, "packing buffers", &[]);
+
+/// The products' library keeps one buffer of the size of the second-level cache for every thread
+/// that has multiplied: those of the pool, and the one that runs the step.
+pub(crate) fn packing_bytes() -> u64 {
+    let threads = rayon::current_num_threads() as u64 + 1;
+    threads * gemm_common::cache::CACHE_INFO[1].cache_bytes as u64
+}
+
 /// A copy is cut into pieces of this many elements (1 MiB) for the threads to share.
 const PIECE: usize = 1 << 18;
 
@@ -66,18 +87,20 @@ impl Stages for Host {
     type Half = f32;
     type Scratch = Operands;
 
-    fn zeroed<T: Element>(&self, what: &'static str, len: usize) -> Result<Vec<T>, WorkloadError> {
-        memory::zeroed(what, len)
+    fn zeroed<T: Element>(&self, item: &Item, shape: &Shape) -> Result<Vec<T>, WorkloadError> {
+        memory::zeroed(item.name, item.len(shape))
     }
 
     fn upload<T: Element>(
         &self,
-        what: &'static str,
-        values: &[T],
+        item: &Item,
+        shape: &Shape,
+        values: impl FnOnce() -> Result<Vec<T>, WorkloadError>,
     ) -> Result<Vec<T>, WorkloadError> {
-        let mut buffer = memory::zeroed(what, values.len())?;
-        buffer.copy_from_slice(values);
-        Ok(buffer)
+        let mut values = values()?;
+        debug_assert_eq!(values.len(), item.len(shape), "{}", item.name);
+        values.shrink_to_fit();
+        Ok(values)
     }
 
     fn write<T: Element>(
@@ -98,8 +121,8 @@ impl Stages for Host {
         Ok(buffer[range].to_vec())
     }
 
-    fn cells(&self, what: &'static str, len: usize) -> Result<Self::Cells, WorkloadError> {
-        memory::uninit(what, len)
+    fn cells(&self, item: &Item, len: usize) -> Result<Self::Cells, WorkloadError> {
+        memory::uninit(item.name, len)
     }
 
     fn read_cells(
@@ -122,10 +145,8 @@ impl Stages for Host {
     }
 
     fn scratch(&self, shape: &Shape) -> Result<Operands, WorkloadError> {
-        Ok(Operands {
-            main: memory::zeroed("the hidden state", shape.batch * shape.slot_dim)?,
-            sensory: memory::zeroed("the sensory state", shape.batch * shape.sensory)?,
-        })
+        let [main, sensory] = &OPERANDS;
+        Ok(Operands { main: self.zeroed(main, shape)?, sensory: self.zeroed(sensory, shape)? })
     }
 
     fn cast_weights(model: &mut Model<Self>) -> Result<(), WorkloadError> {
@@ -147,7 +168,7 @@ impl Stages for Host {
 
     fn start(
         model: &Model<Self>,
-        starts: &[f64],
+        starts: &Vec<f64>,
         forward: &mut Forward<Self>,
     ) -> Result<(), WorkloadError> {
         let len = forward.tape.state_len;
@@ -277,7 +298,7 @@ impl Stages for Host {
     ) -> Result<(), WorkloadError> {
         let nan = grads.values.iter().any(|g| g.is_nan());
         let inf = grads.values.iter().any(|g| g.is_infinite());
-        grads.found = vec![u32::from(nan), u32::from(inf)];
+        grads.found.copy_from_slice(&[u32::from(nan), u32::from(inf)]);
         let finite = !nan && !inf;
         adam.unscale[0] = scale.state[0].recip();
         if scale.dynamic {

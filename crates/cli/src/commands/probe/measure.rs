@@ -79,6 +79,7 @@ impl<T: Target> Probe<'_, T> {
     pub(super) fn measure(&self) -> Metrics {
         let meter = self.target.meter();
         let mut marks = Marks::new(meter);
+        marks.mark(Phase::Start);
         // Before the window, so that no step's time or peak holds it.
         let trainer = contained(|| {
             let mark = &mut |phase| marks.mark(phase);
