@@ -11,7 +11,6 @@ use vram_cli::Reply;
 use vram_cli::artifacts::{self, RunRecord};
 use vram_cli::device::Choice;
 use vram_cli::events::Step;
-use vram_cli::study::Catalogue;
 use vram_metrics::Phase;
 use vram_presets::Library;
 
@@ -94,7 +93,7 @@ pub fn run(args: &Args) -> miette::Result<Reply> {
         let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
         Path::new("runs").join(format!("{now}-{}-bench-{}", target.label(), sweep.name))
     });
-    let mut plan = Plan::new(&library, &Catalogue::new(&library), rows, &out)?;
+    let mut plan = Plan::new(&library, target.kind(), rows, &out)?;
     plan.refuse_occupied()?;
     let probe = target.executable(args.compute_cap.as_deref())?;
     let copy_bytes_per_s = bandwidth(&probe, target.choice())?;

@@ -1,11 +1,15 @@
 //! The command line: what `--help` says, and nothing that a subcommand does.
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+use miette::{IntoDiagnostic, WrapErr};
 use tracing::level_filters::LevelFilter;
-use vram_presets::{Precision, PresetError, WorkloadSpec};
+use vram_presets::{Library, Origin, Precision, Preset, PresetError, WorkloadSpec};
+use vram_workload::Shape;
 
 use crate::Exit;
-use crate::commands::{bandwidth, env, fit, presets, probe, report, workload_id};
+use crate::commands::{
+    bandwidth, capacity, env, explain, fit, predict, presets, probe, report, workload_id,
+};
 
 /// GPU and host memory of a training step, measured, fitted and reported before anything big runs.
 ///
@@ -49,6 +53,12 @@ impl Verbosity {
 pub enum Command {
     /// Measure the peak memory of one workload's training step (VRA-32)
     Probe(probe::Args),
+    /// Predict the peak of one workload before anything runs
+    Predict(predict::Args),
+    /// Find the largest batch that fits a card
+    Capacity(capacity::Args),
+    /// Show what every byte of a step's peak is
+    Explain(explain::Args),
     /// Fit measured peaks and print predictions, errors and constants (VRA-34)
     Fit(fit::Args),
     /// Write a report on measured peaks: Markdown, CSV, calibration and plot
@@ -112,4 +122,98 @@ pub(crate) fn at_least_1(text: &str) -> Result<u64, &'static str> {
 
 pub(crate) fn at_least_0(text: &str) -> Result<u64, &'static str> {
     text.parse().map_err(|_| "expected an integer of at least 0")
+}
+
+/// What a command line says of a workload.
+#[derive(Debug, Clone, clap::Args)]
+pub struct WorkloadArgs {
+    /// The model's side: preset, file or inline JSON
+    #[arg(long)]
+    pub ant: String,
+    /// The data's side: preset, file or inline JSON
+    #[arg(long)]
+    pub colony: String,
+    /// What replaces values of the two.
+    #[command(flatten)]
+    pub overrides: Overrides,
+    /// How the step runs.
+    #[command(flatten)]
+    pub mode: Mode,
+}
+
+/// What is no part of a workload's id and changes its step.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct Mode {
+    /// Whether matrix products run in half precision [default: 1 for fp16 and bf16, else 0]
+    #[arg(long, value_name = "0|1", value_parser = flag)]
+    pub amp: Option<bool>,
+    /// Readout heads
+    #[arg(long, value_name = "N", default_value = "1", value_parser = at_least_1, allow_negative_numbers = true)]
+    pub out_dim: u64,
+}
+
+fn flag(text: &str) -> Result<bool, &'static str> {
+    match text {
+        "0" => Ok(false),
+        "1" => Ok(true),
+        _ => Err("expected 0 or 1"),
+    }
+}
+
+/// A workload whose step can run.
+#[derive(Debug, Clone)]
+pub struct Workload {
+    /// The workload after overrides.
+    pub spec: WorkloadSpec,
+    /// Whether it runs under amp.
+    pub amp: bool,
+    /// Its readout heads.
+    pub out_dim: u64,
+    /// The sizes of its step.
+    pub shape: Shape,
+}
+
+impl WorkloadArgs {
+    /// The workload that is meant.
+    ///
+    /// # Errors
+    ///
+    /// Presets that cannot be found or parsed, or a step that cannot run.
+    pub fn resolve(&self, library: &Library) -> miette::Result<Workload> {
+        let (ant, colony) = (library.ant(&self.ant)?, library.colony(&self.colony)?);
+        let (ant_name, colony_name) = (name(&ant), name(&colony));
+        let spec = self.overrides.apply(WorkloadSpec::new(ant.spec, colony.spec))?;
+        Workload::new(spec, self.mode).wrap_err_with(|| {
+            let WorkloadSpec { ant, colony } = &spec;
+            format!(
+                "cannot run ant {ant_name} (ring_len {}, slot_dim {}) with colony {colony_name} \
+                 (synth_len {}, batch_size {})",
+                ant.ring_len, ant.slot_dim, colony.synth_len, colony.batch_size
+            )
+        })
+    }
+}
+
+impl Workload {
+    /// The sizes of the step are checked as its own buffers and as VRA-34's ring term, which is a
+    /// size of its own.
+    ///
+    /// # Errors
+    ///
+    /// A step that cannot run, or sizes that overflow.
+    pub fn new(spec: WorkloadSpec, mode: Mode) -> miette::Result<Self> {
+        let amp = mode.amp.unwrap_or(spec.ant.precision.default_amp());
+        let shape = Shape::new(&spec, mode.out_dim, amp).into_diagnostic()?;
+        spec.ring_buf_bytes()?;
+        Ok(Self { spec, amp, out_dim: mode.out_dim, shape })
+    }
+}
+
+/// What a message calls a preset: the file to open, where there is one.
+fn name<T>(preset: &Preset<T>) -> String {
+    match &preset.origin {
+        Origin::File(path) => path.display().to_string(),
+        Origin::BuiltIn => preset.label.clone(),
+        Origin::Inline => "given inline".to_owned(),
+    }
 }

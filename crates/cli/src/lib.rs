@@ -24,6 +24,7 @@
 
 pub mod args;
 pub mod artifacts;
+pub mod budget;
 pub mod commands;
 pub mod device;
 pub mod events;

@@ -17,6 +17,9 @@ pub struct Calibration {
     pub source: String,
     /// Names of the terms, in the order of each tier's coefficients.
     pub terms: Vec<String>,
+    /// What a process held on the card beside what it reserved, in bytes: the most that was seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context_bytes: Option<u64>,
     /// One entry per tier.
     #[serde(rename = "tier", default)]
     pub tiers: Vec<TierConstants>,
@@ -57,10 +60,11 @@ pub enum Attribute {
 }
 
 impl Calibration {
-    /// The constants of `fit`. Tiers that the rows do not determine are left out. `describe` gives,
+    /// The constants of `fit`, and the context that was held beside them. Tiers that the rows do not determine are left out. `describe` gives,
     /// for a tier's key, its name and what makes a run one of it.
     pub fn new(
         source: &str,
+        context_bytes: Option<u64>,
         fit: &Fit,
         describe: impl Fn(&str) -> (String, BTreeMap<String, Attribute>),
     ) -> Self {
@@ -82,6 +86,7 @@ impl Calibration {
             format: FORMAT.to_owned(),
             source: source.to_owned(),
             terms: fit.model.terms.clone(),
+            context_bytes,
             tiers: tiers.collect(),
         }
     }

@@ -97,7 +97,7 @@ impl fmt::Display for PtrDtype {
 }
 
 /// The model's side of a workload: its ring and its numbers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct AntSpec {
     /// Precision of the step; a probe may override it.
     pub precision: Precision,
@@ -110,7 +110,7 @@ pub struct AntSpec {
 }
 
 /// The data's side of a workload: its lengths and its batch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct ColonySpec {
     /// Samples per step, at least 1; a probe may override it.
     pub batch_size: u64,
@@ -125,7 +125,7 @@ pub struct ColonySpec {
 }
 
 /// A whole workload: what a `workload_id` identifies.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WorkloadSpec {
     /// The model's side.
     pub ant: AntSpec,
@@ -255,7 +255,7 @@ mod tests {
         let dp1 = workload("od1_canon_small", "od1_canon_real").with_precision(Precision::Fp16);
         // 16 * 256 * 2048 * 256 * 2
         assert_eq!(dp1.ring_buf_bytes().unwrap(), 4_294_967_296);
-        let mut huge = dp1.clone();
+        let mut huge = dp1;
         huge.ant.ring_len = 1 << 62;
         assert!(matches!(huge.ring_buf_bytes(), Err(PresetError::Overflow { .. })));
         assert!(matches!(

@@ -92,13 +92,11 @@ pub enum Class {
     Inputs,
     /// Names and places of the parameters.
     Table,
-    /// What libraries keep for their threads.
-    Libraries,
 }
 
 impl Class {
     /// Every class, the largest of a usual step first.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 11] = [
         Self::Tape,
         Self::RingGradient,
         Self::Activations,
@@ -110,7 +108,6 @@ impl Class {
         Self::Optimizer,
         Self::Inputs,
         Self::Table,
-        Self::Libraries,
     ];
 
     /// Its name.
@@ -127,7 +124,6 @@ impl Class {
             Self::Optimizer => "optimizer",
             Self::Inputs => "inputs",
             Self::Table => "parameter table",
-            Self::Libraries => "libraries",
         }
     }
 }

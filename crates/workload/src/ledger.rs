@@ -210,7 +210,6 @@ fn record<K: Kind>(shape: &Shape) -> Result<Ledger, WorkloadError> {
     mark(Phase::Start);
     K::before(&tally, shape);
     let mut trainer = Trainer::new(shape.clone(), 0, &tally, mark)?;
-    K::after(&tally);
     trainer.step(mark)?;
     drop(trainer);
     let entries = books.borrow().entries.clone();
@@ -226,9 +225,6 @@ pub trait Kind: std::fmt::Debug + Clone + Default + 'static {
 
     /// What is there as long as the model, outside its buffers.
     fn before(_tally: &Tally<Self>, _shape: &Shape) {}
-
-    /// What stays from the first step on.
-    fn after(_tally: &Tally<Self>) {}
 }
 
 #[derive(Debug, Clone, Default)]
@@ -241,10 +237,6 @@ impl Kind for OnHost {
     fn before(tally: &Tally<Self>, shape: &Shape) {
         let table = Layout::new(shape).heap_bytes();
         tally.books.borrow_mut().open(params::TABLE, table as u64);
-    }
-
-    fn after(tally: &Tally<Self>) {
-        tally.books.borrow_mut().open(host::PACKING, host::packing_bytes());
     }
 }
 

@@ -44,23 +44,13 @@ fn measure<B: Backend>(backend: &B, meter: &dyn Meter, shape: &Shape) -> Vec<(Ph
 #[test]
 fn on_the_cpu_every_phase_is_within_half_a_thousandth() {
     let meter = HostMeter::new().unwrap();
-    // What the products' library keeps is there from the first step on, whoever made it: here.
-    let warm = shape((64, 256, 4, 4, 1), Precision::Fp32);
-    let before = meter.allocated().unwrap().current;
-    measure(&Host, &meter, &warm);
-    let kept = meter.allocated().unwrap().current - before;
-    let libraries = vram_workload::Class::Libraries;
-    let expected = Ledger::new(&warm, DeviceKind::Cpu).unwrap();
-    let expected = expected.class_at(libraries, Phase::StepEnd).unwrap();
-    assert!(kept.abs_diff(expected) <= expected / 20, "{kept} bytes kept, expected {expected}");
-
+    let host = Host::open();
     for precision in [Precision::Fp32, Precision::Fp16, Precision::Bf16] {
-        for sizes in [(2048, 256, 16, 4, 1), (512, 576, 24, 2, 16), (4096, 384, 1, 3, 1)] {
+        for sizes in [(2048, 256, 16, 4, 1), (512, 576, 24, 2, 16), (4096, 384, 1, 1, 1)] {
             let shape = shape(sizes, precision);
             let ledger = Ledger::new(&shape, DeviceKind::Cpu).unwrap();
-            for (phase, measured) in measure(&Host, &meter, &shape) {
-                let libraries = ledger.class_at(libraries, phase).unwrap();
-                let expected = ledger.at(phase).unwrap() - libraries;
+            for (phase, measured) in measure(&host, &meter, &shape) {
+                let expected = ledger.at(phase).unwrap();
                 let off = measured.abs_diff(expected) as f64;
                 assert!(
                     off <= 5e-4 * expected as f64,

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use miette::{IntoDiagnostic, WrapErr, bail, miette};
 use vram_cli::device::{Choice, DeviceError, Place, card, executable_name};
 use vram_metrics::Card;
+use vram_workload::DeviceKind;
 
 use crate::{toolkit, workspace};
 
@@ -59,6 +60,11 @@ impl Target {
     /// Name of the kind of device, as run directories carry it.
     pub fn label(&self) -> &'static str {
         if self.card.is_some() { "cuda" } else { "cpu" }
+    }
+
+    /// The kind of device, as a ledger knows it.
+    pub fn kind(&self) -> DeviceKind {
+        if self.card.is_some() { DeviceKind::Cuda } else { DeviceKind::Cpu }
     }
 
     /// What the executable is told to run on.

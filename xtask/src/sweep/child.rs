@@ -117,8 +117,8 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
     use std::path::PathBuf;
 
-    use vram_cli::study::Catalogue;
     use vram_presets::Library;
+    use vram_workload::DeviceKind;
 
     use super::super::plan::{Plan, select};
     use super::*;
@@ -132,7 +132,7 @@ mod tests {
         let library = Library::built_in();
         let sweep = library.sweep("smoke").unwrap().spec;
         let rows = select(&sweep, &["N16".to_owned()]).unwrap();
-        let plan = Plan::new(&library, &Catalogue::new(&library), rows, dir.path()).unwrap();
+        let plan = Plan::new(&library, DeviceKind::Cpu, rows, dir.path()).unwrap();
         let mut steps = Vec::new();
         let outcome = run(&probe, &plan.rows[0], "cpu", &mut |s| steps.push(s.step)).unwrap();
         (outcome, steps, dir)

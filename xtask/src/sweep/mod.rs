@@ -83,7 +83,7 @@ pub fn run(args: &Args) -> miette::Result<Reply> {
     let rows = plan::select(&sweep, &args.only)?;
     let target = Target::choose(args.device, !args.no_build)?;
     let dir = run_dir(args, target.label(), &sweep.name)?;
-    let plan = Plan::new(&library, &catalogue, rows, &dir)?;
+    let plan = Plan::new(&library, target.kind(), rows, &dir)?;
     if !args.resume {
         plan.refuse_occupied()?;
     }

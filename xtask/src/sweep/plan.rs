@@ -1,11 +1,13 @@
 use std::path::{Path, PathBuf};
 
-use miette::{IntoDiagnostic, bail, miette};
+use miette::{IntoDiagnostic, WrapErr, bail, miette};
+use vram_cli::args::{Mode, Workload};
 use vram_cli::artifacts::{self, RunRecord};
-use vram_cli::study::{Catalogue, Terms, short, workload};
-use vram_fit::Prediction;
+use vram_cli::budget;
+use vram_cli::study::{short, workload};
 use vram_metrics::VRAM_GUARD_RATIO;
-use vram_presets::{Library, Precision, Sweep, SweepRow, WorkloadSpec};
+use vram_presets::{Library, Sweep, SweepRow, WorkloadSpec};
+use vram_workload::DeviceKind;
 
 /// The rows that are to be measured, each with its workload, its directory and its prediction.
 #[derive(Debug)]
@@ -20,7 +22,7 @@ pub struct Row {
     pub row: SweepRow,
     pub spec: WorkloadSpec,
     pub dir: PathBuf,
-    prediction: Option<Prediction>,
+    predicted: Option<u64>,
 }
 
 /// The sweep's rows that are meant: those that `only` names, or all that do not wait for it.
@@ -42,7 +44,7 @@ pub fn select<'a>(sweep: &'a Sweep, only: &[String]) -> miette::Result<Vec<&'a S
 impl Plan {
     pub fn new(
         library: &Library,
-        catalogue: &Catalogue,
+        kind: DeviceKind,
         rows: Vec<&SweepRow>,
         dir: &Path,
     ) -> miette::Result<Self> {
@@ -52,7 +54,8 @@ impl Plan {
             Ok(Row {
                 id: row.id.clone(),
                 dir: dir.join(folder(row)),
-                prediction: predict(catalogue, &spec)?,
+                predicted: predict(row, &spec, kind)
+                    .wrap_err_with(|| format!("row {} cannot run", row.id))?,
                 row: row.clone(),
                 spec,
             })
@@ -81,20 +84,16 @@ fn folder(row: &SweepRow) -> String {
     format!("{}_{}x{}_B{}", row.id, name(&row.ant), name(&row.colony), row.batch)
 }
 
-/// A row's peak by the published constants: its own tier's, or those of the nearest ring.
-fn predict(catalogue: &Catalogue, spec: &WorkloadSpec) -> miette::Result<Option<Prediction>> {
-    // The constants were fitted on fp16's ring term; the ring state is fp32 in every mode, so the
-    // peak of another precision is the same.
-    let spec = spec.clone().with_precision(Precision::Fp16);
-    let terms = Terms::Ring.values(&spec)?;
-    let tier = catalogue.nearest_constants(&spec.ant);
-    tier.map(|tier| tier.predict(&terms)).transpose().into_diagnostic()
+/// A row's peak reserved by the ledger of its step.
+fn predict(row: &SweepRow, spec: &WorkloadSpec, kind: DeviceKind) -> miette::Result<Option<u64>> {
+    let mode = Mode { amp: Some(row.amp), out_dim: row.out_dim };
+    budget::preflight(&Workload::new(*spec, mode)?, kind)
 }
 
 impl Row {
     /// Predicted peak reserved, in bytes.
     pub fn predicted(&self) -> Option<u64> {
-        self.prediction.map(|p| p.reserved_bytes)
+        self.predicted
     }
 
     /// Whether the predicted peak leaves the guard's margin of what is available.
@@ -150,7 +149,7 @@ mod tests {
         let sweep = library.sweep("vra34").unwrap().spec;
         let only: Vec<String> = only.iter().map(|s| (*s).to_owned()).collect();
         let rows = select(&sweep, &only).unwrap();
-        Plan::new(&library, &Catalogue::new(&library), rows, Path::new("out")).unwrap().rows
+        Plan::new(&library, DeviceKind::Cuda, rows, Path::new("out")).unwrap().rows
     }
 
     fn ids(rows: &[Row]) -> Vec<&str> {
@@ -174,24 +173,15 @@ mod tests {
         assert_eq!(folder(&row), "DP1_my_antxreal_B16");
     }
 
-    /// DP1 is published as 8.215 GiB: it fits 9 GiB of available memory (0.92 * 9 = 8.28) and not
-    /// 8.9 (8.19).
+    /// DP1 reserves 259 granules of 32 MiB, 8.094 GiB, on a card: it fits 8.8 GiB of available
+    /// memory (0.92 * 8.8 = 8.096) and not 8.79 (8.087).
     #[test]
-    fn the_preflight_holds_the_published_peak_against_the_guard() {
+    fn the_preflight_holds_the_ledgers_peak_against_the_guard() {
         let gib = |g: f64| Some((g * f64::from(1 << 30)) as u64);
         let dp1 = &plan(&["DP1"])[0];
-        assert!(dp1.fits(gib(9.0)) && !dp1.fits(gib(8.9)));
+        assert_eq!(dp1.predicted(), Some(259 << 25));
+        assert!(dp1.fits(gib(8.8)) && !dp1.fits(gib(8.79)));
         assert!(dp1.fits(None));
-    }
-
-    /// The ring state is fp32 in every mode: so is the peak.
-    #[test]
-    fn another_precision_is_predicted_like_fp16() {
-        let library = Library::built_in();
-        let catalogue = Catalogue::new(&library);
-        let dp1 = plan(&["DP1"]).remove(0);
-        let fp32 = dp1.spec.clone().with_precision(Precision::Fp32);
-        assert_eq!(predict(&catalogue, &fp32).unwrap(), dp1.prediction);
     }
 
     /// A run is finished if its artifacts are whole and of these very settings.

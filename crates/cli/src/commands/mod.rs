@@ -1,8 +1,11 @@
 //! One file per subcommand: its arguments, and what it does with them.
 
 pub mod bandwidth;
+pub mod capacity;
 pub mod env;
+pub mod explain;
 pub mod fit;
+pub mod predict;
 pub mod presets;
 pub mod probe;
 pub mod report;
@@ -38,6 +41,9 @@ impl Reply {
 pub fn run(args: &Args) -> miette::Result<Reply> {
     match &args.command {
         Command::Probe(args) => probe::run(args),
+        Command::Predict(args) => predict::run(args),
+        Command::Capacity(args) => capacity::run(args),
+        Command::Explain(args) => explain::run(args),
         Command::Fit(args) => fit::run(args),
         Command::Report(args) => report::run(args),
         Command::Presets(args) => presets::run(args),

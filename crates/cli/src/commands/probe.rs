@@ -8,12 +8,9 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use miette::{IntoDiagnostic, WrapErr};
-use vram_presets::{Origin, Preset, WorkloadSpec};
-use vram_workload::Shape;
 
 use super::Reply;
-use crate::args::{Overrides, at_least_0, at_least_1};
+use crate::args::{Workload, WorkloadArgs, at_least_0, at_least_1};
 use crate::artifacts::{ARTIFACT_VERSION, Metrics, RunCmd, RunDir, summary};
 use crate::device::{Choice, Place, executable_beside, hand_over};
 use crate::events::{Event, Finished, Started, Status};
@@ -32,20 +29,8 @@ Examples:
     --colony smoke_brief --output-dir runs/mine"
 )]
 pub struct Args {
-    /// The model's side: preset, file or inline JSON
-    #[arg(long)]
-    ant: String,
-    /// The data's side: preset, file or inline JSON
-    #[arg(long)]
-    colony: String,
     #[command(flatten)]
-    overrides: Overrides,
-    /// Whether matrix products run in half precision [default: 1 for fp16 and bf16, else 0]
-    #[arg(long, value_name = "0|1", value_parser = flag)]
-    amp: Option<bool>,
-    /// Readout heads
-    #[arg(long, value_name = "N", default_value = "1", value_parser = at_least_1, allow_negative_numbers = true)]
-    out_dim: u64,
+    workload: WorkloadArgs,
     /// Steps before the peaks are reset
     #[arg(long, value_name = "N", default_value = "2", value_parser = at_least_0, allow_negative_numbers = true)]
     warmup_steps: u64,
@@ -74,21 +59,11 @@ enum EventFormat {
     Json,
 }
 
-fn flag(text: &str) -> Result<bool, &'static str> {
-    match text {
-        "0" => Ok(false),
-        "1" => Ok(true),
-        _ => Err("expected 0 or 1"),
-    }
-}
-
 /// A probe that is about to run: everything that can be refused has been.
 struct Probe<'a, T> {
     args: &'a Args,
-    spec: WorkloadSpec,
-    amp: bool,
+    workload: Workload,
     steps_total: u64,
-    shape: Shape,
     target: T,
 }
 
@@ -119,47 +94,18 @@ fn prepare<T>(
     args: &Args,
     open: impl FnOnce() -> miette::Result<T>,
 ) -> miette::Result<Probe<'_, T>> {
-    let library = super::library()?;
-    let (ant, colony) = (library.ant(&args.ant)?, library.colony(&args.colony)?);
-    let (ant_name, colony_name) = (name(&ant), name(&colony));
-    let spec = args.overrides.apply(WorkloadSpec::new(ant.spec, colony.spec))?;
-    let amp = args.amp.unwrap_or(spec.ant.precision.default_amp());
-    let shape = runnable(&spec, args.out_dim, amp).wrap_err_with(|| {
-        let WorkloadSpec { ant, colony } = &spec;
-        format!(
-            "cannot run ant {ant_name} (ring_len {}, slot_dim {}) with colony {colony_name} \
-             (synth_len {}, batch_size {})",
-            ant.ring_len, ant.slot_dim, colony.synth_len, colony.batch_size
-        )
-    })?;
+    let workload = args.workload.resolve(&super::library()?)?;
     let Some(steps_total) = args.warmup_steps.checked_add(args.measure_steps) else {
         miette::bail!("--warmup-steps and --measure-steps together exceed 64 bits");
     };
-    Ok(Probe { args, spec, amp, steps_total, shape, target: open()? })
-}
-
-/// What a message calls a preset: the file to open, where there is one.
-fn name<T>(preset: &Preset<T>) -> String {
-    match &preset.origin {
-        Origin::File(path) => path.display().to_string(),
-        Origin::BuiltIn => preset.label.clone(),
-        Origin::Inline => "given inline".to_owned(),
-    }
-}
-
-/// The sizes of a step that can run here. They are checked as the step's own buffers and as
-/// VRA-34's ring term, which is a size of its own.
-fn runnable(spec: &WorkloadSpec, out_dim: u64, amp: bool) -> miette::Result<Shape> {
-    let shape = Shape::new(spec, out_dim, amp).into_diagnostic()?;
-    spec.ring_buf_bytes()?;
-    Ok(shape)
+    Ok(Probe { args, workload, steps_total, target: open()? })
 }
 
 impl<T: Target> Probe<'_, T> {
     /// `note` is said once nothing can be refused any more.
     fn run(&self, note: Option<String>) -> miette::Result<Reply> {
         let dir = RunDir::create(&self.args.output_dir)?;
-        let run = (self.spec.ant.precision.to_string(), self.amp);
+        let run = (self.workload.spec.ant.precision.to_string(), self.workload.amp);
         let facts = self.target.facts().clone();
         let env = machine::env(facts, self.target.context_bytes(), Some(run));
         dir.write_start(&self.run_cmd(), &env)?;
@@ -168,7 +114,7 @@ impl<T: Target> Probe<'_, T> {
         }
         self.say(&Event::Started(Started {
             probe_id: self.probe_id(),
-            workload_id: self.spec.workload_id(),
+            workload_id: self.workload.spec.workload_id(),
             steps_total: self.steps_total,
         }));
         let metrics = self.measure();
@@ -184,7 +130,7 @@ impl<T: Target> Probe<'_, T> {
     }
 
     fn probe_id(&self) -> String {
-        self.spec.probe_id(self.args.out_dim, self.amp)
+        self.workload.spec.probe_id(self.workload.out_dim, self.workload.amp)
     }
 
     fn run_cmd(&self) -> RunCmd {
@@ -194,9 +140,9 @@ impl<T: Target> Probe<'_, T> {
         RunCmd {
             artifact_version: Some(ARTIFACT_VERSION.to_owned()),
             argv: command.chain(arguments).collect(),
-            resolved_spec: self.spec.to_json(),
-            canonical_spec: self.spec.to_json(),
-            workload_id: self.spec.workload_id(),
+            resolved_spec: self.workload.spec.to_json(),
+            canonical_spec: self.workload.spec.to_json(),
+            workload_id: self.workload.spec.workload_id(),
             probe_id: self.probe_id(),
             row_id: self.args.row_id.clone(),
             notes: vec![

@@ -1,5 +1,6 @@
 use std::fmt::Write;
 
+use super::bytes::{ceiling, claims, phases};
 use crate::artifacts::RunRecord;
 use crate::report::names;
 use crate::study::{Catalogue, Runs, Study, Style, constants_table, gib, results_table};
@@ -23,6 +24,7 @@ pub(super) fn report(runs: &Runs, ring: &Study, pooled: &Study, catalogue: &Cata
     }
     let _ = write!(text, "\n![Predicted lines, measured points, residuals]({})\n", names::PLOT);
     text += &exclusions(ring);
+    text += &claims(runs);
     text += &ceiling(runs);
     text += &phases(runs);
     text += &times(runs);
@@ -77,52 +79,10 @@ fn exclusions(study: &Study) -> String {
 }
 
 /// A Markdown table without any library's opinion on widths: its cells are short.
-fn grid(header: &str, rows: impl Iterator<Item = String>) -> String {
+pub(super) fn grid(header: &str, rows: impl Iterator<Item = String>) -> String {
     let rule = "|---".repeat(header.matches('|').count() - 1) + "|";
     let rows: String = rows.map(|row| row + "\n").collect();
     format!("{header}\n{rule}\n{rows}")
-}
-
-/// What hits a card's ceiling: the pool's peak and what the process holds beside it.
-fn ceiling(runs: &Runs) -> String {
-    let on_cards = runs.records.iter().filter(|run| run.metrics.context_bytes.is_some());
-    let bytes = |value: Option<u64>| value.map_or("-".to_owned(), |b| b.to_string());
-    let rows: Vec<String> = on_cards
-        .map(|run| {
-            let m = &run.metrics;
-            let part = m
-                .peak_card_bytes
-                .zip(m.total_vram_bytes)
-                .map_or("-".to_owned(), |(p, t)| format!("{:.1}", 100.0 * p as f64 / t as f64));
-            format!(
-                "| {} | {} | {} | {} | {part} |",
-                run.id,
-                bytes(m.peak_vram_reserved_bytes),
-                bytes(m.context_bytes),
-                bytes(m.peak_card_bytes),
-            )
-        })
-        .collect();
-    if rows.is_empty() {
-        return String::new();
-    }
-    let header = "| case | peak reserved bytes | context bytes | sum | % of the card |";
-    let table = grid(header, rows.into_iter());
-    format!(
-        "\n## Against the card's ceiling\n\nThe guard is held against peak reserved. The card's \
-         ceiling feels the context, too: what the process holds outside its memory pool.\n\n{table}"
-    )
-}
-
-fn phases(runs: &Runs) -> String {
-    let rows = runs.records.iter().flat_map(|run| {
-        run.metrics.phase_marks.iter().map(|mark| {
-            let (allocated, reserved) = (mark.allocated_bytes, mark.reserved_bytes);
-            format!("| {} | {} | {allocated} | {reserved} |", run.id, mark.phase)
-        })
-    });
-    let table = grid("| case | phase | allocated bytes | reserved bytes |", rows);
-    format!("\n## Phases of the last step\n\n{table}")
 }
 
 fn times(runs: &Runs) -> String {

@@ -1,5 +1,6 @@
 //! What a sweep came to, as files: everything in them is computed from the run directories.
 
+mod bytes;
 mod markdown;
 mod plot;
 

@@ -58,14 +58,16 @@ fn columns(study: &Study) -> Vec<Column<'_>> {
                 Some((ring as f64 / GIB, row))
             });
             let anchored = if tier.anchored { ", anchored" } else { "" };
-            Column {
-                title: format!(
-                    "{} ({} x {}){anchored}",
-                    named.name, named.key.ring_len, named.key.slot_dim
-                ),
-                tier,
-                points: points.collect(),
-            }
+            let (sizes, precision) =
+                (format!("{} x {}", named.key.ring_len, named.key.slot_dim), &named.key.precision);
+            // A name that had to tell the whole key apart is too long for a column.
+            let short = named.name.len() < 16;
+            let name = if short {
+                format!("{} ({sizes})", named.name)
+            } else {
+                format!("{sizes}, {precision}")
+            };
+            Column { title: format!("{name}{anchored}"), tier, points: points.collect() }
         })
         .collect()
 }
@@ -95,8 +97,9 @@ fn lines(
         .y_label_area_size(46)
         .build_cartesian_2d(0.0..column.x_end(), 0.0..1.15 * top)?;
     mesh(&mut chart, "ring term, GiB", "peak reserved, GiB")?;
-    let ends = [0.0, column.x_end()].into_iter();
-    let line: Vec<(f64, f64)> = ends.filter_map(|x| Some((x, column.line(x)?))).collect();
+    // A line with a negative base predicts nothing near zero: it begins where it does.
+    let along = (0..=64).map(|i| column.x_end() * f64::from(i) / 64.0);
+    let line: Vec<(f64, f64)> = along.filter_map(|x| Some((x, column.line(x)?))).collect();
     chart
         .draw_series(LineSeries::new(line, PREDICTED.stroke_width(2)))?
         .label("predicted")

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 use vram_fit::{Attribute, Calibration, TierConstants};
-use vram_presets::{AntSpec, Kind, Library, PresetError, Published, SweepRow, WorkloadSpec};
+use vram_presets::{Kind, Library, PresetError, Published, SweepRow, WorkloadSpec};
 
 use super::TierKey;
 use crate::artifacts::RunRecord;
@@ -62,23 +62,6 @@ impl Catalogue {
                 && is(t, "amp", Attribute::Integer(u64::from(key.amp)))
         })
     }
-
-    /// The published constants of the tier whose ring is nearest in size.
-    pub fn nearest_constants(&self, ant: &AntSpec) -> Option<&TierConstants> {
-        let elements = ant.ring_len as f64 * ant.slot_dim as f64;
-        let tiers = self.published.as_ref()?.tiers.iter();
-        let distances = tiers.filter_map(|t| Some((t, (ring_elements(t)? / elements).ln().abs())));
-        distances.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(tier, _)| tier)
-    }
-}
-
-/// Elements of a tier's ring, where its attributes say.
-fn ring_elements(tier: &TierConstants) -> Option<f64> {
-    let size = |name: &str| match tier.attributes.get(name) {
-        Some(Attribute::Integer(n)) => Some(*n as f64),
-        _ => None,
-    };
-    Some(size("ring_len")? * size("slot_dim")?)
 }
 
 /// The workload of a sweep's row, with its overrides.

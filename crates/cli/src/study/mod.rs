@@ -1,6 +1,7 @@
 //! From run directories to a fit with names on it: tiers, rows, exclusions, published figures.
 
 mod catalogue;
+pub mod knobs;
 mod load;
 mod table;
 mod terms;
@@ -99,7 +100,8 @@ impl Study {
 
     /// The constants, to predict with.
     pub fn calibration(&self, source: &str) -> Calibration {
-        Calibration::new(source, &self.fit, |key| {
+        let contexts = self.fitted.iter().filter_map(|run| run.metrics.context_bytes);
+        Calibration::new(source, contexts.max(), &self.fit, |key| {
             let found = self.tiers.iter().find(|t| t.key.to_string() == key);
             found.map_or_else(
                 || (key.to_owned(), BTreeMap::new()),

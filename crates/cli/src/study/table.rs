@@ -79,7 +79,7 @@ impl Line {
     ) -> Self {
         Self {
             id: id.to_owned(),
-            spec: spec.clone(),
+            spec: *spec,
             pred_reserved_bytes,
             meas_reserved_bytes: None,
             meas_allocated_bytes: None,
@@ -95,7 +95,7 @@ impl Line {
         let notes: Vec<&str> = notes.iter().flatten().copied().collect();
         Self {
             id: run.id.clone(),
-            spec: run.spec.clone(),
+            spec: run.spec,
             pred_reserved_bytes: None,
             meas_reserved_bytes: run.metrics.peak_vram_reserved_bytes,
             meas_allocated_bytes: run.metrics.peak_vram_allocated_bytes,

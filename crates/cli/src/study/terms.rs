@@ -18,6 +18,11 @@ pub enum Terms {
 const STATE_BYTES: u64 = 4;
 
 impl Terms {
+    /// The terms of these names.
+    pub fn of(names: &[String]) -> Option<Self> {
+        [Self::Ring, Self::RingStateToken].into_iter().find(|terms| terms.model().terms == names)
+    }
+
     /// The model that takes these terms.
     pub fn model(self) -> Model {
         let names: &[&str] = match self {

@@ -71,7 +71,7 @@ fn a_run_leaves_every_artifact() {
     let phases: Vec<_> = phases.collect();
     assert_eq!(
         json!(phases),
-        json!(["parameters", "optimizer", "forward_end", "backward_peak", "step_end"])
+        json!(["start", "parameters", "optimizer", "forward_end", "backward_peak", "step_end"])
     );
     assert_eq!(metrics["step_times_s"].as_array().unwrap().len(), 3);
     assert_eq!(metrics["warmup_step_times_s"].as_array().unwrap().len(), 2);

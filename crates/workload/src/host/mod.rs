@@ -12,9 +12,9 @@ use crate::activations::Activations;
 use crate::backend::{Element, Stages};
 use crate::backward::Workspace;
 use crate::item::{Class, Dim, Item, dims};
-use crate::kernels::adam;
 use crate::kernels::gru::Cell;
 use crate::kernels::pointer::{Circle, Real};
+use crate::kernels::{adam, gemm};
 use crate::numeric::sigmoid;
 use crate::{
     Adam, Batch, Forward, Gradients, LossScale, Model, Shape, Tape, WorkloadError, loss_scale,
@@ -24,6 +24,16 @@ use crate::{
 /// The CPU and its memory.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Host;
+
+impl Host {
+    /// The CPU with its threads started, each with the buffer that the products' library keeps for
+    /// packing: what they take is no part of a step.
+    pub fn open() -> Self {
+        gemm::warm_up();
+        rayon::broadcast(|_| gemm::warm_up());
+        Self
+    }
+}
 
 /// Runs `$body` with the types `$n`, the mode's numbers, and `$p`, the pointer's.
 macro_rules! in_mode {
@@ -67,16 +77,6 @@ pub(crate) const OPERANDS: [Item; 2] = [
     operand("cell operand", &[dims::B, dims::D]),
     operand("sensory cell operand", &[dims::B, dims::S]),
 ];
-
-/// What the matrix products keep for packing, as one element of [`packing_bytes`].
-pub(crate) const PACKING: Item = Item::new(Class::Libraries, "packing buffers", &[]);
-
-/// The products' library keeps one buffer of the size of the second-level cache for every thread
-/// that has multiplied: those of the pool, and the one that runs the step.
-pub(crate) fn packing_bytes() -> u64 {
-    let threads = rayon::current_num_threads() as u64 + 1;
-    threads * gemm_common::cache::CACHE_INFO[1].cache_bytes as u64
-}
 
 /// A copy is cut into pieces of this many elements (1 MiB) for the threads to share.
 const PIECE: usize = 1 << 18;

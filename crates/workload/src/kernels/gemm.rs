@@ -74,6 +74,16 @@ pub(crate) fn matmul(out: &mut [f32], stride: usize, a: Mat, b: Mat, accumulate:
     }
 }
 
+/// One product by this thread alone, large enough to be packed.
+pub(crate) fn warm_up() {
+    // A multiple of every vector width: otherwise one operand is packed elsewhere.
+    const SIDE: usize = 48;
+    let matrix = vec![1.0; SIDE * SIDE];
+    let mut out = vec![0.0; SIDE * SIDE];
+    let factor = Mat::new(&matrix, SIDE, SIDE);
+    matmul(&mut out, SIDE, factor.t(), factor, false);
+}
+
 /// A product this small is finished before another thread has woken up.
 const WORTH_A_THREAD: usize = 1 << 18;
 

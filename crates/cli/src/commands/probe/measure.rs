@@ -83,7 +83,7 @@ impl<T: Target> Probe<'_, T> {
         // Before the window, so that no step's time or peak holds it.
         let trainer = contained(|| {
             let mark = &mut |phase| marks.mark(phase);
-            Trainer::new(self.shape.clone(), self.args.seed, self.target.backend(), mark)
+            Trainer::new(self.workload.shape.clone(), self.args.seed, self.target.backend(), mark)
         });
         let mut steps = Steps { trainer, loss: None };
         let window = Window {
@@ -114,7 +114,7 @@ impl<T: Target> Probe<'_, T> {
         let total_bytes = self.target.facts().total_bytes;
         let context_bytes = self.target.context_bytes().and_then(known);
         let had_oom = measured.failure.as_ref().is_some_and(|f| f.oom);
-        let colony = &self.spec.colony;
+        let colony = &self.workload.spec.colony;
         let samples_per_s = measured.samples_per_s(colony.batch_size);
         let evidence = Evidence {
             failed: measured.failure.is_some(),
@@ -130,12 +130,12 @@ impl<T: Target> Probe<'_, T> {
         let verdict = evidence.verdict();
         Metrics {
             artifact_version: Some(ARTIFACT_VERSION.to_owned()),
-            workload_id: self.spec.workload_id(),
+            workload_id: self.workload.spec.workload_id(),
             probe_id: self.probe_id(),
             device: self.target.device().to_owned(),
-            precision: self.spec.ant.precision.to_string(),
-            amp: u8::from(self.amp),
-            out_dim: self.args.out_dim,
+            precision: self.workload.spec.ant.precision.to_string(),
+            amp: u8::from(self.workload.amp),
+            out_dim: self.workload.out_dim,
             batch_size: colony.batch_size,
             seq_len: colony.seq_len,
             synth_len: colony.synth_len,

@@ -30,13 +30,15 @@ pub(super) trait Target {
 
 /// The host's memory and processors.
 pub(super) struct Cpu {
+    backend: Host,
     meter: HostMeter,
     facts: DeviceFacts,
 }
 
 impl Cpu {
     pub(super) fn open() -> miette::Result<Self> {
-        Ok(Self { meter: HostMeter::new().into_diagnostic()?, facts: DeviceFacts::host() })
+        let meter = HostMeter::new().into_diagnostic()?;
+        Ok(Self { backend: Host::open(), meter, facts: DeviceFacts::host() })
     }
 }
 
@@ -44,7 +46,7 @@ impl Target for Cpu {
     type Backend = Host;
 
     fn backend(&self) -> &Host {
-        &Host
+        &self.backend
     }
 
     fn meter(&self) -> &dyn Meter {

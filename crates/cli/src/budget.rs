@@ -1,0 +1,192 @@
+//! What a step will take, before anything runs.
+//!
+//! Allocated comes from the step's own ledger, to the byte. Reserved is that, rounded up to the
+//! granule of the card's pool, which a calibration holds. A calibration without one, such as the
+//! published constants, is answered from in its own way, by a line per tier.
+
+use miette::{IntoDiagnostic, miette};
+use serde::Serialize;
+use vram_fit::{Attribute, Calibration, TierConstants};
+use vram_presets::{Library, WorkloadSpec};
+use vram_workload::{DeviceKind, Ledger};
+
+use crate::args::Workload;
+use crate::study::Terms;
+
+/// The calibration that is used where none is named.
+pub const DEFAULT_CALIBRATION: &str = "h200";
+
+/// Predicted peaks in bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Budget {
+    /// Peak allocated.
+    pub allocated_bytes: u64,
+    /// Peak reserved.
+    pub reserved_bytes: u64,
+    /// Between these it will be: rounding alone, and one granule of fragmentation more. Published
+    /// constants give no bounds.
+    pub reserved_bounds: Option<[u64; 2]>,
+    /// Reserved, and the context that a process holds beside the pool, where it was measured.
+    pub card_bytes: Option<u64>,
+    /// Where the numbers come from.
+    pub source: String,
+}
+
+/// A calibration, ready to answer.
+#[derive(Debug)]
+pub struct Oracle {
+    name: String,
+    calibration: Calibration,
+    granule: Option<u64>,
+}
+
+/// Predicts one workload with any number of samples.
+#[derive(Debug)]
+pub struct Predictor<'a> {
+    oracle: &'a Oracle,
+    way: Way<'a>,
+}
+
+#[derive(Debug)]
+enum Way<'a> {
+    Ledger(Box<Ledger>, u64),
+    Constants(&'a TierConstants, WorkloadSpec, Terms),
+}
+
+/// Granule of the pools that were measured.
+const USUAL_GRANULE: u64 = 32 << 20;
+
+/// Predicted peak reserved of a step on a kind of device, without a calibration: what its ledger
+/// says, rounded up to the usual granule. None beyond 64 bits.
+///
+/// # Errors
+///
+/// None that a checked workload can cause.
+pub fn preflight(workload: &Workload, kind: DeviceKind) -> miette::Result<Option<u64>> {
+    let ledger = Ledger::new(&workload.shape, kind).into_diagnostic()?;
+    Ok(ledger.peak().and_then(|peak| peak.div_ceil(USUAL_GRANULE).checked_mul(USUAL_GRANULE)))
+}
+
+impl Oracle {
+    /// The calibration of this name or in this file.
+    ///
+    /// # Errors
+    ///
+    /// One that cannot be found or read.
+    pub fn load(library: &Library, calibration: &str) -> miette::Result<Self> {
+        let text = library.calibration(calibration)?;
+        let parsed = Calibration::from_toml(&text.spec)
+            .map_err(|e| miette!("calibration {calibration}: {e}"))?;
+        let granule = parsed.tiers.iter().filter_map(|tier| tier.granule_bytes).max();
+        Ok(Self { name: text.label, calibration: parsed, granule })
+    }
+
+    /// A predictor of `workload`.
+    ///
+    /// # Errors
+    ///
+    /// A calibration without a granule and without the workload's tier.
+    pub fn predictor(&self, workload: &Workload) -> miette::Result<Predictor<'_>> {
+        let way = match self.granule {
+            Some(granule) => {
+                let ledger = Ledger::new(&workload.shape, DeviceKind::Cuda).into_diagnostic()?;
+                Way::Ledger(Box::new(ledger), granule)
+            }
+            None => {
+                let terms = Terms::of(&self.calibration.terms).ok_or_else(|| {
+                    miette!(
+                        "calibration {} was fitted on terms that are unknown here: {}",
+                        self.name,
+                        self.calibration.terms.join(", ")
+                    )
+                })?;
+                Way::Constants(self.tier(workload)?, workload.spec, terms)
+            }
+        };
+        Ok(Predictor { oracle: self, way })
+    }
+
+    fn tier(&self, workload: &Workload) -> miette::Result<&TierConstants> {
+        let ant = &workload.spec.ant;
+        let wanted = [
+            ("ring_len", Attribute::Integer(ant.ring_len)),
+            ("slot_dim", Attribute::Integer(ant.slot_dim)),
+            ("precision", Attribute::Text(ant.precision.to_string())),
+            ("amp", Attribute::Integer(u64::from(workload.amp))),
+        ];
+        let matches = |tier: &&TierConstants| {
+            wanted.iter().all(|(name, value)| tier.attributes.get(*name) == Some(value))
+        };
+        self.calibration.tiers.iter().find(matches).ok_or_else(|| {
+            let names: Vec<&str> = self.calibration.tiers.iter().map(|t| t.name.as_str()).collect();
+            miette!(
+                help = format!(
+                    "its tiers: {}; a calibration with a granule, such as {DEFAULT_CALIBRATION}, \
+                     answers for every size",
+                    names.join(", ")
+                ),
+                "calibration {} has no tier for ring {} x {} in {} with amp {}",
+                self.name,
+                ant.ring_len,
+                ant.slot_dim,
+                ant.precision,
+                u8::from(workload.amp)
+            )
+        })
+    }
+}
+
+impl Predictor<'_> {
+    /// The budget of a step with this many samples; none where a size leaves 64 bits.
+    pub fn budget(&self, batch: u64) -> Option<Budget> {
+        let (allocated_bytes, reserved_bytes, reserved_bounds, source) = match &self.way {
+            Way::Ledger(ledger, granule) => {
+                let allocated = ledger.peak_with_batch(usize::try_from(batch).ok()?)?;
+                let rounded = allocated.div_ceil(*granule).checked_mul(*granule)?;
+                let source = format!(
+                    "the step's ledger; reserved by the {granule}-byte granule of {}",
+                    self.oracle.name
+                );
+                (allocated, rounded, Some([rounded, rounded.checked_add(*granule)?]), source)
+            }
+            Way::Constants(tier, spec, terms) => {
+                let spec = spec.with_batch(batch).ok()?;
+                let predicted = tier.predict(&terms.values(&spec).ok()?).ok()?;
+                let source = format!(
+                    "constants of tier {} in {}, fitted and not exact: base + k * ring + overhead",
+                    tier.name, self.oracle.name
+                );
+                (predicted.allocated_bytes, predicted.reserved_bytes, None, source)
+            }
+        };
+        let context = self.oracle.calibration.context_bytes;
+        Some(Budget {
+            allocated_bytes,
+            reserved_bytes,
+            reserved_bounds,
+            card_bytes: context.and_then(|context| reserved_bytes.checked_add(context)),
+            source,
+        })
+    }
+
+    /// The most samples whose predicted reserved is within `limit` bytes, none being zero.
+    pub fn most(&self, limit: u64) -> u64 {
+        let fits = |batch: u64| self.budget(batch).is_some_and(|b| b.reserved_bytes <= limit);
+        let mut above = 1u64;
+        while fits(above) {
+            let Some(next) = above.checked_mul(2) else { return above };
+            above = next;
+        }
+        // Predictions grow with the batch: `below` fits, `above` does not.
+        let mut below = above / 2;
+        while above - below > 1 {
+            let middle = below + (above - below) / 2;
+            if fits(middle) {
+                below = middle;
+            } else {
+                above = middle;
+            }
+        }
+        below
+    }
+}

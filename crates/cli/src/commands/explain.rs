@@ -1,0 +1,179 @@
+//! `vram explain`: what every byte of a step's peak is.
+
+mod chart;
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use miette::{IntoDiagnostic, miette};
+use serde_json::json;
+use vram_metrics::Phase;
+use vram_presets::Precision;
+use vram_workload::{DeviceKind, Entry, Knob, Ledger, Shape};
+
+use super::Reply;
+use crate::args::{ListFormat, Workload, WorkloadArgs};
+use crate::artifacts::write_atomically;
+use crate::study::gib;
+
+/// `vram explain`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Sizes: B batch, T synth_len, R ring_len, D slot_dim, S = max(8, D/3), E out_dim, C = 256 classes,
+P all parameters. An elasticity is d ln(peak) / d ln(size): 1 means linear.
+
+Examples:
+  vram explain --ant od1_canon_small --colony od1_canon_real --batch 16 --precision fp16
+  vram explain --ant od1_canon_real --colony od1_canon_real --precision fp16 --svg peak.svg"
+)]
+pub struct Args {
+    #[command(flatten)]
+    workload: WorkloadArgs,
+    /// Where the step would run
+    #[arg(long, value_enum, default_value_t)]
+    device: Kind,
+    /// Draw the phases as stacked bars into this file
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// How to print the ledger
+    #[arg(long, value_enum, default_value_t)]
+    format: ListFormat,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    /// A card.
+    #[default]
+    Cuda,
+    /// The host.
+    Cpu,
+}
+
+pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
+    let workload = args.workload.resolve(&super::library()?)?;
+    let ledger = ledger(&workload.shape, args.device)?;
+    let peak = ledger.peak().ok_or_else(|| miette!("the peak does not fit 64 bits"))?;
+    let elasticities = elasticities(&workload, args.device, &ledger)?;
+    if let Some(path) = &args.svg {
+        let title = workload.spec.probe_id(workload.out_dim, workload.amp);
+        let svg = chart::draw(&ledger, &title)
+            .map_err(|e| miette!("cannot draw {}: {e}", path.display()))?;
+        write_atomically(path, svg.as_bytes())?;
+    }
+    let mut ranked: Vec<(&Entry, u64)> = ledger
+        .entries()
+        .iter()
+        .filter_map(|entry| Some((entry, entry.bytes(&workload.shape)?)))
+        .collect();
+    ranked.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
+    Ok(Reply::done(match args.format {
+        ListFormat::Json => to_json(&ledger, peak, &ranked, &elasticities),
+        ListFormat::Table => to_text(&ledger, peak, &ranked, &elasticities),
+    }))
+}
+
+fn ledger(shape: &Shape, kind: Kind) -> miette::Result<Ledger> {
+    let kind = match kind {
+        Kind::Cuda => DeviceKind::Cuda,
+        Kind::Cpu => DeviceKind::Cpu,
+    };
+    Ledger::new(shape, kind).into_diagnostic()
+}
+
+/// Per knob, how the peak grows with it.
+fn elasticities(
+    workload: &Workload,
+    kind: Kind,
+    ledger: &Ledger,
+) -> miette::Result<Vec<(&'static str, f64)>> {
+    let mut found: Vec<_> = Knob::ALL
+        .into_iter()
+        .filter_map(|knob| Some((knob.name(), ledger.elasticity(knob)?)))
+        .collect();
+    // From two bytes an element to four: the one step that this knob has.
+    let peak = |precision: Precision, amp: bool| -> miette::Result<f64> {
+        let spec = workload.spec.with_precision(precision);
+        let shape = Shape::new(&spec, workload.out_dim, amp).into_diagnostic()?;
+        Ok(self::ledger(&shape, kind)?.peak().unwrap_or(0) as f64)
+    };
+    let ratio = peak(Precision::Fp32, false)? / peak(Precision::Fp16, true)?;
+    found.push(("precision", ratio.ln() / 2f64.ln()));
+    Ok(found)
+}
+
+fn alive(entry: &Entry) -> String {
+    let phases = Phase::ALL.into_iter().filter(|phase| entry.alive_at(*phase));
+    phases.map(Phase::name).collect::<Vec<_>>().join(" ")
+}
+
+fn to_json(
+    ledger: &Ledger,
+    peak: u64,
+    ranked: &[(&Entry, u64)],
+    elasticities: &[(&str, f64)],
+) -> String {
+    let entries = ranked.iter().map(|(entry, bytes)| {
+        let phases: Vec<_> = Phase::ALL.into_iter().filter(|p| entry.alive_at(*p)).collect();
+        json!({
+            "name": entry.item.name,
+            "class": entry.item.class.name(),
+            "formula": entry.formula(),
+            "bytes": bytes,
+            "phases": phases,
+        })
+    });
+    let phases: serde_json::Map<_, _> =
+        Phase::ALL.into_iter().map(|p| (p.name().to_owned(), json!(ledger.at(p)))).collect();
+    let elasticities: serde_json::Map<_, _> =
+        elasticities.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+    let json = json!({
+        "peak_allocated_bytes": peak,
+        "peak_phase": ledger.peak_phase(),
+        "phases": phases,
+        "elasticities": elasticities,
+        "entries": entries.collect::<Vec<_>>(),
+    });
+    format!("{json:#}\n")
+}
+
+fn to_text(
+    ledger: &Ledger,
+    peak: u64,
+    ranked: &[(&Entry, u64)],
+    elasticities: &[(&str, f64)],
+) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED);
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(["buffer", "class", "bytes =", "bytes", "% of peak", "alive at"]);
+    let at = ledger.peak_phase();
+    for (entry, bytes) in ranked {
+        let part = 100.0 * *bytes as f64 / peak as f64;
+        table.add_row([
+            entry.item.name.to_owned(),
+            entry.item.class.name().to_owned(),
+            entry.formula(),
+            bytes.to_string(),
+            if entry.alive_at(at) { format!("{part:.3}") } else { "-".to_owned() },
+            alive(entry),
+        ]);
+    }
+    for column in [3, 4] {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let phases = Phase::ALL.map(|phase| {
+        let bytes = ledger.at(phase).unwrap_or(0);
+        format!("  {:14} {bytes:>16}  {} GiB\n", phase.name(), gib(bytes))
+    });
+    let knobs: String =
+        elasticities.iter().map(|(name, value)| format!("  {name:10} {value:.4}\n")).collect();
+    format!(
+        "{table}\n\npeak allocated: {peak} bytes ({} GiB), at {at}\n\nallocated at each phase\n{}\n\
+         elasticity of the peak (1: linear)\n{knobs}",
+        gib(peak),
+        phases.concat()
+    )
+}

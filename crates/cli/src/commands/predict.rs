@@ -1,0 +1,64 @@
+//! `vram predict`: one workload's budget.
+
+use miette::miette;
+use serde_json::json;
+
+use super::Reply;
+use crate::args::{ListFormat, WorkloadArgs};
+use crate::budget::{Budget, DEFAULT_CALIBRATION, Oracle};
+use crate::study::gib;
+
+/// `vram predict`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Allocated comes from the step's own ledger and is exact on a card. Reserved is rounded up to the
+granule of the card's memory pool, which the calibration holds. A calibration without one, such as
+rtx4070tisuper_published, is answered from by its own constants. Nothing runs; no card is needed.
+
+Examples:
+  vram predict --ant od1_canon_small --colony od1_canon_real --batch 16 --precision fp16
+  vram predict --ant od1_canon_real --colony od1_canon_real --batch 2 --precision fp16 \\
+    --calibration rtx4070tisuper_published --format json"
+)]
+pub struct Args {
+    #[command(flatten)]
+    workload: WorkloadArgs,
+    /// Calibration preset or file
+    #[arg(long, value_name = "NAME|FILE", default_value = DEFAULT_CALIBRATION)]
+    calibration: String,
+    /// How to print the prediction
+    #[arg(long, value_enum, default_value_t)]
+    format: ListFormat,
+}
+
+pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
+    let library = super::library()?;
+    let workload = args.workload.resolve(&library)?;
+    let oracle = Oracle::load(&library, &args.calibration)?;
+    let batch = workload.spec.colony.batch_size;
+    let budget = oracle.predictor(&workload)?.budget(batch);
+    let budget = budget.ok_or_else(|| miette!("the prediction does not fit 64 bits"))?;
+    let probe_id = workload.spec.probe_id(workload.out_dim, workload.amp);
+    Ok(Reply::done(match args.format {
+        ListFormat::Json => {
+            let mut json = json!(budget);
+            json["probe_id"] = probe_id.into();
+            format!("{json:#}\n")
+        }
+        ListFormat::Table => lines(&probe_id, &budget),
+    }))
+}
+
+fn lines(probe_id: &str, budget: &Budget) -> String {
+    let size = |bytes: u64| format!("{} GiB ({bytes} bytes)", gib(bytes));
+    let mut text = format!("probe      {probe_id}\nallocated  {}\n", size(budget.allocated_bytes));
+    text += &format!("reserved   {}\n", size(budget.reserved_bytes));
+    if let Some([least, most]) = budget.reserved_bounds {
+        text += &format!("  between  {least} and {most} bytes\n");
+    }
+    match budget.card_bytes {
+        Some(bytes) => text += &format!("card       {}, the context included\n", size(bytes)),
+        None => text += "card       unknown: the calibration holds no context\n",
+    }
+    text + &format!("source     {}\n", budget.source)
+}

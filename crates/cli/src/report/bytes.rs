@@ -1,0 +1,110 @@
+//! The report's sections on where bytes go.
+
+use vram_metrics::Phase;
+use vram_workload::{DeviceKind, Ledger, Shape};
+
+use super::markdown::grid;
+use crate::artifacts::RunRecord;
+use crate::study::{Runs, knobs};
+
+/// What reserved is made of, and what hits a card's ceiling: the pool's peak and what the process
+/// holds beside it.
+pub(super) fn ceiling(runs: &Runs) -> String {
+    let rows: Vec<String> = runs
+        .records
+        .iter()
+        .filter_map(|run| {
+            let m = &run.metrics;
+            let (allocated, reserved) = (m.peak_vram_allocated_bytes?, m.peak_vram_reserved_bytes?);
+            let granule = m.pool_granule_bytes?;
+            let rounded = allocated.div_ceil(granule) * granule;
+            let (context, sum) = (m.context_bytes?, m.peak_card_bytes?);
+            let part = 100.0 * sum as f64 / m.total_vram_bytes? as f64;
+            Some(format!(
+                "| {} | {allocated} | {} | {} | {reserved} | {context} | {sum} | {part:.1} |",
+                run.id,
+                rounded - allocated,
+                i128::from(reserved) - i128::from(rounded),
+            ))
+        })
+        .collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let header = "| case | peak allocated | + rounding | + fragmentation | = peak reserved | + context | = on the card | % of it |";
+    let table = grid(header, rows.into_iter());
+    format!(
+        "\n## Reserved, and the card's ceiling\n\nBytes. Rounding is to the pool's granule, fragmentation \
+         what is reserved beyond that. The guard is held against peak reserved; the ceiling feels \
+         the context, too: what the process holds outside its memory pool.\n\n{table}"
+    )
+}
+
+/// What the rows say of the published claims on each size.
+pub(super) fn claims(runs: &Runs) -> String {
+    let changes = knobs::changes(&runs.records);
+    let Some(first) = changes.first() else {
+        return String::new();
+    };
+    let rows = changes.iter().map(|change| {
+        let verdict = match change.confirmed() {
+            Some(true) => "confirmed",
+            Some(false) => "**refuted**",
+            None => "not claimed",
+        };
+        let (id, factor) = (&change.other.id, change.factor);
+        format!(
+            "| {} | {id} | {factor:.3} | {:.4} | {verdict} |",
+            change.knob.name, change.elasticity
+        )
+    });
+    let header = "| size | row | factor | elasticity of peak allocated | linear? |";
+    let base = &first.base.id;
+    format!(
+        "\n## Linear in every size?\n\nThe published section 6 calls the peak linear in batch, \
+         synth_len, ring_len, slot_dim and the bytes of an element. Each row differs from {base} in \
+         one size; its elasticity is ln(peak ratio) / ln(factor): 1 is linear (here: within {}), 0 is \
+         no effect. Precision counts bytes per element of the run's precision.\n\n{}",
+        knobs::LINEAR_WITHIN,
+        grid(header, rows)
+    )
+}
+
+/// Phase by phase: what was measured beside what the ledger says, before anything runs.
+pub(super) fn phases(runs: &Runs) -> String {
+    let rows = runs.records.iter().flat_map(|run| {
+        let ledger = ledger(run);
+        let start = run.metrics.phase_marks.iter().find(|mark| mark.phase == Phase::Start);
+        // On the CPU the process holds more than the step, from the start on.
+        let before = start.map_or(0, |mark| mark.allocated_bytes);
+        run.metrics.phase_marks.iter().map(move |mark| {
+            let (allocated, reserved) = (mark.allocated_bytes, mark.reserved_bytes);
+            let expected = ledger.as_ref().and_then(|l| l.at(mark.phase)?.checked_add(before));
+            let (bytes, off) = match expected {
+                Some(bytes) => {
+                    let off = i128::from(allocated) - i128::from(bytes);
+                    (bytes.to_string(), off.to_string())
+                }
+                None => ("-".to_owned(), "-".to_owned()),
+            };
+            let (id, phase) = (&run.id, mark.phase);
+            format!("| {id} | {phase} | {allocated} | {bytes} | {off} | {reserved} |")
+        })
+    });
+    let header = "| case | phase | allocated bytes | ledger bytes | difference | reserved bytes |";
+    let table = grid(header, rows);
+    format!(
+        "\n## Phases of the last step\n\nThe ledger is what the step's own code asks for, counted \
+         before anything ran (`vram explain`); on the CPU with what the process held at the start.\n\n\
+         {table}"
+    )
+}
+
+/// The ledger of a run of this project's step.
+fn ledger(run: &RunRecord) -> Option<Ledger> {
+    let m = &run.metrics;
+    m.artifact_version.as_ref()?;
+    let shape = Shape::new(&run.spec, m.out_dim, m.amp == 1).ok()?;
+    let kind = if m.device == "cpu" { DeviceKind::Cpu } else { DeviceKind::Cuda };
+    Ledger::new(&shape, kind).ok()
+}
