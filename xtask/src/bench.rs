@@ -16,7 +16,7 @@ use vram_presets::Library;
 
 use crate::sweep::available;
 use crate::sweep::binary::Target;
-use crate::sweep::child::{self, Outcome};
+use crate::sweep::child::{self, Limits, Outcome};
 use crate::sweep::plan::{self, Plan, Row};
 
 /// Time the step of a sweep's rows (a benchmark, not a test)
@@ -158,7 +158,9 @@ fn time(
     let observe = &mut |_: &Step| {
         first_step_s.get_or_insert_with(|| began.elapsed().as_secs_f64());
     };
-    if let Outcome::Lost(why) = child::run(probe, row, &choice.to_string(), observe)? {
+    if let Outcome::Lost(why) =
+        child::run(probe, row, &choice.to_string(), &Limits::default(), observe)?
+    {
         bail!("{}: {why}", row.id);
     }
     let probe_s = began.elapsed().as_secs_f64();

@@ -9,11 +9,16 @@ pub enum Exit {
     Failed,
     /// Refused before anything ran or was written.
     Refused,
+    /// Ended by Ctrl-C (SIGINT).
+    Interrupted,
+    /// Ended by SIGTERM.
+    Terminated,
 }
 
 impl Exit {
     /// Every way to end, in the order of their codes.
-    pub const ALL: [Self; 3] = [Self::Done, Self::Failed, Self::Refused];
+    pub const ALL: [Self; 5] =
+        [Self::Done, Self::Failed, Self::Refused, Self::Interrupted, Self::Terminated];
 
     /// The process's exit code.
     pub fn code(self) -> u8 {
@@ -21,6 +26,8 @@ impl Exit {
             Self::Done => 0,
             Self::Failed => 1,
             Self::Refused => 2,
+            Self::Interrupted => 130,
+            Self::Terminated => 143,
         }
     }
 
@@ -30,12 +37,14 @@ impl Exit {
             Self::Done => "done; a probe's results are written, whether PASS or FAIL",
             Self::Failed => "what ran did not get through, such as results that cannot be written",
             Self::Refused => "usage or bad input: refused, nothing written",
+            Self::Interrupted => "ended by Ctrl-C; what was finished is kept",
+            Self::Terminated => "ended by SIGTERM; what was finished is kept",
         }
     }
 
     /// The table of exit codes, for `--help`.
     pub fn table() -> String {
-        let line = |exit: Self| format!("\n  {}  {}", exit.code(), exit.meaning());
+        let line = |exit: Self| format!("\n  {:3}  {}", exit.code(), exit.meaning());
         let lines: String = Self::ALL.into_iter().map(line).collect();
         format!("Exit codes:{lines}")
     }

@@ -2,10 +2,14 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 use miette::{IntoDiagnostic, WrapErr};
 use vram_cli::events::{Event, Step};
 
+use super::interrupt::Interrupt;
 use super::plan::Row;
 
 /// What the probe says on stderr, in the row's directory.
@@ -18,6 +22,8 @@ pub enum Outcome {
     Exited,
     /// It did not, and why.
     Lost(String),
+    /// It was ended because the sweep was.
+    Interrupted,
 }
 
 /// A child that does not outlive its sweep.
@@ -36,6 +42,7 @@ pub fn run(
     probe: &Path,
     row: &Row,
     device: &str,
+    limits: &Limits,
     observe: &mut dyn FnMut(&Step),
 ) -> miette::Result<Outcome> {
     fs::create_dir_all(&row.dir)
@@ -45,16 +52,17 @@ pub fn run(
     let stderr = File::create(&log)
         .into_diagnostic()
         .wrap_err_with(|| format!("cannot write {}", log.display()))?;
-    let mut child = Command::new(probe)
-        .args(arguments(row, device))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(stderr)
+    let mut command = Command::new(probe);
+    command.args(arguments(row, device)).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
+    end_with_parent(&mut command);
+    let mut child = command
         .spawn()
         .into_diagnostic()
         .wrap_err_with(|| format!("cannot start {}", probe.display()))?;
     let stdout = child.stdout.take();
     let mut child = Guard(child);
+    limits.interrupt.watch(Some(child.0.id()));
+    let timer = limits.timeout.map(|timeout| Timer::start(timeout, limits.interrupt.clone()));
     let lines = stdout.into_iter().flat_map(|out| BufReader::new(out).lines());
     // What is no event is no business of the sweep's; what cannot be read ends the stream.
     for line in lines.map_while(Result::ok) {
@@ -63,7 +71,71 @@ pub fn run(
         }
     }
     let status = child.0.wait().into_diagnostic()?;
-    Ok(outcome(status, &log))
+    limits.interrupt.watch(None);
+    let late = timer.is_some_and(Timer::stop);
+    if limits.interrupt.exit().is_some() && !status.success() {
+        return Ok(Outcome::Interrupted);
+    }
+    match limits.timeout.filter(|_| late && !status.success()) {
+        Some(limit) => Ok(Outcome::Lost(format!("ended after --row-timeout {}", limit.as_secs()))),
+        None => Ok(outcome(status, &log)),
+    }
+}
+
+/// What ends a row's process before its time.
+#[derive(Debug, Clone, Default)]
+pub struct Limits {
+    /// Signals to the sweep.
+    pub interrupt: Interrupt,
+    /// The most that a row may take.
+    pub timeout: Option<Duration>,
+}
+
+/// Ends the child when its time is up.
+struct Timer {
+    done: Sender<()>,
+    thread: JoinHandle<bool>,
+}
+
+impl Timer {
+    fn start(timeout: Duration, interrupt: Interrupt) -> Self {
+        let (done, over) = channel();
+        let thread = std::thread::spawn(move || {
+            let late = over.recv_timeout(timeout) == Err(RecvTimeoutError::Timeout);
+            if late {
+                interrupt.end_child();
+            }
+            late
+        });
+        Self { done, thread }
+    }
+
+    /// Whether it had to end the child.
+    fn stop(self) -> bool {
+        // It fails only where the thread is over already.
+        let _ = self.done.send(());
+        self.thread.join().unwrap_or(false)
+    }
+}
+
+/// Whatever ends the sweep, SIGKILL included, ends its child.
+fn end_with_parent(command: &mut Command) {
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::unix::process::CommandExt;
+        let parent = rustix::process::getpid();
+        let ask = move || {
+            use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+            set_parent_process_death_signal(Some(Signal::KILL))?;
+            // The parent may be gone already.
+            if getppid() == Some(parent) { Ok(()) } else { Err(std::io::Error::other("orphaned")) }
+        };
+        // SAFETY: between fork and exec the closure makes system calls alone and allocates nothing
+        // on its way to success.
+        unsafe { command.pre_exec(ask) };
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = command;
 }
 
 fn outcome(status: ExitStatus, log: &Path) -> Outcome {
@@ -125,6 +197,10 @@ mod tests {
 
     /// Runs a script in the probe's place; returns how it ended and the steps that were seen.
     fn with_script(script: &str) -> (Outcome, Vec<u64>, tempfile::TempDir) {
+        within(script, &Limits::default())
+    }
+
+    fn within(script: &str, limits: &Limits) -> (Outcome, Vec<u64>, tempfile::TempDir) {
         let dir = tempfile::tempdir().unwrap();
         let probe: PathBuf = dir.path().join("vram");
         fs::write(&probe, format!("#!/bin/sh\n{script}\n")).unwrap();
@@ -134,7 +210,8 @@ mod tests {
         let rows = select(&sweep, &["N16".to_owned()]).unwrap();
         let plan = Plan::new(&library, DeviceKind::Cpu, rows, dir.path()).unwrap();
         let mut steps = Vec::new();
-        let outcome = run(&probe, &plan.rows[0], "cpu", &mut |s| steps.push(s.step)).unwrap();
+        let observe = &mut |s: &Step| steps.push(s.step);
+        let outcome = run(&probe, &plan.rows[0], "cpu", limits, observe).unwrap();
         (outcome, steps, dir)
     }
 
@@ -143,7 +220,7 @@ mod tests {
     fn lost(script: &str) -> String {
         match with_script(script).0 {
             Outcome::Lost(why) => why,
-            Outcome::Exited => panic!("{script} is no success"),
+            other => panic!("{script}: {other:?}"),
         }
     }
 
@@ -165,6 +242,16 @@ mod tests {
     fn a_killed_probe_is_named_with_its_signal() {
         let why = lost("kill -9 $$");
         assert!(why.starts_with("probe ended with signal 9: it said nothing"), "{why}");
+    }
+
+    #[test]
+    fn a_probe_that_takes_too_long_is_ended() {
+        let timeout = Some(Duration::from_millis(200));
+        let limits = Limits { timeout, ..Limits::default() };
+        let (outcome, ..) = within("exec sleep 60", &limits);
+        assert_eq!(outcome, Outcome::Lost("ended after --row-timeout 0".to_owned()));
+        let (outcome, ..) = within("true", &Limits { timeout: Some(Duration::MAX), ..limits });
+        assert_eq!(outcome, Outcome::Exited);
     }
 
     #[test]

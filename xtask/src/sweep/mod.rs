@@ -2,10 +2,13 @@
 
 pub mod binary;
 pub mod child;
+mod interrupt;
+mod lock;
 pub mod plan;
 mod progress;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use miette::{IntoDiagnostic, miette};
 use vram_cli::artifacts::{self, RunRecord};
@@ -18,7 +21,9 @@ use vram_metrics::{DeviceFacts, Driver};
 use vram_presets::Library;
 
 use binary::Target;
-use child::Outcome;
+use child::{Limits, Outcome};
+use interrupt::Interrupt;
+use lock::Lock;
 use plan::{Plan, Row};
 use progress::Progress;
 
@@ -38,7 +43,8 @@ Examples:
 Exit codes:
   0  every row that ran passed
   1  a row failed or crashed
-  2  usage or bad input: nothing ran"))]
+  2  usage or bad input: nothing ran
+  130, 143  ended by Ctrl-C or SIGTERM; finished rows are kept, --resume continues"))]
 pub struct Args {
     /// Sweep preset or file
     #[arg(long, value_name = "NAME|FILE", default_value = "vra34")]
@@ -61,6 +67,9 @@ pub struct Args {
     /// Run rows that are predicted not to fit
     #[arg(long)]
     no_preflight: bool,
+    /// End a row's process after this long; it counts as lost
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    row_timeout: Option<u64>,
     /// Use the `vram` beside this executable instead of building it
     #[arg(long)]
     no_build: bool,
@@ -73,6 +82,8 @@ enum Fate {
     Predicted,
     /// Crashed or refused, with the reason.
     Lost(String),
+    /// The sweep was ended before or while it ran.
+    NotRun,
 }
 
 pub fn run(args: &Args) -> miette::Result<Reply> {
@@ -83,14 +94,20 @@ pub fn run(args: &Args) -> miette::Result<Reply> {
     let rows = plan::select(&sweep, &args.only)?;
     let target = Target::choose(args.device, !args.no_build)?;
     let dir = run_dir(args, target.label(), &sweep.name)?;
+    lock::refuse_held(&dir)?;
     let plan = Plan::new(&library, target.kind(), rows, &dir)?;
     if !args.resume {
         plan.refuse_occupied()?;
     }
     let probe = target.executable(args.compute_cap.as_deref())?;
     eprintln!("run directory: {}", dir.display());
-    let fates = measure(args, &plan, &target, &probe)?;
-    finish(&library, &catalogue, &plan, fates, &dir)
+    let _lock = Lock::take(&dir)?;
+    let interrupt = Interrupt::catch()?;
+    let timeout = args.row_timeout.map(Duration::from_secs);
+    let limits = Limits { interrupt, timeout };
+    let fates = measure(args, &plan, &target, &probe, &limits)?;
+    let reply = finish(&library, &catalogue, &plan, fates, &dir)?;
+    Ok(Reply { exit: limits.interrupt.exit().unwrap_or(reply.exit), ..reply })
 }
 
 /// `--out`, or a directory named after now, or the newest of this sweep.
@@ -111,7 +128,13 @@ fn run_dir(args: &Args, device: &str, sweep: &str) -> miette::Result<PathBuf> {
 }
 
 /// Runs every row that has to run.
-fn measure(args: &Args, plan: &Plan, target: &Target, probe: &Path) -> miette::Result<Vec<Fate>> {
+fn measure(
+    args: &Args,
+    plan: &Plan,
+    target: &Target,
+    probe: &Path,
+    limits: &Limits,
+) -> miette::Result<Vec<Fate>> {
     let mut progress = Progress::new(&plan.rows);
     let mut fates = Vec::new();
     for row in &plan.rows {
@@ -121,13 +144,14 @@ fn measure(args: &Args, plan: &Plan, target: &Target, probe: &Path) -> miette::R
                 progress.skip(row, "finished before");
                 Fate::Measured(Box::new(record))
             }
+            None if limits.interrupt.exit().is_some() => Fate::NotRun,
             None => {
                 if !args.no_preflight && !row.fits(available(target)) {
                     progress.skip(row, "predicted not to fit, not run");
                     Fate::Predicted
                 } else {
                     row.set_aside()?;
-                    measure_row(row, target, probe, &mut progress)?
+                    measure_row(row, target, probe, limits, &mut progress)?
                 }
             }
         };
@@ -152,22 +176,24 @@ fn measure_row(
     row: &Row,
     target: &Target,
     probe: &Path,
+    limits: &Limits,
     progress: &mut Progress,
 ) -> miette::Result<Fate> {
     progress.start(row);
     let device = target.choice().to_string();
     let observe = &mut |step: &Step| progress.step(row, step);
-    let outcome = child::run(probe, row, &device, observe)?;
+    let outcome = child::run(probe, row, &device, limits, observe)?;
     let fate = match outcome {
         Outcome::Exited => match artifacts::read(&row.dir) {
             Ok(record) => Fate::Measured(Box::new(record)),
             Err(error) => Fate::Lost(format!("left no readable artifacts: {error}")),
         },
         Outcome::Lost(why) => Fate::Lost(why),
+        Outcome::Interrupted => Fate::NotRun,
     };
     match &fate {
         Fate::Measured(record) => progress.done(row, record),
-        Fate::Predicted => {}
+        Fate::Predicted | Fate::NotRun => {}
         Fate::Lost(why) => progress.lost(row, why),
     }
     Ok(fate)
@@ -195,6 +221,10 @@ fn finish(
             }
             Fate::Predicted => {
                 unmeasured.push(line("predicted only: does not fit this machine".to_owned()));
+            }
+            Fate::NotRun => {
+                unmeasured.push(line("not run: the sweep was interrupted".to_owned()));
+                failed.push(format!("{}: interrupted", row.id));
             }
             Fate::Lost(why) => {
                 unmeasured.push(line(why.clone()));
