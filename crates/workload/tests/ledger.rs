@@ -1,69 +1,17 @@
-//! The ledger against the meter, phase by phase: on a card to the byte, on the CPU within 0.05 %.
+//! The ledger against a card's meter, to the byte, and against its own arithmetic.
 
-use vram_metrics::{HostAllocator, HostMeter, Marks, Meter, Phase};
-use vram_presets::{AntSpec, ColonySpec, Precision, PtrDtype, WorkloadSpec};
-use vram_workload::{Backend, DeviceKind, Host, Ledger, Shape, Trainer};
+#[path = "support/phases.rs"]
+mod phases;
 
-#[global_allocator]
-static ALLOC: HostAllocator = HostAllocator;
-
-/// ring_len, slot_dim, synth_len, batch, out_dim.
-type Sizes = (u64, u64, u64, u64, u64);
-
-fn shape(
-    (ring_len, slot_dim, synth_len, batch_size, out_dim): Sizes,
-    precision: Precision,
-) -> Shape {
-    let ant = AntSpec { ring_len, slot_dim, ptr_dtype: PtrDtype::Fp64, precision };
-    let colony = ColonySpec {
-        seq_len: synth_len,
-        synth_len,
-        batch_size,
-        ptr_update_every: 1,
-        state_loop_samples: 0,
-    };
-    let spec = WorkloadSpec::new(ant, colony);
-    Shape::new(&spec, out_dim, precision.default_amp()).unwrap()
-}
-
-/// Bytes that were allocated at each phase of a second step, over those at the start.
-fn measure<B: Backend>(backend: &B, meter: &dyn Meter, shape: &Shape) -> Vec<(Phase, u64)> {
-    let mut marks = Marks::new(meter);
-    marks.mark(Phase::Start);
-    let mark = &mut |phase| marks.mark(phase);
-    let mut trainer = Trainer::new(shape.clone(), 0, backend, mark).unwrap();
-    trainer.step(mark).unwrap();
-    trainer.step(mark).unwrap();
-    trainer.outcome().unwrap();
-    drop(trainer);
-    let marks = marks.into_result().unwrap();
-    let start = marks[0].allocated_bytes;
-    marks.iter().map(|m| (m.phase, m.allocated_bytes - start)).collect()
-}
-
-#[test]
-fn on_the_cpu_every_phase_is_within_half_a_thousandth() {
-    let meter = HostMeter::new().unwrap();
-    let host = Host::open();
-    for precision in [Precision::Fp32, Precision::Fp16, Precision::Bf16] {
-        for sizes in [(2048, 256, 16, 4, 1), (512, 576, 24, 2, 16), (4096, 384, 1, 1, 1)] {
-            let shape = shape(sizes, precision);
-            let ledger = Ledger::new(&shape, DeviceKind::Cpu).unwrap();
-            for (phase, measured) in measure(&host, &meter, &shape) {
-                let expected = ledger.at(phase).unwrap();
-                let off = measured.abs_diff(expected) as f64;
-                assert!(
-                    off <= 5e-4 * expected as f64,
-                    "{precision} {sizes:?} {phase}: measured {measured}, ledger {expected}"
-                );
-            }
-        }
-    }
-}
+use phases::{Sizes, shape};
+use vram_metrics::Phase;
+use vram_presets::Precision;
+use vram_workload::{DeviceKind, Ledger};
 
 #[cfg(feature = "cuda")]
 #[test]
 fn on_a_card_every_phase_is_right_to_the_byte() {
+    use phases::measure;
     use vram_metrics::{Driver, PoolMeter};
     use vram_workload::Cuda;
 

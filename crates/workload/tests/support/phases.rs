@@ -1,0 +1,40 @@
+//! What a step holds at each phase, by the meter.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+use vram_metrics::{Marks, Meter, Phase};
+use vram_presets::{AntSpec, ColonySpec, Precision, PtrDtype, WorkloadSpec};
+use vram_workload::{Backend, Shape, Trainer};
+
+/// ring_len, slot_dim, synth_len, batch, out_dim.
+pub type Sizes = (u64, u64, u64, u64, u64);
+
+pub fn shape(
+    (ring_len, slot_dim, synth_len, batch_size, out_dim): Sizes,
+    precision: Precision,
+) -> Shape {
+    let ant = AntSpec { ring_len, slot_dim, ptr_dtype: PtrDtype::Fp64, precision };
+    let colony = ColonySpec {
+        seq_len: synth_len,
+        synth_len,
+        batch_size,
+        ptr_update_every: 1,
+        state_loop_samples: 0,
+    };
+    let spec = WorkloadSpec::new(ant, colony);
+    Shape::new(&spec, out_dim, precision.default_amp()).unwrap()
+}
+
+/// Bytes that were allocated at each phase of a second step, over those at the start.
+pub fn measure<B: Backend>(backend: &B, meter: &dyn Meter, shape: &Shape) -> Vec<(Phase, u64)> {
+    let mut marks = Marks::new(meter);
+    marks.mark(Phase::Start);
+    let mark = &mut |phase| marks.mark(phase);
+    let mut trainer = Trainer::new(shape.clone(), 0, backend, mark).unwrap();
+    trainer.step(mark).unwrap();
+    trainer.step(mark).unwrap();
+    trainer.outcome().unwrap();
+    drop(trainer);
+    let marks = marks.into_result().unwrap();
+    let start = marks[0].allocated_bytes;
+    marks.iter().map(|m| (m.phase, m.allocated_bytes - start)).collect()
+}
