@@ -30,6 +30,7 @@ pub mod device;
 pub mod events;
 mod exit;
 mod machine;
+mod panics;
 pub mod report;
 pub mod study;
 pub mod terminal;
@@ -56,11 +57,19 @@ pub fn main_on_card() -> ExitCode {
 fn main_with(run: fn(&Args) -> miette::Result<Reply>) -> ExitCode {
     let args = <Args as clap::Parser>::parse();
     terminal::init(&args.verbosity);
-    let exit = match run(&args) {
+    panics::install();
+    let mut finished = false;
+    let result = panics::caught(|| {
+        let reply = run(&args);
+        finished = true;
+        reply
+    });
+    let exit = match result {
         Ok(reply) => terminal::print(&reply),
         Err(report) => {
             terminal::complain(&report);
-            Exit::Refused
+            // A refusal is an answer; a panic is none.
+            if finished { Exit::Refused } else { Exit::Failed }
         }
     };
     exit.into()

@@ -112,3 +112,19 @@ fn vram_cuda_refuses_what_it_cannot_run_on() {
     let third = machine.refusal("cuda:1", &[]);
     has(&third, &["there is no cuda:1: this process sees one card, cuda:0"]);
 }
+
+/// The fake driver has no memory pools: what asks for one panics, and no panic reaches a user.
+#[cfg(feature = "cuda")]
+#[test]
+fn a_panic_is_told_with_its_log() {
+    let machine = Machine::new(env!("CARGO_BIN_EXE_vram-cuda"));
+    let logs = tempfile::tempdir().unwrap();
+    let temporary = logs.path().to_str().unwrap();
+    let output = machine.run("cuda", &[("FAKE_VERSION", "99000"), ("TMPDIR", temporary)]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    has(&said, &["vram stopped unexpectedly: Missing symbol", "please report it with"]);
+    assert!(!said.contains("panicked at"), "{said}");
+    let log = std::fs::read_dir(logs.path()).unwrap().next().unwrap().unwrap().path();
+    assert!(std::fs::read_to_string(log).unwrap().contains("panicked at"));
+}

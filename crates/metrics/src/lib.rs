@@ -70,6 +70,7 @@ mod meter;
 mod nvml;
 mod phase;
 mod verdict;
+mod watchdog;
 mod window;
 
 pub use clock::{StepClock, StepTime, StepTimes, WallClock};
@@ -81,4 +82,5 @@ pub use host::{HostAllocator, HostMeter};
 pub use meter::{Meter, MeterError, Reading};
 pub use phase::{Marks, Phase, PhaseMark};
 pub use verdict::{EXPLOSION_RATIO, Evidence, FailReason, VRAM_GUARD_RATIO, Verdict};
+pub use watchdog::Watchdog;
 pub use window::{Heartbeat, Measurement, Progress, Stage, StepReport, TrainingStep, Window};

@@ -141,6 +141,13 @@ impl<E> Measurement<E> {
 }
 
 impl Window {
+    /// How long a silence after this warm-up has to be to count as a stall.
+    pub fn stall_threshold(&self, warmup: &StepTimes) -> Duration {
+        let steps = STALL_STEPS * warmup.median().unwrap_or(0.0);
+        let steps = Duration::try_from_secs_f64(steps).unwrap_or(Duration::ZERO);
+        steps.max(self.stall_floor)
+    }
+
     /// Runs `step` until the window is over or a step fails, resetting the meter's peaks after
     /// warm-up, and tells `observe` of every finished step. What was measured before a failure is
     /// kept beside it.
@@ -165,8 +172,7 @@ impl Window {
         };
         let warm_up = run.stage(Stage::Warmup, self.warmup_steps, clock);
         let warmup = StepTimes::of(clock.finish());
-        let threshold_s =
-            (STALL_STEPS * warmup.median().unwrap_or(0.0)).max(self.stall_floor.as_secs_f64());
+        let threshold_s = self.stall_threshold(&warmup).as_secs_f64();
 
         // Where memory ran out in warm-up, its peaks are what there is to learn from.
         let reset = if warm_up.is_ok() { meter.reset_peaks() } else { Ok(()) };

@@ -2,6 +2,7 @@
 //! measurement itself is in `measure`.
 
 mod measure;
+mod stall;
 pub(crate) mod target;
 
 use std::io::{self, Write};
@@ -49,6 +50,8 @@ pub struct Args {
     /// Print progress on stdout as JSON lines instead of the summary
     #[arg(long, value_enum)]
     events: Option<EventFormat>,
+    #[command(flatten)]
+    stall: stall::Debug,
     /// Name of the datapoint in its sweep, recorded in run_cmd.txt
     #[arg(long, value_name = "ID")]
     row_id: Option<String>,
@@ -117,16 +120,21 @@ impl<T: Target> Probe<'_, T> {
             workload_id: self.workload.spec.workload_id(),
             steps_total: self.steps_total,
         }));
-        let metrics = self.measure();
-        if let Err(error) = dir.write_results(&metrics) {
+        let metrics = self.measure(&dir);
+        Ok(self.conclude(&dir, &metrics))
+    }
+
+    /// Writes and tells what came of the run.
+    fn conclude(&self, dir: &RunDir, metrics: &Metrics) -> Reply {
+        if let Err(error) = dir.write_results(metrics) {
             terminal::complain(&error.into());
-            return Ok(Reply { text: String::new(), exit: Exit::Failed });
+            return Reply { text: String::new(), exit: Exit::Failed };
         }
-        self.say(&Event::Finished(finished(&metrics)));
-        Ok(Reply::done(match self.args.events {
+        self.say(&Event::Finished(finished(metrics)));
+        Reply::done(match self.args.events {
             Some(EventFormat::Json) => String::new(),
-            None => summary(&metrics),
-        }))
+            None => summary(metrics),
+        })
     }
 
     fn probe_id(&self) -> String {

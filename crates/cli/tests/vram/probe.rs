@@ -230,3 +230,35 @@ fn a_probe_outlives_its_reader() {
     assert_eq!(status.code(), Some(0));
     assert_eq!(sandbox.json("out/metrics.json")["stability_pass"], true);
 }
+
+/// The step never returns in time: the watchdog writes what there is and ends the process.
+#[test]
+fn a_stall_is_written_down_by_the_watchdog() {
+    let sandbox = Sandbox::new();
+    let began = std::time::Instant::now();
+    let stall = ["--debug-stall-after-step", "3", "--debug-stall-s", "600"];
+    let more = ["--debug-stall-threshold-s", "0.3", "--output-dir", "out"];
+    let ran = sandbox.probe(&[&stall[..], &more].concat());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(began.elapsed().as_secs() < 60);
+    let metrics = sandbox.json("out/metrics.json");
+    assert_eq!(metrics["stability_pass"], false);
+    let reasons: Vec<&str> =
+        metrics["fail_reasons"].as_array().unwrap().iter().filter_map(|r| r.as_str()).collect();
+    assert!(reasons.contains(&"heartbeat_stall"), "{reasons:?}");
+    assert_eq!(metrics["heartbeat_stall_detected"], true);
+    assert_eq!(metrics["heartbeat_stall_threshold_s"], 0.3);
+    // Two steps of warm-up and one measured were heard of.
+    assert_eq!(metrics["warmup_step_times_s"].as_array().unwrap().len(), 2);
+    assert_eq!(metrics["step_times_s"].as_array().unwrap().len(), 1);
+    assert!(metrics["peak_vram_allocated_bytes"].as_u64().unwrap() > 2 << 20);
+}
+
+/// A silence that is shorter than the threshold is none.
+#[test]
+fn a_short_pause_is_no_stall() {
+    let sandbox = Sandbox::new();
+    let pause = ["--debug-stall-after-step", "3", "--debug-stall-s", "0.2", "--output-dir", "out"];
+    assert_eq!(sandbox.probe(&pause).code, Some(0));
+    assert_eq!(sandbox.json("out/metrics.json")["stability_pass"], true);
+}

@@ -17,6 +17,11 @@ pub struct PoolMeter {
     before: Result<u64, String>,
 }
 
+// SAFETY: the pool is a handle of the driver's, which every thread may use.
+unsafe impl Send for PoolMeter {}
+// SAFETY: as above; the driver's calls on it are thread-safe.
+unsafe impl Sync for PoolMeter {}
+
 impl PoolMeter {
     /// The meter of `card`, to be made before the process holds anything on it.
     ///

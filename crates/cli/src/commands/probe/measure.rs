@@ -1,7 +1,6 @@
 //! The measurement of a probe: from the first allocation to the metrics. Nothing that happens in
 //! it keeps the results from being written.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -12,9 +11,11 @@ use vram_metrics::{
 use vram_workload::{Backend, Trainer, WorkloadError};
 
 use super::Probe;
+use super::stall::{self, Watch};
 use super::target::Target;
-use crate::artifacts::{ARTIFACT_VERSION, Metrics};
+use crate::artifacts::{ARTIFACT_VERSION, Metrics, RunDir};
 use crate::events::{Event, Step};
+use crate::panics;
 use crate::study::gib;
 
 /// The shortest silence that counts as a stall (VRA-30).
@@ -22,7 +23,7 @@ const STALL_FLOOR: Duration = Duration::from_secs(60);
 
 /// Why a run ended early.
 #[derive(Debug, Clone)]
-struct Failure {
+pub(super) struct Failure {
     message: String,
     oom: bool,
 }
@@ -38,28 +39,29 @@ fn contained<T>(work: impl FnOnce() -> Result<T, WorkloadError>) -> Result<T, Fa
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(result) => Ok(result?),
         Err(panic) => {
-            Err(Failure { message: format!("panic: {}", panic_message(&*panic)), oom: false })
+            let log = panics::log();
+            let what = panics::message(&*panic);
+            Err(Failure { message: format!("panic: {what} (see {})", log.display()), oom: false })
         }
     }
 }
 
-/// `panic!` carries a literal or a formatted message.
-fn panic_message(panic: &(dyn Any + Send)) -> &str {
-    let literal = panic.downcast_ref::<&str>().copied();
-    literal.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
-}
-
 /// The probe's steps. A trainer that could not be made fails the first.
-struct Steps<B: Backend> {
+struct Steps<'a, B: Backend> {
     trainer: Result<Trainer<B>, Failure>,
     loss: Option<f32>,
+    done: u64,
+    stall: &'a stall::Debug,
 }
 
-impl<B: Backend> TrainingStep for Steps<B> {
+impl<B: Backend> TrainingStep for Steps<'_, B> {
     type Running = ();
     type Error = Failure;
 
     fn run(&mut self, mark: &mut dyn FnMut(Phase)) -> Result<(), Failure> {
+        // After the step before: that one was heard of.
+        self.stall.after_step(self.done);
+        self.done += 1;
         let trainer = self.trainer.as_mut().map_err(|failure| failure.clone())?;
         contained(|| trainer.step(mark))
     }
@@ -76,7 +78,7 @@ impl<B: Backend> TrainingStep for Steps<B> {
 
 impl<T: Target> Probe<'_, T> {
     /// Builds the trainer and runs the window. Whatever goes wrong becomes part of the metrics.
-    pub(super) fn measure(&self) -> Metrics {
+    pub(super) fn measure(&self, dir: &RunDir) -> Metrics {
         let meter = self.target.meter();
         let mut marks = Marks::new(meter);
         marks.mark(Phase::Start);
@@ -85,15 +87,24 @@ impl<T: Target> Probe<'_, T> {
             let mark = &mut |phase| marks.mark(phase);
             Trainer::new(self.workload.shape.clone(), self.args.seed, self.target.backend(), mark)
         });
-        let mut steps = Steps { trainer, loss: None };
+        let mut steps = Steps { trainer, loss: None, done: 0, stall: &self.args.stall };
         let window = Window {
             warmup_steps: self.args.warmup_steps,
             measure_steps: self.args.measure_steps,
-            stall_floor: STALL_FLOOR,
+            stall_floor: self.args.stall.threshold().unwrap_or(STALL_FLOOR),
         };
         let mut clock = self.target.clock();
-        let observe = &mut |progress: &Progress| self.tell(progress);
-        let measured = window.run(meter, clock.as_mut(), &mut marks, &mut steps, observe);
+        let watch = Watch::default();
+        let measured = std::thread::scope(|scope| {
+            scope.spawn(|| self.guard(&watch, dir));
+            watch.begin(&window);
+            let observe = &mut |progress: &Progress| {
+                watch.step(&window, progress);
+                self.tell(progress);
+            };
+            let _ending = watch.until_dropped();
+            window.run(meter, clock.as_mut(), &mut marks, &mut steps, observe)
+        });
         let phase_marks = known(marks.into_result()).unwrap_or_default();
         self.metrics(measured, phase_marks, steps.loss)
     }
@@ -105,7 +116,7 @@ impl<T: Target> Probe<'_, T> {
         tracing::info!("step {step} of {steps}: {seconds:.2} s, peak reserved {peak} GiB");
     }
 
-    fn metrics(
+    pub(super) fn metrics(
         &self,
         measured: Measurement<Failure>,
         phase_marks: Vec<PhaseMark>,
@@ -187,9 +198,9 @@ mod tests {
     #[test]
     fn a_panic_is_a_failure_with_its_message() {
         let literal = contained::<()>(|| panic!("broken")).unwrap_err();
-        assert_eq!((literal.message.as_str(), literal.oom), ("panic: broken", false));
+        assert!(literal.message.starts_with("panic: broken (see ") && !literal.oom);
         let formatted = contained::<()>(|| panic!("broken at {}", 7)).unwrap_err();
-        assert_eq!(formatted.message, "panic: broken at 7");
+        assert!(formatted.message.starts_with("panic: broken at 7 (see "));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use vram_workload::{Backend, Host};
 use miette::IntoDiagnostic;
 
 /// A device, opened.
-pub(super) trait Target {
+pub(super) trait Target: Sync {
     type Backend: Backend;
 
     fn backend(&self) -> &Self::Backend;
