@@ -149,6 +149,42 @@ fn what_stays_out_is_listed_with_its_reason() {
 }
 
 /// Another out_dim is another probe: shown beside the fit's prediction, never fitted.
+/// Synthetic: real rows, changed into what a card in the paging regime reports. Each is left out
+/// with its reason; a real x real B4 that ran clean (DP7 of the published table did not) is a row
+/// like any other.
+#[test]
+fn the_paging_regime_is_left_out_and_a_clean_row_is_not() {
+    let dir = copied(&[&SMALL[..], &["dp03_realxreal_B02", "dp04_realxreal_B03"]].concat());
+    let row = |name: &str| dir.path().join(name);
+    change(&row(SMALL[0]).join("env.json"), |e| e["driver_model"] = json!("WDDM"));
+    change(&row(SMALL[1]).join("env.json"), |e| e["total_vram_bytes"] = json!(17_170_956_288u64));
+    // Five steps and more, of which the longest took three medians: floor(0.95 * 4) = 3 does not
+    // see it, the maximum does.
+    change(&row(SMALL[2]).join("metrics.json"), |m| {
+        m["measure_steps"] = json!(5);
+        m["median_step_time_s"] = json!(1.0);
+        m["max_step_time_s"] = json!(3.0);
+    });
+    change(&row("dp04_realxreal_B03").join("run_cmd.txt"), |r| {
+        for spec in ["resolved_spec", "canonical_spec"] {
+            r[spec]["colony_spec"]["batch_size"] = json!(4);
+        }
+    });
+    change(&row("dp04_realxreal_B03").join("metrics.json"), |m| m["batch_size"] = json!(4));
+    agree(&row("dp04_realxreal_B03"));
+    let fitted = fit_json(dir.path(), &[]);
+    let reason = |id: &str| {
+        let excluded = fitted["excluded"].as_array().unwrap();
+        let found = excluded.iter().find(|e| e["id"] == id);
+        found.map(|e| e["reason"].as_str().unwrap().to_owned())
+    };
+    assert!(reason(SMALL[0]).unwrap().contains("paging regime: under the WDDM driver model"));
+    assert!(reason(SMALL[1]).unwrap().contains("reserved more than the device has"));
+    assert_eq!(reason(SMALL[2]).unwrap(), "longest step took 3.0 x the median step");
+    assert_eq!(reason("dp04_realxreal_B03"), None);
+    assert_eq!(fitted["rows"].as_array().unwrap().len(), 2);
+}
+
 #[test]
 fn a_spot_check_is_predicted_and_not_fitted() {
     let dir = copied(&SMALL);

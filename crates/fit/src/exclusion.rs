@@ -20,6 +20,8 @@ pub enum Exclusion {
     NoPeak,
     /// It reports peaks that no allocator can.
     Unsound(&'static str),
+    /// Memory was paged while it ran, or may have been: its peaks are another regime's.
+    Paging(&'static str),
     /// It could not be read.
     Unreadable(String),
 }
@@ -32,6 +34,7 @@ impl fmt::Display for Exclusion {
             Self::SpotCheck(what) => write!(f, "spot check ({what}): reported, never fitted"),
             Self::NoPeak => f.write_str("no peak was measured"),
             Self::Unsound(why) => write!(f, "unsound peaks: {why}"),
+            Self::Paging(why) => write!(f, "paging regime: {why}"),
             Self::Unreadable(why) => write!(f, "unreadable: {why}"),
         }
     }

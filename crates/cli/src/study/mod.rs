@@ -126,6 +126,13 @@ fn attributes(key: &TierKey) -> BTreeMap<String, Attribute> {
 fn admission(run: &RunRecord) -> Result<(), Exclusion> {
     let m = &run.metrics;
     admit(m.stability_pass, &m.fail_reasons, m.median_step_time_s, m.max_step_time_s)?;
+    if run.env.driver_model.as_deref() == Some("WDDM") {
+        return Err(Exclusion::Paging("under the WDDM driver model the system pages video memory"));
+    }
+    let total = m.total_vram_bytes.or(run.env.total_vram_bytes);
+    if m.peak_vram_reserved_bytes.zip(total).is_some_and(|(reserved, total)| reserved > total) {
+        return Err(Exclusion::Paging("it reserved more than the device has"));
+    }
     match (m.peak_vram_allocated_bytes, m.peak_vram_reserved_bytes) {
         (None, _) | (_, None) => return Err(Exclusion::NoPeak),
         (_, Some(0)) => return Err(Exclusion::Unsound("nothing is reserved")),
