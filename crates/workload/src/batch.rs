@@ -68,8 +68,10 @@ impl<B: Stages> Batch<B> {
 }
 
 /// Where each sample's pointer starts, in `[0,1)`.
-pub(crate) fn draw_starts(shape: &Shape, rng: &mut impl Rng) -> Vec<f64> {
-    (0..shape.batch).map(|_| rng.random()).collect()
+pub(crate) fn draw_starts(shape: &Shape, rng: &mut impl Rng) -> Result<Vec<f64>, WorkloadError> {
+    let mut starts = memory::zeroed("starts of the pointers", shape.batch)?;
+    starts.fill_with(|| rng.random());
+    Ok(starts)
 }
 
 pub(crate) fn check_dims(name: &str, t: &Tensor, dims: &[usize]) -> Result<(), WorkloadError> {

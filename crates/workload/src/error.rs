@@ -1,5 +1,7 @@
 use vram_presets::{Precision, PtrDtype};
 
+use crate::shape::MOST_HEADS;
+
 /// What can go wrong between a spec and a finished training step.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -34,6 +36,13 @@ pub enum WorkloadError {
     Zero {
         /// The size's name in the spec.
         name: &'static str,
+    },
+
+    /// More readout heads than any step has.
+    #[error("{heads} readout heads are more than the {MOST_HEADS} that a step can have")]
+    TooManyHeads {
+        /// The number that was asked for.
+        heads: u64,
     },
 
     /// A product of sizes does not fit the address space.

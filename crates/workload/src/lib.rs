@@ -38,6 +38,7 @@ mod batch;
 #[cfg(feature = "cuda")]
 mod cuda;
 mod error;
+mod fault;
 mod forward;
 mod gradients;
 mod host;
@@ -60,6 +61,7 @@ pub use batch::Batch;
 #[cfg(feature = "cuda")]
 pub use cuda::Cuda;
 pub use error::WorkloadError;
+pub use fault::Fault;
 pub use forward::Forward;
 pub use gradients::Gradients;
 pub use host::Host;
@@ -68,6 +70,6 @@ pub use ledger::{DeviceKind, Entry, Knob, Ledger};
 pub use loss_scale::LossScale;
 pub use model::Model;
 pub use optimizer::Adam;
-pub use shape::{CLASSES, Compute, Pointer, Shape, TAPS};
+pub use shape::{CLASSES, Compute, MOST_HEADS, Pointer, Shape, TAPS};
 pub use tape::Tape;
 pub use trainer::{StepOutcome, Trainer};

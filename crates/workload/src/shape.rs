@@ -5,6 +5,10 @@ use crate::{Knob, WorkloadError};
 /// Classes of the readout (`C` in the model's description).
 pub const CLASSES: usize = 256;
 
+/// The most readout heads of a step. Each has names and places of its own in host memory, so that
+/// an absurd number would take that memory before the first buffer could be refused.
+pub const MOST_HEADS: usize = 1 << 16;
+
 /// Number of slots a token reads and writes: half-width 2 around the pointer.
 pub const TAPS: usize = 5;
 
@@ -59,7 +63,8 @@ impl Shape {
     /// # Errors
     ///
     /// Refuses precision fp64 and amp, a precision that contradicts `amp`, half-precision
-    /// pointers, a state loop, zero sizes, and sizes whose product leaves the address space.
+    /// pointers, a state loop, zero sizes, more than [`MOST_HEADS`] heads, and sizes whose product
+    /// leaves the address space.
     pub fn new(spec: &WorkloadSpec, out_dim: u64, amp: bool) -> Result<Self, WorkloadError> {
         let compute = match (spec.ant.precision, amp) {
             (Precision::Fp32, false) => Compute::Fp32,
@@ -85,7 +90,7 @@ impl Shape {
             synth_len: size("synth_len", spec.colony.synth_len)?,
             ring_len,
             slot_dim,
-            out_dim: size("out_dim", out_dim)?,
+            out_dim: heads(out_dim)?,
             sensory: (slot_dim / 3).max(8),
             sensory_delay: (ring_len / 2).max(1),
             ptr_update_every: size("ptr_update_every", spec.colony.ptr_update_every)?,
@@ -171,6 +176,13 @@ fn size(name: &'static str, value: u64) -> Result<usize, WorkloadError> {
     }
 }
 
+fn heads(out_dim: u64) -> Result<usize, WorkloadError> {
+    match size("out_dim", out_dim)? {
+        heads if heads <= MOST_HEADS => Ok(heads),
+        heads => Err(WorkloadError::TooManyHeads { heads: heads as u64 }),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use vram_presets::{AntSpec, ColonySpec};
@@ -251,7 +263,10 @@ mod tests {
         assert!(product.to_string().contains("the ring tape"), "{product}");
         let mut wide = spec();
         wide.ant.slot_dim = 1 << 20;
-        let heads = Shape::new(&wide, 1 << 40, false).unwrap_err();
-        assert!(matches!(heads, WorkloadError::Overflow { what: "the readout heads", .. }));
+        for heads in [MOST_HEADS as u64 + 1, 1 << 40] {
+            let error = Shape::new(&wide, heads, false).unwrap_err();
+            assert!(matches!(error, WorkloadError::TooManyHeads { heads: h } if h == heads));
+        }
+        assert!(Shape::new(&spec(), MOST_HEADS as u64, false).is_ok());
     }
 }

@@ -13,11 +13,11 @@ const LEARNING_RATE: f64 = 1e-3;
 /// A model, its optimizer and one batch of inputs: what a probe steps.
 #[derive(Debug)]
 pub struct Trainer<B: Backend> {
-    model: Model<B>,
+    pub(crate) model: Model<B>,
     grads: Gradients<B>,
     adam: Adam<B>,
-    scale: LossScale<B>,
-    batch: Batch<B>,
+    pub(crate) scale: LossScale<B>,
+    pub(crate) batch: Batch<B>,
     rng: StdRng,
     /// What the last step's forward came to.
     results: Option<Results<B>>,
@@ -74,7 +74,7 @@ impl<B: Stages> Trainer<B> {
     pub fn step(&mut self, mark: &mut dyn FnMut(Phase)) -> Result<(), WorkloadError> {
         // Freed first, so that every step begins with the same memory.
         self.results = None;
-        let starts = draw_starts(&self.model.shape, &mut self.rng);
+        let starts = draw_starts(&self.model.shape, &mut self.rng)?;
         let forward = self.model.forward(&self.batch, &starts)?;
         mark(Phase::ForwardEnd);
         let Self { model, batch, grads, scale, .. } = self;
@@ -112,7 +112,7 @@ mod tests {
     use vram_presets::{AntSpec, ColonySpec, Precision, PtrDtype, WorkloadSpec};
 
     use super::*;
-    use crate::Host;
+    use crate::{Fault, Host};
 
     fn trainer(precision: Precision) -> Trainer<Host> {
         let ant = AntSpec { ring_len: 16, slot_dim: 24, ptr_dtype: PtrDtype::Fp64, precision };
@@ -153,26 +153,40 @@ mod tests {
     }
 
     #[test]
-    fn a_nan_is_reported_and_not_learnt() {
-        let mut trainer = trainer(Precision::Fp32);
-        let at = trainer.model.layout.bridge.bias.start;
-        trainer.model.weights[at] = f32::NAN;
-        let before = trainer.model.weights.clone();
-        assert!(step(&mut trainer).nan);
-        let kept = trainer.model.weights.iter().zip(&before);
-        assert!(kept.filter(|(_, b)| !b.is_nan()).all(|(a, b)| a == b));
+    fn what_is_not_finite_is_reported_and_a_nan_is_not_learnt() {
+        for precision in [Precision::Fp32, Precision::Fp16, Precision::Bf16] {
+            let mut trainer = trainer(precision);
+            trainer.inject(Fault::Inf).unwrap();
+            let infinite = step(&mut trainer);
+            assert!(
+                infinite.inf && !infinite.nan && !infinite.skipped,
+                "{precision}: {infinite:?}"
+            );
+
+            trainer.inject(Fault::Nan).unwrap();
+            let before = trainer.model.weights.clone();
+            assert!(step(&mut trainer).nan, "{precision}");
+            let kept = trainer.model.weights.iter().zip(&before);
+            assert!(kept.filter(|(_, b)| !b.is_nan()).all(|(a, b)| a == b), "{precision}");
+        }
     }
 
-    /// A loss scale that overflows fp16 skips the update, halves itself, and is no NaN.
+    /// A loss scale that overflows is halved and the step is left out, where there is one.
     #[test]
-    fn an_overflow_of_the_loss_scale_skips_the_step() {
-        let mut trainer = trainer(Precision::Fp16);
-        let huge = f32::MAX / 4.0;
-        trainer.scale = LossScale::starting_at(&trainer.model, huge, true).unwrap();
-        let before = trainer.model.weights.clone();
-        let outcome = step(&mut trainer);
+    fn an_overflow_is_skipped_by_the_loss_scale_alone() {
+        let mut scaled = trainer(Precision::Fp16);
+        scaled.inject(Fault::Overflow).unwrap();
+        let (before, scale) = (scaled.model.weights.clone(), scaled.scale.state[0]);
+        let outcome = step(&mut scaled);
         assert!(outcome.skipped && !outcome.nan && !outcome.inf);
-        assert_eq!(trainer.model.weights, before);
-        assert_eq!(trainer.scale.state[0], huge / 2.0);
+        assert_eq!(scaled.model.weights, before);
+        assert_eq!(scaled.scale.state[0], scale / 2.0);
+
+        for precision in [Precision::Fp32, Precision::Bf16] {
+            let mut bare = trainer(precision);
+            bare.inject(Fault::Overflow).unwrap();
+            let outcome = step(&mut bare);
+            assert!(!outcome.skipped && (outcome.nan || outcome.inf) && outcome.loss.is_finite());
+        }
     }
 }

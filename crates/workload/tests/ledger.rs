@@ -55,6 +55,19 @@ fn the_peak_of_dp1_is_the_one_that_was_measured() {
     assert_eq!(ledger.peak_with_batch(16), ledger.peak());
 }
 
+/// A million million tokens, or samples, are one buffer more or less to a ledger: it neither counts
+/// them nor makes room for them.
+#[test]
+fn a_step_of_any_size_has_its_ledger_at_once() {
+    let most = 1 << 40;
+    for (synth_len, batch) in [(most, 1), (1, most)] {
+        let shape = shape((1, 8, synth_len, batch, 1), Precision::Fp32);
+        let ledger = Ledger::new(&shape, DeviceKind::Cuda).unwrap();
+        // The tape alone: 2^40 states of 8 elements.
+        assert!(ledger.peak().unwrap() > most * 32);
+    }
+}
+
 /// The derivative against a difference: a step of one per mille in each knob.
 #[test]
 fn elasticities_are_slopes() {

@@ -141,12 +141,13 @@ fn memory_that_is_refused_is_a_failed_run_not_a_failed_probe() {
     assert!(ARTIFACTS.iter().all(|name| sandbox.path("out").join(name).exists()));
 }
 
-/// The readout alone would be 2^40 heads * 256 classes * 33 * 4 bytes: it fails before the first
-/// step, and is a failed run all the same.
+/// The recurrent weights alone would be 12 * 2^40 elements: the run fails before the first step, and
+/// is a failed run all the same.
 #[test]
 fn a_model_that_does_not_fit_is_a_failed_run() {
     let sandbox = Sandbox::new();
-    let ran = sandbox.probe(&["--out-dim", "1099511627776", "--output-dir", "out"]);
+    let ant = ANT.replace("32,", "1048576,");
+    let ran = sandbox.vram(&["probe", "--ant", &ant, "--colony", COLONY, "--output-dir", "out"]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     let metrics = sandbox.json("out/metrics.json");
     assert_eq!(metrics["fail_reasons"], json!(["runtime_exception", "oom"]));
