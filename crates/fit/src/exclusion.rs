@@ -22,6 +22,8 @@ pub enum Exclusion {
     Unsound(&'static str),
     /// Memory was paged while it ran, or may have been: its peaks are another regime's.
     Paging(&'static str),
+    /// It was not alone on its device: what others held there moved by this many bytes.
+    Disturbed(u64),
     /// It could not be read.
     Unreadable(String),
 }
@@ -35,6 +37,9 @@ impl fmt::Display for Exclusion {
             Self::NoPeak => f.write_str("no peak was measured"),
             Self::Unsound(why) => write!(f, "unsound peaks: {why}"),
             Self::Paging(why) => write!(f, "paging regime: {why}"),
+            Self::Disturbed(bytes) => {
+                write!(f, "disturbed: what others hold on the device moved by {bytes} bytes")
+            }
             Self::Unreadable(why) => write!(f, "unreadable: {why}"),
         }
     }

@@ -83,4 +83,6 @@ pub use meter::{Meter, MeterError, Reading};
 pub use phase::{Marks, Phase, PhaseMark};
 pub use verdict::{EXPLOSION_RATIO, Evidence, FailReason, VRAM_GUARD_RATIO, Verdict};
 pub use watchdog::Watchdog;
-pub use window::{Heartbeat, Measurement, Progress, Stage, StepReport, TrainingStep, Window};
+pub use window::{
+    DISTURBANCE_BYTES, Heartbeat, Measurement, Progress, Stage, StepReport, TrainingStep, Window,
+};

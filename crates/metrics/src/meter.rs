@@ -31,6 +31,13 @@ pub trait Meter {
     ///
     /// If the counters cannot be written.
     fn reset_peaks(&self) -> Result<(), MeterError>;
+
+    /// Bytes in use on the device that this meter does not count, other processes' among them. What
+    /// it counts belongs to the process whatever the neighbours do; but a run beside which this
+    /// moves was not alone. None where the device is the process's own, as the host's allocator is.
+    fn outside_bytes(&self) -> Option<Result<u64, MeterError>> {
+        None
+    }
 }
 
 /// Why a meter cannot answer. Never a zero instead.

@@ -16,6 +16,11 @@ pub struct Window {
 /// A stall is a silence longer than this many median warm-up steps.
 const STALL_STEPS: f64 = 10.0;
 
+/// A window is disturbed where what others hold on its device changes by more than this, in bytes.
+/// Less is the driver's own bookkeeping; the context of another process alone takes several hundred
+/// megabytes.
+pub const DISTURBANCE_BYTES: u64 = 32 << 20;
+
 /// What a step tells the window about its numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct StepReport {
@@ -125,6 +130,10 @@ pub struct Measurement<E> {
     pub inf: bool,
     /// Steps whose update was left out.
     pub skipped_steps: u64,
+    /// How far what others hold on the device moved from what they held after warm-up, in bytes: the
+    /// most that was seen at the end of a measured step. None where the meter's device is its
+    /// process's own. See [`DISTURBANCE_BYTES`].
+    pub disturbance_bytes: Option<Result<u64, MeterError>>,
     /// The window's heartbeat.
     pub heartbeat: Heartbeat,
     /// Why the window ended early.
@@ -168,6 +177,7 @@ impl Window {
             total: StepReport::default(),
             skipped_steps: 0,
             silence: Silence::start(),
+            neighbours: Neighbours::default(),
             done: 0,
         };
         let warm_up = run.stage(Stage::Warmup, self.warmup_steps, clock);
@@ -176,6 +186,7 @@ impl Window {
 
         // Where memory ran out in warm-up, its peaks are what there is to learn from.
         let reset = if warm_up.is_ok() { meter.reset_peaks() } else { Ok(()) };
+        run.neighbours = Neighbours::seen_by(meter);
         run.silence = Silence::start();
         let began = Instant::now();
         let failure =
@@ -193,6 +204,7 @@ impl Window {
             nan: run.total.nan,
             inf: run.total.inf,
             skipped_steps: run.skipped_steps,
+            disturbance_bytes: run.neighbours.moved,
             heartbeat: Heartbeat {
                 stalled: run.silence.longest.max(last_silence).as_secs_f64() > threshold_s,
                 threshold_s,
@@ -220,6 +232,32 @@ impl Silence {
     }
 }
 
+/// What others hold on the device, against what they held at first.
+#[derive(Default)]
+struct Neighbours {
+    at_first: u64,
+    /// The farthest they were from it; none where there are none to see.
+    moved: Option<Result<u64, MeterError>>,
+}
+
+impl Neighbours {
+    fn seen_by(meter: &dyn Meter) -> Self {
+        match meter.outside_bytes() {
+            Some(Ok(at_first)) => Self { at_first, moved: Some(Ok(0)) },
+            refused => Self { at_first: 0, moved: refused },
+        }
+    }
+
+    fn look(&mut self, meter: &dyn Meter) {
+        let Some(Ok(moved)) = &mut self.moved else { return };
+        match meter.outside_bytes() {
+            Some(Ok(now)) => *moved = (*moved).max(now.abs_diff(self.at_first)),
+            Some(Err(error)) => self.moved = Some(Err(error)),
+            None => self.moved = None,
+        }
+    }
+}
+
 /// A window that is running.
 struct Run<'a, 'm, S> {
     window: &'a Window,
@@ -230,6 +268,7 @@ struct Run<'a, 'm, S> {
     total: StepReport,
     skipped_steps: u64,
     silence: Silence,
+    neighbours: Neighbours,
     done: u64,
 }
 
@@ -255,6 +294,7 @@ impl<S: TrainingStep> Run<'_, '_, S> {
             self.total.nan |= report.nan;
             self.total.inf |= report.inf;
             self.skipped_steps += u64::from(report.skipped);
+            self.neighbours.look(self.meter);
             (self.observe)(&Progress {
                 stage,
                 step: self.done,
@@ -280,6 +320,7 @@ mod tests {
     struct Fake {
         current: Cell<u64>,
         peak: Cell<u64>,
+        outside: Cell<Option<u64>>,
     }
 
     impl Fake {
@@ -300,6 +341,9 @@ mod tests {
         fn reset_peaks(&self) -> Result<(), MeterError> {
             self.peak.set(self.current.get());
             Ok(())
+        }
+        fn outside_bytes(&self) -> Option<Result<u64, MeterError>> {
+            self.outside.get().map(Ok)
         }
     }
 
@@ -346,6 +390,26 @@ mod tests {
         let steps: Vec<_> = seen.iter().map(|p| (p.stage, p.step, p.steps)).collect();
         let (w, m) = (Stage::Warmup, Stage::Measure);
         assert_eq!(steps, [(w, 1, 5), (w, 2, 5), (m, 3, 5), (m, 4, 5), (m, 5, 5)]);
+    }
+
+    /// What came and went in the warm-up, and between two steps, is not seen; what is there at the
+    /// end of a measured step is, whichever way it moved.
+    #[test]
+    fn a_neighbour_that_moves_in_the_window_is_seen() {
+        let disturbance = |outside: [u64; 4]| {
+            let meter = Fake::default();
+            meter.outside.set(Some(500));
+            let (measured, _) = run(window(1, 3), &meter, &mut |step| {
+                meter.outside.set(Some(outside[step as usize - 1]));
+                Ok(StepReport::default())
+            });
+            measured.disturbance_bytes
+        };
+        assert_eq!(disturbance([700, 700, 700, 700]), Some(Ok(0)));
+        assert_eq!(disturbance([700, 700, 930, 700]), Some(Ok(230)));
+        assert_eq!(disturbance([700, 700, 700, 100]), Some(Ok(600)));
+        let (alone, _) = run(window(0, 1), &Fake::default(), &mut |_| Ok(StepReport::default()));
+        assert_eq!(alone.disturbance_bytes, None);
     }
 
     #[test]

@@ -171,6 +171,10 @@ pub struct Metrics {
     /// Steps whose update the loss scale left out.
     #[serde(default)]
     pub skipped_steps: u64,
+    /// How far what others hold on the card moved while steps were measured; null on the CPU, whose
+    /// allocator has no neighbours.
+    #[serde(default)]
+    pub vram_disturbance_bytes: Option<u64>,
     /// Memory ran out.
     pub had_oom: bool,
     /// A loss or gradient was NaN.

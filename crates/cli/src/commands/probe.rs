@@ -1,6 +1,7 @@
 //! `vram probe`: one measured run. Here is what is refused and what is written in which order; the
 //! measurement itself is in `measure`.
 
+mod debug;
 mod measure;
 mod stall;
 pub(crate) mod target;
@@ -51,7 +52,7 @@ pub struct Args {
     #[arg(long, value_enum)]
     events: Option<EventFormat>,
     #[command(flatten)]
-    stall: stall::Debug,
+    debug: debug::Debug,
     /// Name of the datapoint in its sweep, recorded in run_cmd.txt
     #[arg(long, value_name = "ID")]
     row_id: Option<String>,

@@ -10,6 +10,7 @@ mod tier;
 use std::collections::BTreeMap;
 
 use vram_fit::{Attribute, Calibration, Exclusion, Fit, FitError, Observation, RowFit, admit, fit};
+use vram_metrics::DISTURBANCE_BYTES;
 use vram_presets::PresetError;
 
 pub use catalogue::{Catalogue, workload};
@@ -132,6 +133,9 @@ fn admission(run: &RunRecord) -> Result<(), Exclusion> {
     let total = m.total_vram_bytes.or(run.env.total_vram_bytes);
     if m.peak_vram_reserved_bytes.zip(total).is_some_and(|(reserved, total)| reserved > total) {
         return Err(Exclusion::Paging("it reserved more than the device has"));
+    }
+    if let Some(moved) = m.vram_disturbance_bytes.filter(|moved| *moved > DISTURBANCE_BYTES) {
+        return Err(Exclusion::Disturbed(moved));
     }
     match (m.peak_vram_allocated_bytes, m.peak_vram_reserved_bytes) {
         (None, _) | (_, None) => return Err(Exclusion::NoPeak),

@@ -2,5 +2,7 @@
 
 mod bad_input;
 mod commands;
+mod disk;
+mod faults;
 mod probe;
 mod support;

@@ -126,4 +126,12 @@ impl Meter for PoolMeter {
         self.set(Attribute::CU_MEMPOOL_ATTR_USED_MEM_HIGH, 0)?;
         self.set(Attribute::CU_MEMPOOL_ATTR_RESERVED_MEM_HIGH, 0)
     }
+
+    /// This process's context and other processes' memory: what the card has in use and the pool
+    /// does not hold. The context does not grow once a step has run.
+    fn outside_bytes(&self) -> Option<Result<u64, MeterError>> {
+        let used = || self.monitor.as_ref().map_err(Clone::clone)?.usage();
+        let used = used().map(|usage| usage.used).map_err(MeterError::Nvml);
+        Some(used.and_then(|used| Ok(used.saturating_sub(self.reserved()?.current))))
+    }
 }

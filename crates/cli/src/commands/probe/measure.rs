@@ -11,7 +11,8 @@ use vram_metrics::{
 use vram_workload::{Backend, Trainer, WorkloadError};
 
 use super::Probe;
-use super::stall::{self, Watch};
+use super::debug::Debug;
+use super::stall::Watch;
 use super::target::Target;
 use crate::artifacts::{ARTIFACT_VERSION, Metrics, RunDir};
 use crate::events::{Event, Step};
@@ -34,16 +35,13 @@ impl From<WorkloadError> for Failure {
     }
 }
 
-/// Does a part of the run. A panic in it is a failure of the run, not of the probe.
-fn contained<T>(work: impl FnOnce() -> Result<T, WorkloadError>) -> Result<T, Failure> {
-    match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(result) => Ok(result?),
-        Err(panic) => {
-            let log = panics::log();
-            let what = panics::message(&*panic);
-            Err(Failure { message: format!("panic: {what} (see {})", log.display()), oom: false })
-        }
-    }
+/// Does the run. A panic in it is a failure of the run, not of the probe.
+fn contained<T>(work: impl FnOnce() -> T) -> Result<T, Failure> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
+        let log = panics::log();
+        let what = panics::message(&*panic);
+        Failure { message: format!("panic: {what} (see {})", log.display()), oom: false }
+    })
 }
 
 /// The probe's steps. A trainer that could not be made fails the first.
@@ -51,7 +49,7 @@ struct Steps<'a, B: Backend> {
     trainer: Result<Trainer<B>, Failure>,
     loss: Option<f32>,
     done: u64,
-    stall: &'a stall::Debug,
+    debug: &'a Debug,
 }
 
 impl<B: Backend> TrainingStep for Steps<'_, B> {
@@ -60,15 +58,16 @@ impl<B: Backend> TrainingStep for Steps<'_, B> {
 
     fn run(&mut self, mark: &mut dyn FnMut(Phase)) -> Result<(), Failure> {
         // After the step before: that one was heard of.
-        self.stall.after_step(self.done);
+        self.debug.after_step(self.done);
         self.done += 1;
         let trainer = self.trainer.as_mut().map_err(|failure| failure.clone())?;
-        contained(|| trainer.step(mark))
+        self.debug.before_step(self.done, trainer)?;
+        Ok(trainer.step(mark)?)
     }
 
     fn report(&mut self, (): ()) -> Result<StepReport, Failure> {
         let trainer = self.trainer.as_ref().map_err(Clone::clone)?;
-        let Some(outcome) = contained(|| trainer.outcome())? else {
+        let Some(outcome) = trainer.outcome()? else {
             return Ok(StepReport::default());
         };
         self.loss = Some(outcome.loss);
@@ -77,26 +76,33 @@ impl<B: Backend> TrainingStep for Steps<'_, B> {
 }
 
 impl<T: Target> Probe<'_, T> {
-    /// Builds the trainer and runs the window. Whatever goes wrong becomes part of the metrics.
+    /// Whatever goes wrong becomes part of the metrics.
     pub(super) fn measure(&self, dir: &RunDir) -> Metrics {
+        let watch = Watch::default();
+        contained(|| self.run_window(&watch, dir)).unwrap_or_else(|panic| {
+            self.metrics(watch.seen().measurement(None, Some(panic)), Vec::new(), None)
+        })
+    }
+
+    /// Builds the trainer and runs the window.
+    fn run_window(&self, watch: &Watch, dir: &RunDir) -> Metrics {
         let meter = self.target.meter();
         let mut marks = Marks::new(meter);
         marks.mark(Phase::Start);
         // Before the window, so that no step's time or peak holds it.
-        let trainer = contained(|| {
-            let mark = &mut |phase| marks.mark(phase);
-            Trainer::new(self.workload.shape.clone(), self.args.seed, self.target.backend(), mark)
-        });
-        let mut steps = Steps { trainer, loss: None, done: 0, stall: &self.args.stall };
+        let mark = &mut |phase| marks.mark(phase);
+        let shape = self.workload.shape.clone();
+        let trainer = Trainer::new(shape, self.args.seed, self.target.backend(), mark);
+        let trainer = trainer.map_err(Failure::from);
+        let mut steps = Steps { trainer, loss: None, done: 0, debug: &self.args.debug };
         let window = Window {
             warmup_steps: self.args.warmup_steps,
             measure_steps: self.args.measure_steps,
-            stall_floor: self.args.stall.threshold().unwrap_or(STALL_FLOOR),
+            stall_floor: self.args.debug.stall_threshold().unwrap_or(STALL_FLOOR),
         };
         let mut clock = self.target.clock();
-        let watch = Watch::default();
         let measured = std::thread::scope(|scope| {
-            scope.spawn(|| self.guard(&watch, dir));
+            scope.spawn(|| self.guard(watch, dir));
             watch.begin(&window);
             let observe = &mut |progress: &Progress| {
                 watch.step(&window, progress);
@@ -173,6 +179,7 @@ impl<T: Target> Probe<'_, T> {
             phase_marks,
             loss,
             skipped_steps: measured.skipped_steps,
+            vram_disturbance_bytes: measured.disturbance_bytes.and_then(known),
             had_oom,
             had_nan: measured.nan,
             had_inf: measured.inf,
@@ -197,9 +204,9 @@ mod tests {
 
     #[test]
     fn a_panic_is_a_failure_with_its_message() {
-        let literal = contained::<()>(|| panic!("broken")).unwrap_err();
+        let literal = contained(|| panic!("broken")).unwrap_err();
         assert!(literal.message.starts_with("panic: broken (see ") && !literal.oom);
-        let formatted = contained::<()>(|| panic!("broken at {}", 7)).unwrap_err();
+        let formatted = contained(|| panic!("broken at {}", 7)).unwrap_err();
         assert!(formatted.message.starts_with("panic: broken at 7 (see "));
     }
 

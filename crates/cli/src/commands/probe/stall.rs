@@ -13,39 +13,6 @@ use super::target::Target;
 use crate::artifacts::RunDir;
 use crate::terminal;
 
-/// Causes a stall on purpose, as the original harness does.
-#[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "To cause a stall on purpose")]
-pub(super) struct Debug {
-    /// Sleep after this step, counted from 1 through both stages
-    #[arg(long, value_name = "N", requires = "debug_stall_s")]
-    debug_stall_after_step: Option<u64>,
-    /// Sleep this long
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
-    debug_stall_s: Option<Duration>,
-    /// A silence this long is a stall, in place of max(60 s, 10 x the warm-up's median)
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
-    debug_stall_threshold_s: Option<Duration>,
-}
-
-fn seconds(text: &str) -> Result<Duration, &'static str> {
-    let seconds = text.parse().ok().and_then(|s| Duration::try_from_secs_f64(s).ok());
-    seconds.filter(|s| !s.is_zero()).ok_or("expected a number of seconds above 0")
-}
-
-impl Debug {
-    /// Sleeps if this is the step to sleep after.
-    pub(super) fn after_step(&self, step: u64) {
-        if self.debug_stall_after_step == Some(step) {
-            std::thread::sleep(self.debug_stall_s.unwrap_or_default());
-        }
-    }
-
-    pub(super) fn threshold(&self) -> Option<Duration> {
-        self.debug_stall_threshold_s
-    }
-}
-
 /// What is known of a run while it runs.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
@@ -53,8 +20,9 @@ pub(super) struct Watch {
     seen: Mutex<Seen>,
 }
 
+/// A run that did not come to its end, as far as it was heard of.
 #[derive(Debug, Clone, Default)]
-struct Seen {
+pub(super) struct Seen {
     warmup: Vec<f64>,
     steps: Vec<f64>,
     peaks: (Option<u64>, Option<u64>),
@@ -88,6 +56,11 @@ impl Watch {
         self.dog.arm(seen.threshold);
     }
 
+    /// What was heard of until now.
+    pub(super) fn seen(&self) -> Seen {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Ends the watch when it is dropped, whatever ended the window.
     pub(super) fn until_dropped(&self) -> Ending<'_> {
         Ending(&self.dog)
@@ -102,31 +75,42 @@ impl Drop for Ending<'_> {
     }
 }
 
+impl Seen {
+    /// What is left of a run that this silence, or this failure, ended.
+    pub(super) fn measurement(
+        self,
+        silence: Option<Duration>,
+        failure: Option<Failure>,
+    ) -> Measurement<Failure> {
+        let peak = |bytes: Option<u64>| {
+            bytes.ok_or(MeterError::Nvml("no step was measured before the end".to_owned()))
+        };
+        Measurement {
+            warmup: StepTimes::new(self.warmup),
+            steps: StepTimes::new(self.steps),
+            wall_time_s: None,
+            peak_allocated_bytes: peak(self.peaks.0),
+            peak_reserved_bytes: peak(self.peaks.1),
+            nan: false,
+            inf: false,
+            skipped_steps: 0,
+            disturbance_bytes: None,
+            heartbeat: Heartbeat {
+                stalled: silence.is_some(),
+                threshold_s: self.threshold.as_secs_f64(),
+                last_progress_age_s: silence.unwrap_or_default().as_secs_f64(),
+            },
+            failure,
+        }
+    }
+}
+
 impl<T: Target> Probe<'_, T> {
     /// Waits for a stall; writes what was measured until then, and ends the process, which the step
     /// would keep for ever.
     pub(super) fn guard(&self, watch: &Watch, dir: &RunDir) {
         let Some(silence) = watch.dog.wait() else { return };
-        let seen = watch.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let peak = |bytes: Option<u64>| {
-            bytes.ok_or(MeterError::Nvml("no step was measured before the stall".to_owned()))
-        };
-        let measured = Measurement::<Failure> {
-            warmup: StepTimes::new(seen.warmup),
-            steps: StepTimes::new(seen.steps),
-            wall_time_s: None,
-            peak_allocated_bytes: peak(seen.peaks.0),
-            peak_reserved_bytes: peak(seen.peaks.1),
-            nan: false,
-            inf: false,
-            skipped_steps: 0,
-            heartbeat: Heartbeat {
-                stalled: true,
-                threshold_s: seen.threshold.as_secs_f64(),
-                last_progress_age_s: silence.as_secs_f64(),
-            },
-            failure: None,
-        };
+        let measured = watch.seen().measurement(Some(silence), None);
         let reply = self.conclude(dir, &self.metrics(measured, Vec::new(), None));
         let exit = terminal::print(&reply);
         std::process::exit(i32::from(exit.code()));

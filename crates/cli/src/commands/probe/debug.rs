@@ -1,0 +1,75 @@
+//! Trouble on purpose: what watches over a run is tried on a real one.
+
+use std::time::Duration;
+
+use clap::ValueEnum;
+use vram_workload::{Backend, Fault, Trainer, WorkloadError};
+
+/// The stall is the original harness's; the faults are ours.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "To cause trouble on purpose")]
+pub(super) struct Debug {
+    /// Sleep after this step, counted from 1 through both stages
+    #[arg(long, value_name = "N", requires = "debug_stall_s")]
+    debug_stall_after_step: Option<u64>,
+    /// Sleep this long
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    debug_stall_s: Option<Duration>,
+    /// A silence this long is a stall, in place of max(60 s, 10 x the warm-up's median)
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    debug_stall_threshold_s: Option<Duration>,
+    /// What goes wrong at the step that --debug-fault-at-step names
+    #[arg(long, value_enum, value_name = "FAULT", requires = "debug_fault_at_step")]
+    debug_fault: Option<Trouble>,
+    /// The step it goes wrong at, counted from 1 through both stages
+    #[arg(long, value_name = "N", requires = "debug_fault")]
+    debug_fault_at_step: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Trouble {
+    /// A weight is NaN
+    Nan,
+    /// The loss is infinite
+    Inf,
+    /// The loss scale overflows: fp16 skips the step, no other precision has one
+    Overflow,
+    /// The program panics
+    Panic,
+    /// The process aborts, as it does where a small allocation fails
+    Abort,
+}
+
+fn seconds(text: &str) -> Result<Duration, &'static str> {
+    let seconds = text.parse().ok().and_then(|s| Duration::try_from_secs_f64(s).ok());
+    seconds.filter(|s| !s.is_zero()).ok_or("expected a number of seconds above 0")
+}
+
+impl Debug {
+    /// Sleeps if this is the step to sleep after.
+    pub(super) fn after_step(&self, step: u64) {
+        if self.debug_stall_after_step == Some(step) {
+            std::thread::sleep(self.debug_stall_s.unwrap_or_default());
+        }
+    }
+
+    /// Breaks this step if it is the one to break.
+    pub(super) fn before_step<B: Backend>(
+        &self,
+        step: u64,
+        trainer: &mut Trainer<B>,
+    ) -> Result<(), WorkloadError> {
+        match self.debug_fault.filter(|_| self.debug_fault_at_step == Some(step)) {
+            None => Ok(()),
+            Some(Trouble::Nan) => trainer.inject(Fault::Nan),
+            Some(Trouble::Inf) => trainer.inject(Fault::Inf),
+            Some(Trouble::Overflow) => trainer.inject(Fault::Overflow),
+            Some(Trouble::Panic) => panic!("asked for by --debug-fault panic"),
+            Some(Trouble::Abort) => std::process::abort(),
+        }
+    }
+
+    pub(super) fn stall_threshold(&self) -> Option<Duration> {
+        self.debug_stall_threshold_s
+    }
+}
