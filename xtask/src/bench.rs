@@ -14,10 +14,10 @@ use vram_cli::events::Step;
 use vram_metrics::Phase;
 use vram_presets::Library;
 
-use crate::sweep::available;
 use crate::sweep::binary::Target;
 use crate::sweep::child::{self, Limits, Outcome};
 use crate::sweep::plan::{self, Plan, Row};
+use crate::sweep::room::Memory;
 
 /// Time the step of a sweep's rows (a benchmark, not a test)
 ///
@@ -103,8 +103,8 @@ pub fn run(args: &Args) -> miette::Result<Reply> {
     let mut timings = Vec::new();
     let mut machine = String::new();
     for row in &mut plan.rows {
-        if !row.fits(available(&target)) {
-            eprintln!("{:8} predicted not to fit, not run", row.id);
+        if let Err(shortage) = Memory::of(&target).room_for(row.predicted()) {
+            eprintln!("{:8} not run: {shortage}", row.id);
             continue;
         }
         row.row.measure_steps = args.steps;

@@ -10,7 +10,6 @@ mod workspace;
 use std::process::ExitCode;
 
 use clap::Parser;
-use vram_cli::{Exit, terminal};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
@@ -21,17 +20,10 @@ enum Xtask {
 }
 
 fn main() -> ExitCode {
-    let result = match Xtask::parse() {
+    let command = Xtask::parse();
+    vram_cli::answer(|| match command {
         Xtask::Sweep(args) => sweep::run(&args),
         Xtask::Bench(args) => bench::run(&args),
         Xtask::CudaToolkit(args) => toolkit::run(&args),
-    };
-    let exit = match result {
-        Ok(reply) => terminal::print(&reply),
-        Err(report) => {
-            terminal::complain(&report);
-            Exit::Refused
-        }
-    };
-    exit.into()
+    })
 }

@@ -1,5 +1,8 @@
 //! The command line: what `--help` says, and nothing that a subcommand does.
 
+use std::str::FromStr;
+
+use bytesize::ByteSize;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use miette::{IntoDiagnostic, WrapErr};
 use tracing::level_filters::LevelFilter;
@@ -157,6 +160,29 @@ fn flag(text: &str) -> Result<bool, &'static str> {
         "0" => Ok(false),
         "1" => Ok(true),
         _ => Err("expected 0 or 1"),
+    }
+}
+
+/// A device's memory, as a command line says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Vram {
+    /// That of the device that is here.
+    Auto,
+    /// This many bytes.
+    Bytes(u64),
+}
+
+impl FromStr for Vram {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            _ => match text.parse::<ByteSize>() {
+                Ok(size) if size.as_u64() > 0 => Ok(Self::Bytes(size.as_u64())),
+                _ => Err("expected a size such as 16GiB, a number of bytes, or auto".to_owned()),
+            },
+        }
     }
 }
 

@@ -56,15 +56,58 @@ enum Way<'a> {
 /// Granule of the pools that were measured.
 const USUAL_GRANULE: u64 = 32 << 20;
 
-/// Predicted peak reserved of a step on a kind of device, without a calibration: what its ledger
-/// says, rounded up to the usual granule. None beyond 64 bits.
-///
-/// # Errors
-///
-/// None that a checked workload can cause.
-pub fn preflight(workload: &Workload, kind: DeviceKind) -> miette::Result<Option<u64>> {
-    let ledger = Ledger::new(&workload.shape, kind).into_diagnostic()?;
-    Ok(ledger.peak().and_then(|peak| peak.div_ceil(USUAL_GRANULE).checked_mul(USUAL_GRANULE)))
+/// Peak reserved of a step with any number of samples, without a calibration: what its ledger says,
+/// and on a card rounded up to the usual granule.
+#[derive(Debug)]
+pub struct Forecast {
+    ledger: Ledger,
+    granule: u64,
+}
+
+impl Forecast {
+    /// The forecast of `workload` on a kind of device.
+    ///
+    /// # Errors
+    ///
+    /// None that a checked workload can cause.
+    pub fn new(workload: &Workload, kind: DeviceKind) -> miette::Result<Self> {
+        let ledger = Ledger::new(&workload.shape, kind).into_diagnostic()?;
+        let granule = match kind {
+            DeviceKind::Cpu => 1,
+            DeviceKind::Cuda => USUAL_GRANULE,
+        };
+        Ok(Self { ledger, granule })
+    }
+
+    /// Predicted peak reserved with this many samples, in bytes; none beyond 64 bits.
+    pub fn reserved_bytes(&self, batch: u64) -> Option<u64> {
+        round_up(self.ledger.peak_with_batch(usize::try_from(batch).ok()?)?, self.granule)
+    }
+}
+
+fn round_up(bytes: u64, granule: u64) -> Option<u64> {
+    bytes.div_ceil(granule).checked_mul(granule)
+}
+
+/// The largest number for which `fits`, none being zero, where it fits up to some number and not
+/// beyond. Numbers past 2^63 are not asked for.
+pub fn most(fits: impl Fn(u64) -> bool) -> u64 {
+    let mut above = 1u64;
+    while fits(above) {
+        let Some(next) = above.checked_mul(2) else { return above };
+        above = next;
+    }
+    // `below` fits, `above` does not.
+    let mut below = above / 2;
+    while above - below > 1 {
+        let middle = below + (above - below) / 2;
+        if fits(middle) {
+            below = middle;
+        } else {
+            above = middle;
+        }
+    }
+    below
 }
 
 impl Oracle {
@@ -142,7 +185,7 @@ impl Predictor<'_> {
         let (allocated_bytes, reserved_bytes, reserved_bounds, source) = match &self.way {
             Way::Ledger(ledger, granule) => {
                 let allocated = ledger.peak_with_batch(usize::try_from(batch).ok()?)?;
-                let rounded = allocated.div_ceil(*granule).checked_mul(*granule)?;
+                let rounded = round_up(allocated, *granule)?;
                 let source = format!(
                     "the step's ledger; reserved by the {granule}-byte granule of {}",
                     self.oracle.name
@@ -171,22 +214,6 @@ impl Predictor<'_> {
 
     /// The most samples whose predicted reserved is within `limit` bytes, none being zero.
     pub fn most(&self, limit: u64) -> u64 {
-        let fits = |batch: u64| self.budget(batch).is_some_and(|b| b.reserved_bytes <= limit);
-        let mut above = 1u64;
-        while fits(above) {
-            let Some(next) = above.checked_mul(2) else { return above };
-            above = next;
-        }
-        // Predictions grow with the batch: `below` fits, `above` does not.
-        let mut below = above / 2;
-        while above - below > 1 {
-            let middle = below + (above - below) / 2;
-            if fits(middle) {
-                below = middle;
-            } else {
-                above = middle;
-            }
-        }
-        below
+        most(|batch| self.budget(batch).is_some_and(|b| b.reserved_bytes <= limit))
     }
 }

@@ -34,11 +34,15 @@ impl Exit {
     /// What the code says, as `--help` prints it.
     pub fn meaning(self) -> &'static str {
         match self {
-            Self::Done => "done; a probe's results are written, whether PASS or FAIL",
-            Self::Failed => "what ran did not get through, such as results that cannot be written",
-            Self::Refused => "usage or bad input: refused, nothing written",
-            Self::Interrupted => "ended by Ctrl-C; what was finished is kept",
-            Self::Terminated => "ended by SIGTERM; what was finished is kept",
+            Self::Done => {
+                "done; a probe's results are written, PASS or FAIL; a sweep's rows passed"
+            }
+            Self::Failed => {
+                "results cannot be written, a row of a sweep failed or has none, a defect"
+            }
+            Self::Refused => "usage or bad input: refused, nothing ran",
+            Self::Interrupted => "ended by Ctrl-C; finished rows are kept, --resume continues",
+            Self::Terminated => "ended by SIGTERM; finished rows are kept, --resume continues",
         }
     }
 

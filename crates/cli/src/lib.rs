@@ -57,10 +57,16 @@ pub fn main_on_card() -> ExitCode {
 fn main_with(run: fn(&Args) -> miette::Result<Reply>) -> ExitCode {
     let args = <Args as clap::Parser>::parse();
     terminal::init(&args.verbosity);
+    answer(|| run(&args))
+}
+
+/// Prints what comes of `work`, or why nothing does, and gives the exit code for it. A panic is told
+/// with the path of its log.
+pub fn answer(work: impl FnOnce() -> miette::Result<Reply>) -> ExitCode {
     panics::install();
     let mut finished = false;
     let result = panics::caught(|| {
-        let reply = run(&args);
+        let reply = work();
         finished = true;
         reply
     });

@@ -32,7 +32,7 @@ pub(crate) fn caught<T>(work: impl FnOnce() -> miette::Result<T>) -> miette::Res
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         Err(miette!(
             help = format!("this is a defect: please report it with {}", log().display()),
-            "vram stopped unexpectedly: {}",
+            "stopped unexpectedly: {}",
             message(&*panic)
         ))
     })

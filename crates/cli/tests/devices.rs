@@ -123,7 +123,7 @@ fn a_panic_is_told_with_its_log() {
     let output = machine.run("cuda", &[("FAKE_VERSION", "99000"), ("TMPDIR", temporary)]);
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
-    has(&said, &["vram stopped unexpectedly: Missing symbol", "please report it with"]);
+    has(&said, &["stopped unexpectedly: Missing symbol", "please report it with"]);
     assert!(!said.contains("panicked at"), "{said}");
     let log = std::fs::read_dir(logs.path()).unwrap().next().unwrap().unwrap().path();
     assert!(std::fs::read_to_string(log).unwrap().contains("panicked at"));

@@ -20,7 +20,10 @@ const LOG: &str = "probe.log";
 pub enum Outcome {
     /// It wrote its artifacts, PASS or FAIL.
     Exited,
-    /// It did not, and why.
+    /// A signal that nobody here sent ended it: its own abort, or the system's way of taking memory
+    /// back.
+    Crashed(String),
+    /// It has no artifacts for another reason.
     Lost(String),
     /// It was ended because the sweep was.
     Interrupted,
@@ -149,18 +152,28 @@ fn outcome(status: ExitStatus, log: &Path) -> Outcome {
     }
     let last =
         said.trim().lines().find(|l| !l.trim().is_empty()).unwrap_or("it said nothing").trim();
-    Outcome::Lost(format!("probe ended with {}: {last} (see {})", describe(status), log.display()))
+    let said = format!("{last} (see {})", log.display());
+    match (signal(status), status.code()) {
+        (Some(signal), _) => Outcome::Crashed(format!("crashed with {signal}: {said}")),
+        (None, Some(code)) => Outcome::Lost(format!("probe ended with exit code {code}: {said}")),
+        (None, None) => Outcome::Lost(format!("probe ended without an exit code: {said}")),
+    }
 }
 
-fn describe(status: ExitStatus) -> String {
+/// Name of the signal that ended a process.
+fn signal(status: ExitStatus) -> Option<String> {
     #[cfg(unix)]
     {
         use std::os::unix::process::ExitStatusExt;
-        if let Some(signal) = status.signal() {
-            return format!("signal {signal}");
-        }
+        let number = status.signal()?;
+        let name = signal_hook::low_level::signal_name(number).map(str::to_owned);
+        Some(name.unwrap_or_else(|| format!("signal {number}")))
     }
-    status.code().map_or_else(|| "no exit code".to_owned(), |code| format!("exit code {code}"))
+    #[cfg(not(unix))]
+    {
+        let _ = status;
+        None
+    }
 }
 
 fn arguments(row: &Row, device: &str) -> Vec<String> {
@@ -240,8 +253,12 @@ mod tests {
 
     #[test]
     fn a_killed_probe_is_named_with_its_signal() {
-        let why = lost("kill -9 $$");
-        assert!(why.starts_with("probe ended with signal 9: it said nothing"), "{why}");
+        for (signal, name) in [(9, "SIGKILL"), (6, "SIGABRT")] {
+            let Outcome::Crashed(why) = with_script(&format!("kill -{signal} $$")).0 else {
+                panic!("{name} is no crash");
+            };
+            assert!(why.starts_with(&format!("crashed with {name}: it said nothing")), "{why}");
+        }
     }
 
     #[test]

@@ -3,9 +3,8 @@ use std::path::{Path, PathBuf};
 use miette::{IntoDiagnostic, WrapErr, bail, miette};
 use vram_cli::args::{Mode, Workload};
 use vram_cli::artifacts::{self, RunRecord};
-use vram_cli::budget;
+use vram_cli::budget::Forecast;
 use vram_cli::study::{short, workload};
-use vram_metrics::VRAM_GUARD_RATIO;
 use vram_presets::{Library, Sweep, SweepRow, WorkloadSpec};
 use vram_workload::DeviceKind;
 
@@ -48,18 +47,7 @@ impl Plan {
         rows: Vec<&SweepRow>,
         dir: &Path,
     ) -> miette::Result<Self> {
-        let rows = rows.into_iter().map(|row| {
-            let spec = workload(library, row)
-                .map_err(|e| miette::Report::new(e).wrap_err(format!("row {}", row.id)))?;
-            Ok(Row {
-                id: row.id.clone(),
-                dir: dir.join(folder(row)),
-                predicted: predict(row, &spec, kind)
-                    .wrap_err_with(|| format!("row {} cannot run", row.id))?,
-                row: row.clone(),
-                spec,
-            })
-        });
+        let rows = rows.into_iter().map(|row| Row::new(library, kind, row, dir));
         Ok(Self { rows: rows.collect::<miette::Result<_>>()? })
     }
 
@@ -77,6 +65,12 @@ impl Plan {
     }
 }
 
+/// What the row's step reserves with any number of samples, by its ledger.
+pub fn forecast(row: &SweepRow, spec: &WorkloadSpec, kind: DeviceKind) -> miette::Result<Forecast> {
+    let mode = Mode { amp: Some(row.amp), out_dim: row.out_dim };
+    Forecast::new(&Workload::new(*spec, mode)?, kind)
+}
+
 /// `<id>_<ant>x<colony>_B<batch>`, with names that are paths or inline text made fit for a folder.
 fn folder(row: &SweepRow) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || "_-.".contains(c) { c } else { '_' };
@@ -84,25 +78,29 @@ fn folder(row: &SweepRow) -> String {
     format!("{}_{}x{}_B{}", row.id, name(&row.ant), name(&row.colony), row.batch)
 }
 
-/// A row's peak reserved by the ledger of its step.
-fn predict(row: &SweepRow, spec: &WorkloadSpec, kind: DeviceKind) -> miette::Result<Option<u64>> {
-    let mode = Mode { amp: Some(row.amp), out_dim: row.out_dim };
-    budget::preflight(&Workload::new(*spec, mode)?, kind)
-}
-
 impl Row {
+    pub fn new(
+        library: &Library,
+        kind: DeviceKind,
+        row: &SweepRow,
+        dir: &Path,
+    ) -> miette::Result<Self> {
+        let spec = workload(library, row)
+            .map_err(|e| miette::Report::new(e).wrap_err(format!("row {}", row.id)))?;
+        let forecast =
+            forecast(row, &spec, kind).wrap_err_with(|| format!("row {} cannot run", row.id))?;
+        Ok(Self {
+            id: row.id.clone(),
+            dir: dir.join(folder(row)),
+            predicted: forecast.reserved_bytes(spec.colony.batch_size),
+            row: row.clone(),
+            spec,
+        })
+    }
+
     /// Predicted peak reserved, in bytes.
     pub fn predicted(&self) -> Option<u64> {
         self.predicted
-    }
-
-    /// Whether the predicted peak leaves the guard's margin of what is available.
-    pub fn fits(&self, available: Option<u64>) -> bool {
-        match (self.predicted(), available) {
-            (Some(peak), Some(available)) => peak as f64 <= VRAM_GUARD_RATIO * available as f64,
-            // Nothing to hold against each other: the run itself will tell.
-            _ => true,
-        }
     }
 
     /// The row's record, if it was measured before with these very settings.
@@ -173,15 +171,10 @@ mod tests {
         assert_eq!(folder(&row), "DP1_my_antxreal_B16");
     }
 
-    /// DP1 reserves 259 granules of 32 MiB, 8.094 GiB, on a card: it fits 8.8 GiB of available
-    /// memory (0.92 * 8.8 = 8.096) and not 8.79 (8.087).
+    /// DP1 reserves 259 granules of 32 MiB on a card.
     #[test]
-    fn the_preflight_holds_the_ledgers_peak_against_the_guard() {
-        let gib = |g: f64| Some((g * f64::from(1 << 30)) as u64);
-        let dp1 = &plan(&["DP1"])[0];
-        assert_eq!(dp1.predicted(), Some(259 << 25));
-        assert!(dp1.fits(gib(8.8)) && !dp1.fits(gib(8.79)));
-        assert!(dp1.fits(None));
+    fn a_row_is_predicted_by_its_ledger() {
+        assert_eq!(plan(&["DP1"])[0].predicted(), Some(259 << 25));
     }
 
     /// A run is finished if its artifacts are whole and of these very settings.

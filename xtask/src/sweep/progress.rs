@@ -121,7 +121,8 @@ impl Progress {
         }
     }
 
-    fn line(&self, row: &Row, text: &str) {
+    /// Something else is to be said of the row.
+    pub fn line(&self, row: &Row, text: &str) {
         let line = format!("[{}/{}] {:6} {text}", self.at, self.rows, row.id);
         match &self.bar {
             Some(bar) => bar.println(line),

@@ -1,8 +1,5 @@
 //! `vram capacity`: the largest batch that fits a card.
 
-use std::str::FromStr;
-
-use bytesize::ByteSize;
 use comfy_table::{CellAlignment, Table, presets};
 use miette::miette;
 use serde::Serialize;
@@ -10,7 +7,7 @@ use vram_metrics::{DeviceFacts, VRAM_GUARD_RATIO};
 use vram_presets::{Kind, Library, Precision, WorkloadSpec};
 
 use super::Reply;
-use crate::args::{ListFormat, Mode, Workload};
+use crate::args::{ListFormat, Mode, Vram, Workload};
 use crate::budget::{DEFAULT_CALIBRATION, Oracle};
 use crate::device;
 use crate::study::{gib, short};
@@ -57,26 +54,6 @@ pub struct Args {
     /// How to print the capacity
     #[arg(long, value_enum, default_value_t)]
     format: ListFormat,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Vram {
-    Auto,
-    Bytes(u64),
-}
-
-impl FromStr for Vram {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            _ => match text.parse::<ByteSize>() {
-                Ok(size) if size.as_u64() > 0 => Ok(Self::Bytes(size.as_u64())),
-                _ => Err("expected a size such as 16GiB, a number of bytes, or auto".to_owned()),
-            },
-        }
-    }
 }
 
 fn ratio(text: &str) -> Result<f64, &'static str> {

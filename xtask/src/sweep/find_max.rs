@@ -1,0 +1,154 @@
+//! `--find-max`: the largest batch of every workload that stays within the guard, measured.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use comfy_table::{CellAlignment, Table, presets};
+use miette::miette;
+use vram_cli::artifacts::RunRecord;
+use vram_cli::budget::most;
+use vram_cli::study::{Runs, gib, short};
+use vram_cli::{Exit, Reply};
+use vram_presets::{Library, SweepRow};
+
+use super::boundary::{Boundary, Seen, search};
+use super::finish::{conclude, write_report};
+use super::plan::{Row, forecast};
+use super::progress::Progress;
+use super::rows::{Fate, Runner, in_one_line};
+
+/// One workload's search.
+struct Found {
+    row: SweepRow,
+    predicted: u64,
+    boundary: Boundary,
+}
+
+/// Searches for the boundary of every workload among `rows`, whatever their batches; `limit` is in
+/// bytes reserved.
+pub fn run(
+    runner: &Runner,
+    library: &Library,
+    rows: &[&SweepRow],
+    dir: &Path,
+    limit: u64,
+) -> miette::Result<Reply> {
+    let mut runs = Runs::default();
+    let mut found = Vec::new();
+    let mut failed = Vec::new();
+    for row in distinct(runner, library, rows, dir)? {
+        match find(runner, library, &row, dir, limit, &mut runs.records) {
+            Ok(boundary) => found.push(boundary),
+            Err(why) => failed.push(format!("{}: {}", row.id, in_one_line(&why))),
+        }
+    }
+    let written = write_report(&runs, library, dir);
+    let exit = conclude(&failed, written, dir);
+    let text = if found.is_empty() { String::new() } else { table(&found, limit) };
+    Ok(Reply { text, exit: if found.is_empty() { Exit::Failed } else { exit } })
+}
+
+/// The first row of each workload.
+fn distinct(
+    runner: &Runner,
+    library: &Library,
+    rows: &[&SweepRow],
+    dir: &Path,
+) -> miette::Result<Vec<SweepRow>> {
+    let mut seen = BTreeSet::new();
+    let mut first = Vec::new();
+    for row in rows {
+        let one = SweepRow { batch: 1, ..(*row).clone() };
+        let spec = Row::new(library, runner.target.kind(), &one, dir)?.spec;
+        if seen.insert(spec.probe_id(row.out_dim, row.amp)) {
+            first.push((*row).clone());
+        }
+    }
+    Ok(first)
+}
+
+fn find(
+    runner: &Runner,
+    library: &Library,
+    row: &SweepRow,
+    dir: &Path,
+    limit: u64,
+    records: &mut Vec<RunRecord>,
+) -> miette::Result<Found> {
+    let kind = runner.target.kind();
+    let one = Row::new(library, kind, &SweepRow { batch: 1, ..row.clone() }, dir)?;
+    let forecast = forecast(&one.row, &one.spec, kind)?;
+    let predicted = |batch| forecast.reserved_bytes(batch);
+    let most_within = |limit| most(|batch| predicted(batch).is_some_and(|bytes| bytes <= limit));
+    let probe = |batch| {
+        let id = format!("{}-B{batch}", row.id);
+        let row = Row::new(library, kind, &SweepRow { id, batch, ..row.clone() }, dir)?;
+        let mut progress = Progress::new(std::slice::from_ref(&row));
+        let fate = runner.measure_row(&row, &mut progress);
+        progress.finish();
+        match fate {
+            Fate::Measured(record) => {
+                let seen = seen(&record);
+                records.push(*record);
+                seen
+            }
+            // The system takes memory back by killing who asks for too much of it.
+            Fate::Crashed(_) => Ok(Seen::Refused),
+            Fate::Predicted(shortage) => Err(miette!("batch {batch}: {shortage}")),
+            Fate::Lost(why) => Err(miette!("batch {batch}: {why}")),
+            Fate::NotRun => Err(miette!("interrupted")),
+        }
+    };
+    let boundary = search(limit, most_within, predicted, probe)?;
+    Ok(Found { row: row.clone(), predicted: most_within(limit), boundary })
+}
+
+/// What a run shows of its batch. One that failed for other reasons than memory shows nothing.
+fn seen(record: &RunRecord) -> miette::Result<Seen> {
+    let m = &record.metrics;
+    match m.peak_vram_reserved_bytes {
+        _ if m.had_oom => Ok(Seen::Refused),
+        Some(bytes) if m.runtime_exception_msg.is_none() && !m.heartbeat_stall_detected => {
+            Ok(Seen::Reserved(bytes))
+        }
+        _ => Err(miette!("batch {}: {}", m.batch_size, m.fail_reasons.join(", "))),
+    }
+}
+
+fn table(found: &[Found], limit: u64) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED);
+    table.set_header([
+        "case",
+        "ant x colony",
+        "predicted",
+        "max batch",
+        "reserved GiB",
+        "next",
+        "next reserved GiB",
+        "probes",
+    ]);
+    for Found { row, predicted, boundary } in found {
+        let (batch, reserved) = boundary.within.map_or((0, "-".to_owned()), |(b, r)| (b, gib(r)));
+        let (next, beyond) = boundary.beyond;
+        table.add_row([
+            row.id.clone(),
+            format!("{} x {}", short(&row.ant), short(&row.colony)),
+            predicted.to_string(),
+            batch.to_string(),
+            reserved,
+            next.to_string(),
+            match beyond {
+                Seen::Reserved(bytes) => gib(bytes),
+                Seen::Refused => "out of memory".to_owned(),
+            },
+            boundary.probes.to_string(),
+        ]);
+    }
+    table.column_iter_mut().skip(2).for_each(|c| c.set_cell_alignment(CellAlignment::Right));
+    let bytes = format!("{limit} bytes");
+    format!(
+        "{table}\nmax batch: measured within {} GiB ({bytes}); next: one sample more\n",
+        gib(limit)
+    )
+}

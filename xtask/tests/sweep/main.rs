@@ -1,0 +1,10 @@
+//! `xtask sweep`, run as a user runs it, with things going wrong.
+#![cfg(target_os = "linux")]
+
+mod disk;
+mod real;
+mod support;
+mod survival;
+
+#[global_allocator]
+static ALLOC: vram_metrics::HostAllocator = vram_metrics::HostAllocator;
