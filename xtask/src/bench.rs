@@ -91,7 +91,7 @@ pub fn run(args: &Args) -> miette::Result<Reply> {
     let target = Target::choose(args.device, !args.no_build)?;
     let out = args.out.clone().unwrap_or_else(|| {
         let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
-        Path::new("runs").join(format!("{now}-{}-bench-{}", target.label(), sweep.name))
+        Path::new("runs").join(format!("{now}-{}-bench-{}", target.kind().name(), sweep.name))
     });
     let mut plan = Plan::new(&library, target.kind(), rows, &out)?;
     plan.refuse_occupied()?;
@@ -114,7 +114,7 @@ pub fn run(args: &Args) -> miette::Result<Reply> {
         timings.push(timing);
     }
     let bench = Bench {
-        device: target.label().to_owned(),
+        device: target.kind().name().to_owned(),
         machine,
         copy_bytes_per_s,
         rows: timings,

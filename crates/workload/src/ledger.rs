@@ -29,6 +29,16 @@ pub enum DeviceKind {
     Cuda,
 }
 
+impl DeviceKind {
+    /// Its name in artifacts and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Cuda => "cuda",
+        }
+    }
+}
+
 /// One buffer of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {

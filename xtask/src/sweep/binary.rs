@@ -57,11 +57,6 @@ impl Target {
         Ok(Self { card, carried: (!build).then_some(executable) })
     }
 
-    /// Name of the kind of device, as run directories carry it.
-    pub fn label(&self) -> &'static str {
-        if self.card.is_some() { "cuda" } else { "cpu" }
-    }
-
     /// The kind of device, as a ledger knows it.
     pub fn kind(&self) -> DeviceKind {
         if self.card.is_some() { DeviceKind::Cuda } else { DeviceKind::Cpu }

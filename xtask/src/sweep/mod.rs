@@ -91,7 +91,7 @@ pub fn run(args: &Args) -> miette::Result<Reply> {
     let catalogue = Catalogue::new(&library);
     let rows = plan::select(&sweep, &args.only)?;
     let target = Target::choose(args.device, !args.no_build)?;
-    let dir = run_dir(args, target.label(), &sweep.name)?;
+    let dir = run_dir(args, target.kind().name(), &sweep.name)?;
     lock::refuse_held(&dir)?;
     let plan = Plan::new(&library, target.kind(), rows.clone(), &dir)?;
     if !args.resume {

@@ -14,8 +14,10 @@ use clap::ValueEnum;
 use super::Reply;
 use crate::args::{Workload, WorkloadArgs, at_least_0, at_least_1};
 use crate::artifacts::{ARTIFACT_VERSION, Metrics, RunCmd, RunDir, summary};
+use crate::budget::Forecast;
 use crate::device::{Choice, Place, executable_beside, hand_over};
 use crate::events::{Event, Finished, Started, Status};
+use crate::study::gib;
 use crate::{Exit, machine, terminal};
 use target::{Cpu, Target};
 
@@ -116,6 +118,7 @@ impl<T: Target> Probe<'_, T> {
         if let Some(note) = note {
             tracing::info!("{note}");
         }
+        self.foresee();
         self.say(&Event::Started(Started {
             probe_id: self.probe_id(),
             workload_id: self.workload.spec.workload_id(),
@@ -123,6 +126,21 @@ impl<T: Target> Probe<'_, T> {
         }));
         let metrics = self.measure(&dir);
         Ok(self.conclude(&dir, &metrics))
+    }
+
+    /// Tells of memory that is not there before the step asks for it.
+    fn foresee(&self) {
+        let forecast = Forecast::new(&self.workload, self.target.kind());
+        let needs =
+            forecast.ok().and_then(|f| f.reserved_bytes(self.workload.spec.colony.batch_size));
+        match (needs, self.target.facts().available_bytes) {
+            (Some(needs), Some(free)) if needs > free => tracing::warn!(
+                "the step needs {} GiB, and {} GiB are free now: it will likely run out of memory",
+                gib(needs),
+                gib(free)
+            ),
+            _ => {}
+        }
     }
 
     /// Writes and tells what came of the run.

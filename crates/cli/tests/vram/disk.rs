@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 
 use std::fs;
+use std::io::{self, Write};
 use std::process::{Command, Output};
 
 use crate::support::{Sandbox, probe_args};
@@ -22,7 +23,8 @@ fn on_disk(sandbox: &Sandbox, options: &str) -> Option<Output> {
         command
     };
     if !inside(&mount).status().is_ok_and(|status| status.success()) {
-        eprintln!("not tested: this system lets nobody mount a tmpfs");
+        // Past the harness, which would keep it to itself.
+        let _ = writeln!(io::stderr(), "not tested: this system lets nobody mount a tmpfs");
         return None;
     }
     let probe = sandbox.command(&probe_args());

@@ -132,6 +132,8 @@ fn memory_that_is_refused_is_a_failed_run_not_a_failed_probe() {
     let ran = sandbox.vram(&["probe", "--ant", &ant, "--colony", &colony, "--output-dir", "out"]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(ran.stdout.contains("- status: FAIL\n"), "{}", ran.stdout);
+    // It was told before.
+    assert!(ran.stderr.contains("the step needs 131") && ran.stderr.contains("are free now"));
     let metrics = sandbox.json("out/metrics.json");
     assert_eq!(metrics["fail_reasons"], json!(["runtime_exception", "oom"]));
     assert_eq!(metrics["had_oom"], true);

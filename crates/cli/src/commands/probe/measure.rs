@@ -149,7 +149,7 @@ impl<T: Target> Probe<'_, T> {
             artifact_version: Some(ARTIFACT_VERSION.to_owned()),
             workload_id: self.workload.spec.workload_id(),
             probe_id: self.probe_id(),
-            device: self.target.device().to_owned(),
+            device: self.target.kind().name().to_owned(),
             precision: self.workload.spec.ant.precision.to_string(),
             amp: u8::from(self.workload.amp),
             out_dim: self.workload.out_dim,

@@ -1,7 +1,7 @@
 //! What a probe measures on: a backend with its meter, its clock and its facts.
 
 use vram_metrics::{DeviceFacts, HostMeter, Meter, MeterError, StepClock, WallClock};
-use vram_workload::{Backend, Host};
+use vram_workload::{Backend, DeviceKind, Host};
 
 use miette::IntoDiagnostic;
 
@@ -14,8 +14,8 @@ pub(super) trait Target: Sync {
     fn clock(&self) -> Box<dyn StepClock>;
     fn facts(&self) -> &DeviceFacts;
 
-    /// Name in artifacts.
-    fn device(&self) -> &'static str;
+    /// What kind of device it is, as a ledger knows it.
+    fn kind(&self) -> DeviceKind;
 
     /// How the clock takes its times, as artifacts say it.
     fn step_time_mode(&self) -> &'static str;
@@ -61,8 +61,8 @@ impl Target for Cpu {
         &self.facts
     }
 
-    fn device(&self) -> &'static str {
-        "cpu"
+    fn kind(&self) -> DeviceKind {
+        DeviceKind::Cpu
     }
 
     fn step_time_mode(&self) -> &'static str {
@@ -87,7 +87,7 @@ mod card {
     use vram_metrics::{
         Card, DeviceFacts, Driver, EventClock, Meter, MeterError, PoolMeter, StepClock,
     };
-    use vram_workload::Cuda;
+    use vram_workload::{Cuda, DeviceKind};
 
     use super::Target;
     use crate::device::{Choice, DeviceError};
@@ -171,8 +171,8 @@ mod card {
             &self.facts
         }
 
-        fn device(&self) -> &'static str {
-            "cuda"
+        fn kind(&self) -> DeviceKind {
+            DeviceKind::Cuda
         }
 
         fn step_time_mode(&self) -> &'static str {
