@@ -158,12 +158,18 @@ fn the_paging_regime_is_left_out_and_a_clean_row_is_not() {
     let row = |name: &str| dir.path().join(name);
     change(&row(SMALL[0]).join("env.json"), |e| e["driver_model"] = json!("WDDM"));
     change(&row(SMALL[1]).join("env.json"), |e| e["total_vram_bytes"] = json!(17_170_956_288u64));
-    // Five steps and more, of which the longest took three medians: floor(0.95 * 4) = 3 does not
-    // see it, the maximum does.
+    // Five steps, of which the longest took three medians: floor(0.95 * 4) = 3 does not see it, the
+    // maximum does.
     change(&row(SMALL[2]).join("metrics.json"), |m| {
         m["measure_steps"] = json!(5);
         m["median_step_time_s"] = json!(1.0);
         m["max_step_time_s"] = json!(3.0);
+    });
+    // Forty steps, of which enough were long for the gate to see them.
+    change(&row("dp03_realxreal_B02").join("metrics.json"), |m| {
+        m["measure_steps"] = json!(40);
+        m["stability_pass"] = json!(false);
+        m["fail_reasons"] = json!(["step_time_explosion"]);
     });
     change(&row("dp04_realxreal_B03").join("run_cmd.txt"), |r| {
         for spec in ["resolved_spec", "canonical_spec"] {
@@ -181,8 +187,27 @@ fn the_paging_regime_is_left_out_and_a_clean_row_is_not() {
     assert!(reason(SMALL[0]).unwrap().contains("paging regime: under the WDDM driver model"));
     assert!(reason(SMALL[1]).unwrap().contains("reserved more than the device has"));
     assert_eq!(reason(SMALL[2]).unwrap(), "longest step took 3.0 x the median step");
+    assert_eq!(reason("dp03_realxreal_B02").unwrap(), "failed: step_time_explosion");
     assert_eq!(reason("dp04_realxreal_B03"), None);
+    assert_eq!(fitted["rows"].as_array().unwrap().len(), 1);
+}
+
+/// Synthetic: a real row, changed into one beside which another process took a gigabyte, and one
+/// beside which the driver took a page for itself.
+#[test]
+fn a_row_that_was_not_alone_is_left_out() {
+    let dir = copied(&SMALL);
+    let moved = |row: &str, bytes: u64| {
+        let metrics = dir.path().join(row).join("metrics.json");
+        change(&metrics, |m| m["vram_disturbance_bytes"] = json!(bytes));
+    };
+    moved(SMALL[0], 1 << 30);
+    moved(SMALL[1], 2 << 20);
+    let fitted = fit_json(dir.path(), &[]);
     assert_eq!(fitted["rows"].as_array().unwrap().len(), 2);
+    assert_eq!(fitted["excluded"][0]["id"], SMALL[0]);
+    let reason = "disturbed: what others hold on the device moved by 1073741824 bytes";
+    assert_eq!(fitted["excluded"][0]["reason"], reason);
 }
 
 #[test]

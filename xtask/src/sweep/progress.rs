@@ -106,7 +106,11 @@ impl Progress {
             [] => m.status().to_owned(),
             reasons => format!("{} ({})", m.status(), reasons.join(", ")),
         };
-        self.line(row, &format!("{verdict}  peak reserved {peak} GiB  median step {step} s"));
+        let mark = m.disturbance().map_or(String::new(), |bytes| {
+            format!("  disturbed: others' memory moved by {} GiB", gib(bytes))
+        });
+        let measured = format!("peak reserved {peak} GiB  median step {step} s");
+        self.line(row, &format!("{verdict}  {measured}{mark}"));
     }
 
     /// The row has none.

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use vram_metrics::{Phase, PhaseMark};
+use vram_metrics::{DISTURBANCE_BYTES, Phase, PhaseMark};
 
 /// Version of the keys that this project adds. Absent in the original harness's artifacts.
 pub const ARTIFACT_VERSION: &str = "vram_artifacts_v1";
@@ -203,5 +203,11 @@ impl Metrics {
     /// `PASS` or `FAIL`.
     pub fn status(&self) -> &'static str {
         if self.stability_pass { "PASS" } else { "FAIL" }
+    }
+
+    /// How far others' memory on the card moved in the window, in bytes, where that is more than the
+    /// driver's own bookkeeping.
+    pub fn disturbance(&self) -> Option<u64> {
+        self.vram_disturbance_bytes.filter(|moved| *moved > DISTURBANCE_BYTES)
     }
 }

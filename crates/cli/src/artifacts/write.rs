@@ -156,6 +156,9 @@ pub(crate) fn summary(metrics: &Metrics) -> String {
         format!("- peak_vram_allocated_bytes: {}", bytes(metrics.peak_vram_allocated_bytes)),
         format!("- fail_reasons: {reasons}"),
     ];
+    lines.extend(
+        metrics.disturbance().map(|b| format!("- disturbed: others' memory moved by {b} bytes")),
+    );
     lines.extend(metrics.runtime_exception_msg.iter().map(|m| format!("- runtime_exception: {m}")));
     lines.join("\n") + "\n"
 }

@@ -10,7 +10,6 @@ mod tier;
 use std::collections::BTreeMap;
 
 use vram_fit::{Attribute, Calibration, Exclusion, Fit, FitError, Observation, RowFit, admit, fit};
-use vram_metrics::DISTURBANCE_BYTES;
 use vram_presets::PresetError;
 
 pub use catalogue::{Catalogue, workload};
@@ -134,7 +133,7 @@ fn admission(run: &RunRecord) -> Result<(), Exclusion> {
     if m.peak_vram_reserved_bytes.zip(total).is_some_and(|(reserved, total)| reserved > total) {
         return Err(Exclusion::Paging("it reserved more than the device has"));
     }
-    if let Some(moved) = m.vram_disturbance_bytes.filter(|moved| *moved > DISTURBANCE_BYTES) {
+    if let Some(moved) = m.disturbance() {
         return Err(Exclusion::Disturbed(moved));
     }
     match (m.peak_vram_allocated_bytes, m.peak_vram_reserved_bytes) {
