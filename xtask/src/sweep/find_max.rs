@@ -15,6 +15,7 @@ use super::boundary::{Boundary, Seen, search};
 use super::finish::{conclude, write_report};
 use super::plan::{Row, forecast};
 use super::progress::Progress;
+use super::room::Memory;
 use super::rows::{Fate, Runner, in_one_line};
 
 /// One workload's search.
@@ -33,6 +34,10 @@ pub fn run(
     dir: &Path,
     limit: u64,
 ) -> miette::Result<Reply> {
+    if let Some(free) = Memory::of(&runner.target).available.filter(|free| *free < limit) {
+        let (free, limit) = (gib(free), gib(limit));
+        eprintln!("{free} GiB are free now: a boundary between that and {limit} GiB is not seen");
+    }
     let mut runs = Runs::default();
     let mut found = Vec::new();
     let mut failed = Vec::new();

@@ -28,7 +28,7 @@ use interrupt::Interrupt;
 use lock::Lock;
 use plan::Plan;
 use room::{Memory, guarded};
-use rows::Runner;
+use rows::{Preflight, Runner};
 
 /// Measure a sweep's rows and print predicted and measured peaks (VRA-34)
 ///
@@ -104,7 +104,11 @@ pub fn run(args: &Args) -> miette::Result<Reply> {
     let interrupt = Interrupt::catch()?;
     let timeout = args.row_timeout.map(Duration::from_secs);
     let limits = Limits { interrupt: interrupt.clone(), timeout };
-    let preflight = !args.no_preflight && !args.find_max;
+    let preflight = match (args.find_max, args.no_preflight) {
+        (true, _) => Preflight::Trust,
+        (false, true) => Preflight::Tell,
+        (false, false) => Preflight::Skip,
+    };
     let runner = Runner { target, probe, limits, resume: args.resume, preflight };
     let reply = if args.find_max {
         find_max::run(&runner, &library, &rows, &dir, limit)?

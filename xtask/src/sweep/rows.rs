@@ -31,8 +31,18 @@ pub struct Runner {
     pub limits: Limits,
     /// Rows that were measured before are kept.
     pub resume: bool,
-    /// Rows that are predicted not to fit do not run.
-    pub preflight: bool,
+    pub preflight: Preflight,
+}
+
+/// What becomes of a row that is predicted not to fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Preflight {
+    /// It does not run.
+    Skip,
+    /// It is told, and runs.
+    Tell,
+    /// It runs: the search for a boundary goes beyond it on purpose.
+    Trust,
 }
 
 impl Runner {
@@ -53,14 +63,21 @@ impl Runner {
         if self.limits.interrupt.exit().is_some() {
             return Fate::NotRun;
         }
-        if let Err(shortage) = Memory::of(&self.target).room_for(row.predicted()) {
-            if self.preflight {
+        let room = match self.preflight {
+            Preflight::Trust => Ok(()),
+            Preflight::Skip | Preflight::Tell => Memory::of(&self.target).room_for(row.predicted()),
+        };
+        match (room, self.preflight) {
+            (Err(shortage), Preflight::Skip) => {
                 progress.skip(row, &format!("not run: {shortage}"));
                 return Fate::Predicted(shortage);
             }
-            progress.line(row, &format!("runs all the same: {shortage}"));
+            (Err(shortage), _) => {
+                progress.start(row);
+                progress.line(row, &format!("runs all the same: {shortage}"));
+            }
+            (Ok(()), _) => progress.start(row),
         }
-        progress.start(row);
         let fate = self.run(row, progress).unwrap_or_else(|why| Fate::Lost(in_one_line(&why)));
         match &fate {
             Fate::Measured(record) => progress.done(row, record),

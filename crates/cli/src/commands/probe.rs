@@ -113,8 +113,11 @@ impl<T: Target> Probe<'_, T> {
         let dir = RunDir::create(&self.args.output_dir)?;
         let run = (self.workload.spec.ant.precision.to_string(), self.workload.amp);
         let facts = self.target.facts().clone();
-        let env = machine::env(facts, self.target.context_bytes(), Some(run));
-        dir.write_start(&self.run_cmd(), &env)?;
+        // Not kept: its text, whose length the time of day decides, is no part of the step's memory.
+        dir.write_start(
+            &self.run_cmd(),
+            &machine::env(facts, self.target.context_bytes(), Some(run)),
+        )?;
         if let Some(note) = note {
             tracing::info!("{note}");
         }

@@ -2,6 +2,7 @@
 //! it keeps the results from being written.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Barrier;
 use std::time::Duration;
 
 use vram_metrics::{
@@ -101,8 +102,14 @@ impl<T: Target> Probe<'_, T> {
             stall_floor: self.args.debug.stall_threshold().unwrap_or(STALL_FLOOR),
         };
         let mut clock = self.target.clock();
+        // What a thread takes to start is taken before the step, every time.
+        let started = Barrier::new(2);
         let measured = std::thread::scope(|scope| {
-            scope.spawn(|| self.guard(watch, dir));
+            scope.spawn(|| {
+                started.wait();
+                self.guard(watch, dir);
+            });
+            started.wait();
             watch.begin(&window);
             let observe = &mut |progress: &Progress| {
                 watch.step(&window, progress);
