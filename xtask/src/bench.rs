@@ -7,10 +7,10 @@ use std::time::Instant;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use miette::{IntoDiagnostic, WrapErr, bail};
 use serde::Serialize;
-use vram_cli::Reply;
 use vram_cli::artifacts::{self, RunRecord};
 use vram_cli::device::Choice;
 use vram_cli::events::Step;
+use vram_cli::{Reply, terminal};
 use vram_metrics::Phase;
 use vram_presets::Library;
 
@@ -97,19 +97,22 @@ pub fn run(args: &Args) -> miette::Result<Reply> {
     plan.refuse_occupied()?;
     let probe = target.executable(args.compute_cap.as_deref())?;
     let copy_bytes_per_s = bandwidth(&probe, target.choice())?;
-    eprintln!("copy bandwidth: {:.1} GB/s, read plus written", copy_bytes_per_s / 1e9);
+    terminal::say(&format!(
+        "copy bandwidth: {:.1} GB/s, read plus written",
+        copy_bytes_per_s / 1e9
+    ));
 
     let began = Instant::now();
     let mut timings = Vec::new();
     let mut machine = String::new();
     for row in &mut plan.rows {
         if let Err(shortage) = Memory::of(&target).room_for(row.predicted()) {
-            eprintln!("{:8} not run: {shortage}", row.id);
+            terminal::say(&format!("{:8} not run: {shortage}", row.id));
             continue;
         }
         row.row.measure_steps = args.steps;
         let (timing, record) = time(row, &probe, target.choice(), copy_bytes_per_s)?;
-        eprintln!("{:8} {}", row.id, milliseconds(timing.median_step_s) + " ms");
+        terminal::say(&format!("{:8} {}", row.id, milliseconds(timing.median_step_s) + " ms"));
         machine = record.machine().to_owned();
         timings.push(timing);
     }
@@ -126,7 +129,7 @@ pub fn run(args: &Args) -> miette::Result<Reply> {
     std::fs::write(&file, json + "\n")
         .into_diagnostic()
         .wrap_err_with(|| format!("cannot write {}", file.display()))?;
-    eprintln!("written: {}", file.display());
+    terminal::say(&format!("written: {}", file.display()));
     Ok(Reply::done(table(&bench)))
 }
 

@@ -1,7 +1,5 @@
 //! The project's chores: `cargo xtask sweep` measures the VRA-34 table.
 
-#![allow(clippy::print_stderr, reason = "a chore tells on stderr what it does")]
-
 mod bench;
 mod sweep;
 mod toolkit;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use miette::{IntoDiagnostic, WrapErr, bail};
-use vram_cli::Reply;
+use vram_cli::{Reply, terminal};
 
 use crate::workspace;
 
@@ -58,7 +58,7 @@ pub fn fetch(dir: &Path) -> miette::Result<PathBuf> {
     if nvcc_in(&home.join("bin")).is_some() {
         return Ok(home);
     }
-    eprintln!("fetching the CUDA compiler into {}", dir.display());
+    terminal::say(&format!("fetching the CUDA compiler into {}", dir.display()));
     let status = Command::new("python3")
         .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"])
         .args(["--upgrade", "--target"])

@@ -30,15 +30,20 @@ pub fn print(reply: &Reply) -> Exit {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(reply.text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            tracing::error!("cannot write to standard output: {error}");
+            say(&format!("error: cannot write to standard output: {error}"));
             Exit::Failed
         }
         _ => reply.exit,
     }
 }
 
+/// Says a line on stderr. That nobody listens any more, because the terminal was closed, say, is no
+/// reason to stop: `eprintln` would panic.
+pub fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
 /// Renders an error, with the excerpt of the file it points into where it has one.
 pub fn complain(report: &miette::Report) {
-    // Nowhere is left to say that stderr is closed.
-    let _ = writeln!(io::stderr(), "{report:?}");
+    say(&format!("{report:?}"));
 }

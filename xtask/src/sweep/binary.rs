@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use miette::{IntoDiagnostic, WrapErr, bail, miette};
 use vram_cli::device::{Choice, DeviceError, Place, card, executable_name};
+use vram_cli::terminal;
 use vram_metrics::Card;
 use vram_workload::DeviceKind;
 
@@ -37,12 +38,12 @@ impl Target {
         };
         let (card, executable) = match place {
             Place::Cuda(card, executable) => {
-                eprintln!("device: cuda:{}, {}", card.ordinal, card.name);
+                terminal::say(&format!("device: cuda:{}, {}", card.ordinal, card.name));
                 (Some(card), executable)
             }
             Place::Cpu(why) => {
                 if let Some(why) = why {
-                    eprintln!("device: cpu ({why})");
+                    terminal::say(&format!("device: cpu ({why})"));
                 }
                 (None, own.with_file_name(format!("vram{}", std::env::consts::EXE_SUFFIX)))
             }

@@ -8,7 +8,7 @@ use miette::miette;
 use vram_cli::artifacts::RunRecord;
 use vram_cli::budget::most;
 use vram_cli::study::{Runs, gib, short};
-use vram_cli::{Exit, Reply};
+use vram_cli::{Exit, Reply, terminal};
 use vram_presets::{Library, SweepRow};
 
 use super::boundary::{Boundary, Seen, search};
@@ -36,7 +36,9 @@ pub fn run(
 ) -> miette::Result<Reply> {
     if let Some(free) = Memory::of(&runner.target).available.filter(|free| *free < limit) {
         let (free, limit) = (gib(free), gib(limit));
-        eprintln!("{free} GiB are free now: a boundary between that and {limit} GiB is not seen");
+        terminal::say(&format!(
+            "{free} GiB are free now: a boundary between that and {limit} GiB is not seen"
+        ));
     }
     let mut runs = Runs::default();
     let mut found = Vec::new();

@@ -72,7 +72,7 @@ pub fn write_report(runs: &Runs, library: &Library, dir: &Path) -> bool {
     }
     match report::write(runs, library, dir) {
         Ok(_) => {
-            eprintln!("\nreport: {}", dir.join(report::names::REPORT).display());
+            terminal::say(&format!("\nreport: {}", dir.join(report::names::REPORT).display()));
             true
         }
         Err(error) => {
@@ -88,9 +88,12 @@ pub fn conclude(failed: &[String], written: bool, dir: &Path) -> Exit {
         return Exit::Done;
     }
     for row in failed {
-        eprintln!("failed {row}");
+        terminal::say(&format!("failed {row}"));
     }
-    eprintln!("the finished rows are kept: {}", resume_command(std::env::args(), dir));
+    terminal::say(&format!(
+        "the finished rows are kept: {}",
+        resume_command(std::env::args(), dir)
+    ));
     Exit::Failed
 }
 

@@ -3,8 +3,11 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use miette::{IntoDiagnostic, WrapErr, bail};
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 
 /// Holds the directory until it is dropped, or its process ends: the lock is the system's, so one
 /// that was left behind by a killed sweep holds nobody up.
@@ -16,24 +19,41 @@ pub struct Lock {
 /// The locked file, with the holder's process id in it.
 const NAME: &str = "sweep.lock";
 
+/// How long a lock may outlive the process that took it: a sweep that is killed while it starts a
+/// row leaves a copy of itself that has the lock until it notices.
+const GRACE: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(10);
+
 /// Refuses a directory that another sweep is writing into, naming its process.
 pub fn refuse_held(dir: &Path) -> miette::Result<()> {
     let Ok(file) = File::open(dir.join(NAME)) else { return Ok(()) };
-    match file.try_lock_shared() {
-        Err(TryLockError::WouldBlock) => held(dir),
-        // Nobody holds it, or nobody can tell: taking it will.
-        _ => Ok(()),
-    }
+    // Shared: looking keeps nobody else out.
+    wait_for(dir, || file.try_lock_shared())
 }
 
-fn held(dir: &Path) -> miette::Result<()> {
-    let holder = fs::read_to_string(dir.join(NAME)).unwrap_or_default();
-    bail!(
-        help = "wait until it is over, or name another --out",
-        "another sweep is writing into {}: process {}",
-        dir.display(),
-        holder.trim()
-    )
+/// Locks; waits for no process but one that is gone.
+fn wait_for(dir: &Path, lock: impl Fn() -> Result<(), TryLockError>) -> miette::Result<()> {
+    let began = Instant::now();
+    while let Err(TryLockError::WouldBlock) = lock() {
+        let holder = fs::read_to_string(dir.join(NAME)).unwrap_or_default();
+        if is_alive(&holder) || began.elapsed() > GRACE {
+            bail!(
+                help = "wait until it is over, or name another --out",
+                "another sweep is writing into {}: process {}",
+                dir.display(),
+                holder.trim()
+            );
+        }
+        std::thread::sleep(PAUSE);
+    }
+    // Held, or on a system where nobody can tell.
+    Ok(())
+}
+
+/// Whether the process with this id is there.
+fn is_alive(id: &str) -> bool {
+    let pid = id.trim().parse().ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
 }
 
 impl Lock {
@@ -47,9 +67,7 @@ impl Lock {
         let mut file = opened
             .into_diagnostic()
             .wrap_err_with(|| format!("cannot write {}", path.display()))?;
-        if let Err(TryLockError::WouldBlock) = file.try_lock() {
-            held(dir)?;
-        }
+        wait_for(dir, || file.try_lock())?;
         // The id is for a message alone; a full disk will be told by what matters.
         let _ = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
         Ok(Self { _file: file })
@@ -73,5 +91,24 @@ mod tests {
         assert!(dir.path().join(NAME).exists());
         refuse_held(dir.path()).unwrap();
         Lock::take(dir.path()).unwrap();
+    }
+
+    /// As after a SIGKILL that came while a row was started: the process in the file is gone, and
+    /// something of it has the lock a little longer.
+    #[test]
+    fn a_lock_that_outlives_its_process_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = Lock::take(dir.path()).unwrap();
+        let mut gone = std::process::Command::new("true").spawn().unwrap();
+        gone.wait().unwrap();
+        fs::write(dir.path().join(NAME), gone.id().to_string()).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(10 * PAUSE);
+                drop(lock);
+            });
+            refuse_held(dir.path()).unwrap();
+            Lock::take(dir.path()).unwrap();
+        });
     }
 }

@@ -19,7 +19,7 @@ use miette::{IntoDiagnostic, miette};
 use vram_cli::args::Vram;
 use vram_cli::device::Choice;
 use vram_cli::study::Catalogue;
-use vram_cli::{Exit, Reply};
+use vram_cli::{Exit, Reply, terminal};
 use vram_presets::Library;
 
 use binary::Target;
@@ -99,7 +99,7 @@ pub fn run(args: &Args) -> miette::Result<Reply> {
     }
     let limit = guarded(limited_to(args.vram, &target)?);
     let probe = target.executable(args.compute_cap.as_deref())?;
-    eprintln!("run directory: {}", dir.display());
+    terminal::say(&format!("run directory: {}", dir.display()));
     let _lock = Lock::take(&dir)?;
     let interrupt = Interrupt::catch()?;
     let timeout = args.row_timeout.map(Duration::from_secs);

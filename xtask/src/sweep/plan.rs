@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use miette::{IntoDiagnostic, WrapErr, bail, miette};
 use vram_cli::args::{Mode, Workload};
-use vram_cli::artifacts::{self, RunRecord};
+use vram_cli::artifacts::{self, RunRecord, names};
 use vram_cli::budget::Forecast;
 use vram_cli::study::{short, workload};
 use vram_presets::{Library, Sweep, SweepRow, WorkloadSpec};
@@ -118,7 +118,7 @@ impl Row {
         if !self.dir.exists() {
             return Ok(());
         }
-        let aside = |n: u32| PathBuf::from(format!("{}.unfinished-{n}", self.dir.display()));
+        let aside = |n: u32| PathBuf::from(format!("{}{}{n}", self.dir.display(), names::ASIDE));
         let free = (1..).map(aside).find(|p| !p.exists());
         std::fs::rename(&self.dir, free.unwrap_or_else(|| aside(0))).into_diagnostic()
     }

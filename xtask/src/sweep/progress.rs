@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use vram_cli::artifacts::RunRecord;
 use vram_cli::events::Step;
 use vram_cli::study::gib;
+use vram_cli::terminal;
 
 use super::plan::Row;
 
@@ -130,7 +131,7 @@ impl Progress {
         let line = format!("[{}/{}] {:6} {text}", self.at, self.rows, row.id);
         match &self.bar {
             Some(bar) => bar.println(line),
-            None => eprintln!("{line}"),
+            None => terminal::say(&line),
         }
     }
 }

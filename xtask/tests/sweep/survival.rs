@@ -127,3 +127,29 @@ fn a_directory_that_is_removed_meanwhile_loses_what_was_in_it() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert_eq!(sandbox.ran(), ["A", "B", "C", "A", "B"]);
 }
+
+/// Who closes the terminal of a sweep that was told to stay takes its stderr and stdout away.
+#[test]
+fn a_sweep_outlives_its_terminal() {
+    let sandbox = Sandbox::scripted();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = sandbox.command(&[]);
+    command.stderr(writer.try_clone().unwrap()).stdout(writer);
+    assert_eq!(command.status().unwrap().code(), Some(0));
+    assert!(["A", "B", "C"].iter().all(|row| artifacts::read(&sandbox.row(row)).is_ok()));
+    assert!(sandbox.path("out/report.md").exists());
+}
+
+/// The terminal is closed on a sweep that was not: the system ends it, and its row.
+#[test]
+fn a_closed_terminal_leaves_no_orphan() {
+    let sandbox = Sandbox::scripted();
+    let (mut sweep, child) = sandbox.hanging();
+    kill_process(Pid::from_child(&sweep), Signal::HUP).unwrap();
+    sweep.wait().unwrap();
+    assert!(ends(child), "the row's process outlived its terminal");
+    fs::remove_file(sandbox.path("trouble-B")).unwrap();
+    assert_eq!(sandbox.sweep(&["--resume"]).status.code(), Some(0));
+    assert_eq!(sandbox.ran(), ["A", "B", "B", "C"]);
+}

@@ -25,6 +25,8 @@ pub mod names {
     pub const METRICS_CSV: &str = "metrics.csv";
     /// The measurement in words.
     pub const SUMMARY: &str = "summary.md";
+    /// What a directory's name has after the run's when an attempt was set aside: a number follows.
+    pub const ASIDE: &str = ".unfinished-";
 }
 
 /// Why artifacts cannot be written or read.

@@ -69,7 +69,8 @@ fn run_dirs(dir: &Path, depth: usize) -> Result<Vec<PathBuf>, ArtifactError> {
     let entries = std::fs::read_dir(dir).map_err(fail)?.collect::<Result<Vec<_>, _>>();
     let mut paths: Vec<PathBuf> = entries.map_err(fail)?.iter().map(|e| e.path()).collect();
     paths.sort();
-    for path in paths.into_iter().filter(|p| p.is_dir()) {
+    let is_aside = |path: &Path| folder(path).contains(names::ASIDE);
+    for path in paths.into_iter().filter(|p| p.is_dir() && !is_aside(p)) {
         if is_run(&path) {
             found.push(path);
         } else if depth > 1 {

@@ -78,3 +78,17 @@ fn a_disk_that_is_read_only_is_refused_before_any_compute() {
     assert!(said.contains("check that the directory can be written"), "{said}");
     assert_eq!(fs::read_dir(sandbox.path("left")).unwrap().count(), 0);
 }
+
+/// A table that cannot be printed is a failure that is told.
+#[test]
+fn output_onto_a_full_disk_ends_with_1() {
+    let sandbox = Sandbox::new();
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = sandbox.command(&["presets", "list"]).stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(
+        said,
+        "error: cannot write to standard output: No space left on device (os error 28)\n"
+    );
+}
