@@ -67,6 +67,7 @@ mod host;
 #[path = "host_unsupported.rs"]
 mod host;
 mod meter;
+mod neighbours;
 mod nvml;
 mod phase;
 mod verdict;
@@ -80,9 +81,8 @@ pub use driver::{Card, Driver, DriverError};
 pub use facts::DeviceFacts;
 pub use host::{HostAllocator, HostMeter};
 pub use meter::{Meter, MeterError, Reading};
+pub use neighbours::DISTURBANCE_BYTES;
 pub use phase::{Marks, Phase, PhaseMark};
 pub use verdict::{EXPLOSION_RATIO, Evidence, FailReason, VRAM_GUARD_RATIO, Verdict};
 pub use watchdog::Watchdog;
-pub use window::{
-    DISTURBANCE_BYTES, Heartbeat, Measurement, Progress, Stage, StepReport, TrainingStep, Window,
-};
+pub use window::{Heartbeat, Measurement, Progress, Stage, StepReport, TrainingStep, Window};

@@ -1,5 +1,6 @@
 use std::time::{Duration, Instant};
 
+use crate::neighbours::Neighbours;
 use crate::{Marks, Meter, MeterError, Phase, StepClock, StepTimes};
 
 /// Warm-up steps, then measured steps with peaks of their own.
@@ -15,11 +16,6 @@ pub struct Window {
 
 /// A stall is a silence longer than this many median warm-up steps.
 const STALL_STEPS: f64 = 10.0;
-
-/// A window is disturbed where what others hold on its device changes by more than this, in bytes.
-/// Less is the driver's own bookkeeping; the context of another process alone takes several hundred
-/// megabytes.
-pub const DISTURBANCE_BYTES: u64 = 32 << 20;
 
 /// What a step tells the window about its numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -131,8 +127,8 @@ pub struct Measurement<E> {
     /// Steps whose update was left out.
     pub skipped_steps: u64,
     /// How far what others hold on the device moved from what they held after warm-up, in bytes: the
-    /// most that was seen at the end of a measured step. None where the meter's device is its
-    /// process's own. See [`DISTURBANCE_BYTES`].
+    /// most that was seen. None where the meter's device is its process's own. See
+    /// [`DISTURBANCE_BYTES`](crate::DISTURBANCE_BYTES).
     pub disturbance_bytes: Option<Result<u64, MeterError>>,
     /// The window's heartbeat.
     pub heartbeat: Heartbeat,
@@ -177,7 +173,7 @@ impl Window {
             total: StepReport::default(),
             skipped_steps: 0,
             silence: Silence::start(),
-            neighbours: Neighbours::default(),
+            neighbours: Neighbours::ignored(),
             done: 0,
         };
         let warm_up = run.stage(Stage::Warmup, self.warmup_steps, clock);
@@ -195,6 +191,7 @@ impl Window {
         // Before the wall clock is read: a clock of asynchronous work waits for its end.
         let steps = StepTimes::of(clock.finish());
         let wall_time_s = failure.is_none().then(|| began.elapsed().as_secs_f64());
+        run.neighbours.look(meter);
         Measurement {
             warmup,
             steps,
@@ -229,32 +226,6 @@ impl Silence {
     fn break_off(&mut self) {
         self.longest = self.longest.max(self.since.elapsed());
         self.since = Instant::now();
-    }
-}
-
-/// What others hold on the device, against what they held at first.
-#[derive(Default)]
-struct Neighbours {
-    at_first: u64,
-    /// The farthest they were from it; none where there are none to see.
-    moved: Option<Result<u64, MeterError>>,
-}
-
-impl Neighbours {
-    fn seen_by(meter: &dyn Meter) -> Self {
-        match meter.outside_bytes() {
-            Some(Ok(at_first)) => Self { at_first, moved: Some(Ok(0)) },
-            refused => Self { at_first: 0, moved: refused },
-        }
-    }
-
-    fn look(&mut self, meter: &dyn Meter) {
-        let Some(Ok(moved)) = &mut self.moved else { return };
-        match meter.outside_bytes() {
-            Some(Ok(now)) => *moved = (*moved).max(now.abs_diff(self.at_first)),
-            Some(Err(error)) => self.moved = Some(Err(error)),
-            None => self.moved = None,
-        }
     }
 }
 
@@ -294,7 +265,7 @@ impl<S: TrainingStep> Run<'_, '_, S> {
             self.total.nan |= report.nan;
             self.total.inf |= report.inf;
             self.skipped_steps += u64::from(report.skipped);
-            self.neighbours.look(self.meter);
+            self.neighbours.glance(self.meter);
             (self.observe)(&Progress {
                 stage,
                 step: self.done,
@@ -313,6 +284,7 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
+    use crate::neighbours::LOOK_EVERY;
     use crate::{Reading, WallClock};
 
     /// A meter whose program holds what the test says.
@@ -321,6 +293,7 @@ mod tests {
         current: Cell<u64>,
         peak: Cell<u64>,
         outside: Cell<Option<u64>>,
+        asked: Cell<u32>,
     }
 
     impl Fake {
@@ -343,6 +316,7 @@ mod tests {
             Ok(())
         }
         fn outside_bytes(&self) -> Option<Result<u64, MeterError>> {
+            self.asked.set(self.asked.get() + 1);
             self.outside.get().map(Ok)
         }
     }
@@ -392,14 +366,15 @@ mod tests {
         assert_eq!(steps, [(w, 1, 5), (w, 2, 5), (m, 3, 5), (m, 4, 5), (m, 5, 5)]);
     }
 
-    /// What came and went in the warm-up, and between two steps, is not seen; what is there at the
-    /// end of a measured step is, whichever way it moved.
+    /// What came and went in the warm-up is not seen; what moved afterwards is, whichever way, if it
+    /// lasted.
     #[test]
     fn a_neighbour_that_moves_in_the_window_is_seen() {
         let disturbance = |outside: [u64; 4]| {
             let meter = Fake::default();
             meter.outside.set(Some(500));
             let (measured, _) = run(window(1, 3), &meter, &mut |step| {
+                std::thread::sleep(LOOK_EVERY);
                 meter.outside.set(Some(outside[step as usize - 1]));
                 Ok(StepReport::default())
             });
@@ -410,6 +385,15 @@ mod tests {
         assert_eq!(disturbance([700, 700, 700, 100]), Some(Ok(600)));
         let (alone, _) = run(window(0, 1), &Fake::default(), &mut |_| Ok(StepReport::default()));
         assert_eq!(alone.disturbance_bytes, None);
+    }
+
+    /// Steps that are over at once ask twice in all.
+    #[test]
+    fn looking_for_neighbours_costs_short_steps_nothing() {
+        let meter = Fake::default();
+        meter.outside.set(Some(500));
+        run(window(1, 50), &meter, &mut |_| Ok(StepReport::default()));
+        assert_eq!(meter.asked.get(), 2);
     }
 
     #[test]
