@@ -59,3 +59,18 @@ impl From<Exit> for ExitCode {
         Self::from(exit.code())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The documentation has this table too.
+    #[test]
+    fn the_documented_codes_are_these() {
+        let documented = include_str!("../../../docs/reliability.md");
+        for exit in Exit::ALL {
+            let line = format!("| {} | {} |", exit.code(), exit.meaning());
+            assert!(documented.contains(&line), "docs/reliability.md lacks {line}");
+        }
+    }
+}
