@@ -25,39 +25,44 @@ pub struct Boundary {
 /// more one that is off by as much everywhere.
 const TRUSTED: u32 = 4;
 
-/// Searches for the boundary of `limit` bytes reserved. `most_within` gives the largest batch that
-/// is predicted to reserve that many bytes, `predicted` what a batch is predicted to reserve.
+/// Searches for the boundary of `limit` bytes reserved, of which `free` are there. `most_within`
+/// gives the largest batch that is predicted to reserve that many bytes, `predicted` what a batch is
+/// predicted to reserve.
 ///
 /// A probe that reserves more or less than was predicted moves the limit that the next prediction
-/// is asked for by as much. Where that does not end the search, the interval that is left is
-/// halved.
+/// is asked for by as much. Where that does not end the search, or memory is refused again where it
+/// was predicted to be, the interval that is left is halved.
 pub fn search<E>(
     limit: u64,
+    free: u64,
     most_within: impl Fn(u64) -> u64,
     predicted: impl Fn(u64) -> Option<u64>,
     mut probe: impl FnMut(u64) -> Result<Seen, E>,
 ) -> Result<Boundary, E> {
     let mut within: Option<(u64, u64)> = None;
     let mut beyond: Option<(u64, Seen)> = None;
-    let mut expected = limit;
-    let mut probes = 0;
+    let aim = limit.min(free);
+    let mut expected = aim;
+    let (mut probes, mut refusals) = (0, 0);
     loop {
+        let is_trusted = probes < TRUSTED && refusals < 2;
         let below = within.map_or(0, |(batch, _)| batch);
         let next = below.saturating_add(1);
         let batch = match beyond {
             Some((above, seen)) if above == next => {
                 return Ok(Boundary { within, beyond: (above, seen), probes });
             }
-            Some((above, _)) if probes < TRUSTED => most_within(expected).clamp(next, above - 1),
+            Some((above, _)) if is_trusted => most_within(expected).clamp(next, above - 1),
             Some((above, _)) => below + (above - below) / 2,
-            None if probes < TRUSTED => most_within(expected).max(next),
+            None if is_trusted => most_within(expected).max(next),
             None => below.saturating_mul(2).max(next),
         };
         let seen = probe(batch)?;
         probes += 1;
         if let (Seen::Reserved(bytes), Some(predicted)) = (seen, predicted(batch)) {
-            expected = limit.saturating_add(predicted).saturating_sub(bytes);
+            expected = aim.saturating_add(predicted).saturating_sub(bytes);
         }
+        refusals += u32::from(seen == Seen::Refused);
         match seen {
             Seen::Reserved(bytes) if bytes <= limit => within = Some((batch, bytes)),
             _ => beyond = Some((batch, seen)),
@@ -83,10 +88,15 @@ mod tests {
 
     /// The boundary of a device that reserves `reserved(batch)`, none being a refusal.
     fn found(limit: u64, reserved: impl Fn(u64) -> Option<u64>) -> Boundary {
+        found_beside(limit, u64::MAX, reserved)
+    }
+
+    /// The same, where no more than `free` bytes are there.
+    fn found_beside(limit: u64, free: u64, reserved: impl Fn(u64) -> Option<u64>) -> Boundary {
         let most_within = |limit| most(|batch| predicted(batch).is_some_and(|b| b <= limit));
         let probe =
             |batch| Ok::<_, Infallible>(reserved(batch).map_or(Seen::Refused, Seen::Reserved));
-        let Ok(boundary) = search(limit, most_within, predicted, probe);
+        let Ok(boundary) = search(limit, free, most_within, predicted, probe);
         boundary
     }
 
@@ -108,14 +118,23 @@ mod tests {
         assert_eq!(boundary.beyond, (1, Seen::Reserved(41_000)));
     }
 
-    /// Memory ends below the limit, because others hold some: nothing tells where, so that it takes
-    /// as many probes as halvings.
+    /// Memory ends below the limit, because others hold some: what is free tells where, but for
+    /// what a process takes beside its reserved memory.
     #[test]
     fn a_refusal_is_a_boundary_too() {
+        let device = |batch| predicted(batch).filter(|_| batch <= 61);
+        let boundary = found_beside(140_000, 102_500, device);
+        assert_eq!(boundary.within, Some((61, 101_000)));
+        assert_eq!((boundary.beyond, boundary.probes), ((62, Seen::Refused), 2));
+    }
+
+    /// Nothing tells where: it takes as many probes as halvings.
+    #[test]
+    fn a_refusal_out_of_the_blue_halves_the_interval() {
         let boundary = found(140_000, |batch| predicted(batch).filter(|_| batch <= 61));
         assert_eq!(boundary.within, Some((61, 101_000)));
         assert_eq!(boundary.beyond, (62, Seen::Refused));
-        assert!(boundary.probes <= TRUSTED + 7, "{boundary:?}");
+        assert!(boundary.probes <= 2 + 7, "{boundary:?}");
     }
 
     proptest! {

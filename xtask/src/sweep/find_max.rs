@@ -34,7 +34,8 @@ pub fn run(
     dir: &Path,
     limit: u64,
 ) -> miette::Result<Reply> {
-    if let Some(free) = Memory::of(&runner.target).available.filter(|free| *free < limit) {
+    let free = Memory::of(&runner.target).available.unwrap_or(limit);
+    if free < limit {
         let (free, limit) = (gib(free), gib(limit));
         terminal::say(&format!(
             "{free} GiB are free now: a boundary between that and {limit} GiB is not seen"
@@ -44,7 +45,7 @@ pub fn run(
     let mut found = Vec::new();
     let mut failed = Vec::new();
     for row in distinct(runner, library, rows, dir)? {
-        match find(runner, library, &row, dir, limit, &mut runs.records) {
+        match find(runner, library, &row, dir, (limit, free), &mut runs.records) {
             Ok(boundary) => found.push(boundary),
             Err(why) => failed.push(format!("{}: {}", row.id, in_one_line(&why))),
         }
@@ -79,7 +80,7 @@ fn find(
     library: &Library,
     row: &SweepRow,
     dir: &Path,
-    limit: u64,
+    (limit, free): (u64, u64),
     records: &mut Vec<RunRecord>,
 ) -> miette::Result<Found> {
     let kind = runner.target.kind();
@@ -106,8 +107,8 @@ fn find(
             Fate::NotRun => Err(miette!("interrupted")),
         }
     };
-    let boundary = search(limit, most_within, predicted, probe)?;
-    Ok(Found { row: row.clone(), predicted: most_within(limit), boundary })
+    let boundary = search(limit, free, most_within, predicted, probe)?;
+    Ok(Found { row: row.clone(), predicted: most_within(limit.min(free)), boundary })
 }
 
 /// What a run shows of its batch. One that failed for other reasons than memory shows nothing.
