@@ -2,7 +2,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::parse::Source;
-use crate::{AntSpec, ColonySpec, PresetError, Sweep, WorkloadSpec};
+use crate::{AntSpec, ColonySpec, PresetError, Sweep, Syntax, WorkloadSpec};
 
 /// What a preset describes; also the folder it lies in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -211,7 +211,7 @@ impl Library {
 
     fn find(&self, kind: Kind, arg: &str) -> Result<(String, Origin, Source), PresetError> {
         if arg.trim_start().starts_with('{') {
-            return Ok(("inline".to_owned(), Origin::Inline, Source::inline(arg)));
+            return Ok(("inline".to_owned(), Origin::Inline, Source::inline(arg, Syntax::Json)));
         }
         let path = Path::new(arg);
         let is_path = path.components().count() > 1
@@ -257,13 +257,49 @@ fn from_file(path: PathBuf) -> Result<(String, Origin, Source), PresetError> {
     Ok((label, Origin::File(path), source))
 }
 
+/// An ant from text: alone, or as one half of a workload.
+///
+/// # Errors
+///
+/// Whatever keeps it from being parsed, or [`PresetError::Missing`] for the other half.
+pub fn ant_from_text(text: &str, syntax: Syntax) -> Result<AntSpec, PresetError> {
+    Ok(Source::inline(text, syntax).ant()?.1)
+}
+
+/// A colony from text: alone, or as one half of a workload.
+///
+/// # Errors
+///
+/// Whatever keeps it from being parsed, or [`PresetError::Missing`] for the other half.
+pub fn colony_from_text(text: &str, syntax: Syntax) -> Result<ColonySpec, PresetError> {
+    Ok(Source::inline(text, syntax).colony()?.1)
+}
+
+/// A sweep from text.
+///
+/// # Errors
+///
+/// Whatever keeps it from being parsed.
+pub fn sweep_from_text(text: &str, syntax: Syntax) -> Result<Sweep, PresetError> {
+    Sweep::parse(&Source::inline(text, syntax))
+}
+
+/// A whole workload from text.
+///
+/// # Errors
+///
+/// Whatever keeps it from being parsed, or [`PresetError::Missing`] for half a workload.
+pub fn workload_from_text(text: &str, syntax: Syntax) -> Result<WorkloadSpec, PresetError> {
+    whole(&Source::inline(text, syntax))
+}
+
 /// A whole workload from the original harness's JSON.
 ///
 /// # Errors
 ///
 /// Whatever keeps it from being parsed, or [`PresetError::Missing`] for half a workload.
 pub fn workload_from_json(text: &str) -> Result<WorkloadSpec, PresetError> {
-    whole(&Source::inline(text))
+    workload_from_text(text, Syntax::Json)
 }
 
 fn whole(source: &Source) -> Result<WorkloadSpec, PresetError> {

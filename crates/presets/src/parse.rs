@@ -12,9 +12,12 @@ use serde::de::{self, DeserializeOwned, Deserializer, Visitor};
 use crate::spec::SCHEMA_VERSION;
 use crate::{AntSpec, ColonySpec, Precision, PresetError, PtrDtype};
 
+/// What a text is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Syntax {
+pub enum Syntax {
+    /// TOML, as presets are.
     Toml,
+    /// JSON, as the original harness writes it.
     Json,
 }
 
@@ -27,8 +30,12 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    pub(crate) fn inline(text: &str) -> Self {
-        Self { label: "inline JSON".to_owned(), text: text.to_owned(), syntax: Syntax::Json }
+    pub(crate) fn inline(text: &str, syntax: Syntax) -> Self {
+        let label = match syntax {
+            Syntax::Toml => "inline TOML",
+            Syntax::Json => "inline JSON",
+        };
+        Self { label: label.to_owned(), text: text.to_owned(), syntax }
     }
 
     /// TOML, or JSON where the label ends so.

@@ -5,7 +5,7 @@ mod read;
 mod records;
 mod write;
 
-pub use read::{RunRecord, read};
+pub use read::{RunRecord, from_texts, read};
 pub use records::{ARTIFACT_VERSION, Env, Metrics, RunCmd};
 pub use write::RunDir;
 pub(crate) use write::{summary, write_atomically};

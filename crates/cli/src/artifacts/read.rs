@@ -39,10 +39,36 @@ impl RunRecord {
 ///
 /// An artifact that is missing, broken, of another version, or at odds with the others.
 pub fn read(dir: &Path) -> Result<RunRecord, ArtifactError> {
-    let metrics: Metrics = parse(dir, names::METRICS)?;
-    let run_cmd: RunCmd = parse(dir, names::RUN_CMD)?;
-    let env: Env = parse(dir, names::ENV)?;
+    let metrics = parse(dir, names::METRICS, &fetch(dir, names::METRICS)?)?;
+    let run_cmd = parse(dir, names::RUN_CMD, &fetch(dir, names::RUN_CMD)?)?;
+    let env = parse(dir, names::ENV, &fetch(dir, names::ENV)?)?;
+    record(dir, metrics, run_cmd, env)
+}
 
+/// The run that these texts of `metrics.json`, `run_cmd.txt` and `env.json` describe. `dir` is
+/// where they are said to lie; nothing is read from there.
+///
+/// # Errors
+///
+/// As [`read`], for texts that are there.
+pub fn from_texts(
+    dir: &Path,
+    metrics: &str,
+    run_cmd: &str,
+    env: &str,
+) -> Result<RunRecord, ArtifactError> {
+    let metrics = parse(dir, names::METRICS, metrics)?;
+    let run_cmd = parse(dir, names::RUN_CMD, run_cmd)?;
+    record(dir, metrics, run_cmd, parse(dir, names::ENV, env)?)
+}
+
+/// The artifacts as one run, where they agree.
+fn record(
+    dir: &Path,
+    metrics: Metrics,
+    run_cmd: RunCmd,
+    env: Env,
+) -> Result<RunRecord, ArtifactError> {
     let broken =
         |name: &str, message: String| ArtifactError::Parse { path: dir.join(name), message };
     let spec = workload_from_json(&run_cmd.resolved_spec.to_string())
@@ -85,16 +111,17 @@ fn option<'a>(argv: &'a [String], flag: &str) -> Option<&'a str> {
     None
 }
 
-fn parse<T: DeserializeOwned>(dir: &Path, name: &str) -> Result<T, ArtifactError> {
+fn fetch(dir: &Path, name: &str) -> Result<String, ArtifactError> {
     let path = dir.join(name);
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(source) => return Err(ArtifactError::Read { path, source }),
-    };
+    fs::read_to_string(&path).map_err(|source| ArtifactError::Read { path, source })
+}
+
+fn parse<T: DeserializeOwned>(dir: &Path, name: &str, text: &str) -> Result<T, ArtifactError> {
+    let path = dir.join(name);
     let fail =
         |e: serde_json::Error| ArtifactError::Parse { path: path.clone(), message: e.to_string() };
     // The version first: a newer artifact may have keys that mean something else.
-    let value: serde_json::Value = serde_json::from_str(&text).map_err(fail)?;
+    let value: serde_json::Value = serde_json::from_str(text).map_err(fail)?;
     if let Some(found) = value.get("artifact_version").and_then(|v| v.as_str())
         && found != ARTIFACT_VERSION
     {
