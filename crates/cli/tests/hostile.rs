@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use vram_cli::artifacts;
+use vram_cli::artifacts::{self, ArtifactError};
 use vram_cli::study::{Catalogue, Runs, Study, Terms};
 
 const FILES: [&str; 3] = ["metrics.json", "run_cmd.txt", "env.json"];
@@ -53,7 +53,20 @@ fn other_value() -> impl Strategy<Value = String> {
     ]
 }
 
+/// Deeper than any stack, in each artifact.
+#[test]
+fn nesting_is_refused_before_the_stack_ends() {
+    for which in FILES {
+        for part in ["[", "{\"resolved_spec\":"] {
+            let (_dir, run) = run_with(which, part.repeat(100_000).as_bytes());
+            assert!(matches!(artifacts::read(&run), Err(ArtifactError::Parse { .. })));
+        }
+    }
+}
+
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn arbitrary_bytes_are_no_run(
         which in 0..FILES.len(),

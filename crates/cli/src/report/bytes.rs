@@ -16,8 +16,8 @@ pub(super) fn ceiling(runs: &Runs) -> String {
         .filter_map(|run| {
             let m = &run.metrics;
             let (allocated, reserved) = (m.peak_vram_allocated_bytes?, m.peak_vram_reserved_bytes?);
-            let granule = m.pool_granule_bytes?;
-            let rounded = allocated.div_ceil(granule) * granule;
+            // None for a granule of no size, and beyond 64 bits.
+            let rounded = allocated.checked_next_multiple_of(m.pool_granule_bytes?)?;
             let (context, sum) = (m.context_bytes?, m.peak_card_bytes?);
             let part = 100.0 * sum as f64 / m.total_vram_bytes? as f64;
             Some(format!(
