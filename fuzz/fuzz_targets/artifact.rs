@@ -11,7 +11,7 @@ use serde_json::Value;
 use vram_cli::artifacts::{RunRecord, from_texts};
 use vram_cli::study::{Catalogue, Runs, Study, Terms, results_csv};
 use vram_fit::Calibration;
-use vram_presets::workload_from_json;
+use vram_presets::{Syntax, workload_from_text};
 
 macro_rules! real {
     ($($run:literal)*) => {
@@ -46,7 +46,7 @@ fuzz_target!(|text: &str| {
 fn with_its_id(metrics: &str, run_cmd: &str) -> Option<String> {
     let mut metrics: Value = serde_json::from_str(metrics).ok()?;
     let run_cmd: Value = serde_json::from_str(run_cmd).ok()?;
-    let spec = workload_from_json(&run_cmd.get("resolved_spec")?.to_string()).ok()?;
+    let spec = workload_from_text(&run_cmd.get("resolved_spec")?.to_string(), Syntax::Json).ok()?;
     let id = spec.probe_id(metrics.get("out_dim")?.as_u64()?, metrics.get("amp")? == 1);
     *metrics.get_mut("probe_id")? = id.into();
     Some(metrics.to_string())

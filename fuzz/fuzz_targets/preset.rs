@@ -5,7 +5,7 @@ use libfuzzer_sys::fuzz_target;
 use miette::GraphicalReportHandler;
 use vram_presets::{
     AntSpec, ColonySpec, PresetError, Syntax, WorkloadSpec, ant_from_text, colony_from_text,
-    workload_from_json, workload_from_text,
+    workload_from_text,
 };
 use vram_workload::Shape;
 
@@ -36,7 +36,7 @@ fn colony_is_sound(colony: &ColonySpec) {
 fn workload_is_sound(spec: &WorkloadSpec) {
     ant_is_sound(&spec.ant);
     colony_is_sound(&spec.colony);
-    let again = workload_from_json(&spec.canonical_json());
+    let again = workload_from_text(&spec.canonical_json(), Syntax::Json);
     assert_eq!(again.ok(), Some(*spec));
     // Refused, or small enough that no product wraps: arithmetic is checked in a fuzz build.
     let _ = spec.ring_buf_bytes();

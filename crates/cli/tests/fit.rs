@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
 use serde_json::{Value, json};
+use vram_presets::{Syntax, workload_from_text};
 
 fn torch() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/torch_h200")
@@ -50,7 +51,7 @@ fn change(path: &Path, change: impl FnOnce(&mut Value)) {
 fn agree(row: &Path) {
     let run_cmd = fs::read_to_string(row.join("run_cmd.txt")).unwrap();
     let run_cmd: Value = serde_json::from_str(&run_cmd).unwrap();
-    let spec = vram_presets::workload_from_json(&run_cmd["resolved_spec"].to_string()).unwrap();
+    let spec = workload_from_text(&run_cmd["resolved_spec"].to_string(), Syntax::Json).unwrap();
     change(&row.join("metrics.json"), |m| m["probe_id"] = json!(spec.probe_id(1, true)));
 }
 

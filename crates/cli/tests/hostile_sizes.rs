@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use vram_cli::artifacts::{self, RunRecord};
 use vram_cli::report;
 use vram_cli::study::Runs;
-use vram_presets::{Library, WorkloadSpec, workload_from_json};
+use vram_presets::{Library, Syntax, WorkloadSpec, workload_from_text};
 use vram_workload::Shape;
 
 const METRICS: &str = include_str!("data/torch_h200/dp01_smallxreal_B16/metrics.json");
@@ -34,7 +34,7 @@ fn workload([ring_len, slot_dim, batch_size, synth_len]: [u64; 4]) -> WorkloadSp
             "state_loop_samples": 0, "synth_len": synth_len,
         },
     });
-    workload_from_json(&text.to_string()).unwrap()
+    workload_from_text(&text.to_string(), Syntax::Json).unwrap()
 }
 
 /// A run whose artifacts agree on these sizes, and that measured these peaks.

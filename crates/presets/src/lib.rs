@@ -33,7 +33,7 @@ mod sweep;
 pub use error::PresetError;
 pub use library::{
     Entry, Kind, Library, Origin, Preset, ant_from_text, colony_from_text, sweep_from_text,
-    workload_from_file, workload_from_json, workload_from_text,
+    workload_from_file, workload_from_text,
 };
 pub use parse::Syntax;
 pub use spec::{AntSpec, ColonySpec, Precision, PtrDtype, SCHEMA_VERSION, WorkloadSpec};

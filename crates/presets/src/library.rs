@@ -32,6 +32,13 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// The original harness writes specs as JSON, and nothing else.
+    fn may_be_json(self) -> bool {
+        matches!(self, Self::Ant | Self::Colony)
+    }
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -195,7 +202,10 @@ impl Library {
         };
         let entries = std::fs::read_dir(folder.join(kind.folder()));
         let paths = entries.into_iter().flatten().flatten().map(|e| e.path());
-        paths.filter(|p| p.extension().is_some_and(|e| e == "toml" || e == "json")).collect()
+        let is_one = |path: &PathBuf| {
+            path.extension().is_some_and(|e| e == "toml" || (e == "json" && kind.may_be_json()))
+        };
+        paths.filter(is_one).collect()
     }
 
     fn preset<T>(
@@ -275,7 +285,7 @@ pub fn colony_from_text(text: &str, syntax: Syntax) -> Result<ColonySpec, Preset
     Ok(Source::inline(text, syntax).colony()?.1)
 }
 
-/// A sweep from text.
+/// A sweep from text, which has to be TOML.
 ///
 /// # Errors
 ///
@@ -291,15 +301,6 @@ pub fn sweep_from_text(text: &str, syntax: Syntax) -> Result<Sweep, PresetError>
 /// Whatever keeps it from being parsed, or [`PresetError::Missing`] for half a workload.
 pub fn workload_from_text(text: &str, syntax: Syntax) -> Result<WorkloadSpec, PresetError> {
     whole(&Source::inline(text, syntax))
-}
-
-/// A whole workload from the original harness's JSON.
-///
-/// # Errors
-///
-/// Whatever keeps it from being parsed, or [`PresetError::Missing`] for half a workload.
-pub fn workload_from_json(text: &str) -> Result<WorkloadSpec, PresetError> {
-    workload_from_text(text, Syntax::Json)
 }
 
 fn whole(source: &Source) -> Result<WorkloadSpec, PresetError> {

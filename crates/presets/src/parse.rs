@@ -54,6 +54,10 @@ impl Source {
         Ok(Self::file(&path.display().to_string(), text))
     }
 
+    pub(crate) fn syntax(&self) -> Syntax {
+        self.syntax
+    }
+
     pub(crate) fn text(self) -> String {
         self.text
     }

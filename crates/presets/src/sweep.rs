@@ -1,7 +1,7 @@
 use serde::Deserialize;
 
 use crate::parse::{Count, Flag, Size, Source};
-use crate::{Precision, PresetError};
+use crate::{Precision, PresetError, Syntax};
 
 /// An ordered list of datapoints to measure.
 #[derive(Debug, Clone, PartialEq)]
@@ -112,6 +112,9 @@ impl TryFrom<String> for Id {
 
 impl Sweep {
     pub(crate) fn parse(source: &Source) -> Result<Self, PresetError> {
+        if source.syntax() != Syntax::Toml {
+            return Err(source.error("", "a sweep is written in TOML", 0..0));
+        }
         let file: SweepFile = source.parse()?;
         let mut rows: Vec<SweepRow> = Vec::with_capacity(file.row.len());
         for row in file.row {

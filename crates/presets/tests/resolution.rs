@@ -106,6 +106,20 @@ fn inline_json_is_one_half_or_a_bare_object() {
     assert_eq!(bare.notes.as_deref(), Some("n"));
 }
 
+/// Specs alone have a JSON form: another file is no sweep, and is not listed as one.
+#[test]
+fn a_sweep_in_json_is_refused_and_not_listed() {
+    let dir = tempfile::tempdir().unwrap();
+    let sweeps = dir.path().join("presets/sweeps");
+    fs::create_dir_all(&sweeps).unwrap();
+    let path = sweeps.join("mine.json");
+    fs::write(&path, "{}").unwrap();
+    let library = Library::discover(dir.path());
+    let error = library.sweep(path.to_str().unwrap()).unwrap_err();
+    assert!(error.to_string().ends_with(":1: a sweep is written in TOML"), "{error}");
+    assert!(library.list().iter().all(|entry| entry.name != "mine"));
+}
+
 proptest! {
     /// Names, notes, key order and syntax are no part of a workload's identity; its sizes are.
     #[test]

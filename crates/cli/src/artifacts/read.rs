@@ -2,7 +2,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
-use vram_presets::{WorkloadSpec, workload_from_json};
+use vram_presets::{Syntax, WorkloadSpec, workload_from_text};
 
 use super::{ARTIFACT_VERSION, ArtifactError, Env, Metrics, RunCmd, names};
 
@@ -71,7 +71,7 @@ fn record(
 ) -> Result<RunRecord, ArtifactError> {
     let broken =
         |name: &str, message: String| ArtifactError::Parse { path: dir.join(name), message };
-    let spec = workload_from_json(&run_cmd.resolved_spec.to_string())
+    let spec = workload_from_text(&run_cmd.resolved_spec.to_string(), Syntax::Json)
         .map_err(|e| broken(names::RUN_CMD, format!("resolved_spec: {e}")))?;
     let probe_id = spec.probe_id(metrics.out_dim, metrics.amp == 1);
     if probe_id != metrics.probe_id {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use miette::{GraphicalReportHandler, GraphicalTheme};
 use vram_presets::{
     AntSpec, ColonySpec, PresetError, Sweep, Syntax, WorkloadSpec, ant_from_text, colony_from_text,
-    sweep_from_text, workload_from_json, workload_from_text,
+    sweep_from_text, workload_from_text,
 };
 
 /// The text as every kind of preset in either syntax; how many took it.
@@ -47,7 +47,7 @@ fn colony_is_sound(colony: &ColonySpec) {
 fn workload_is_sound(spec: &WorkloadSpec) {
     ant_is_sound(&spec.ant);
     colony_is_sound(&spec.colony);
-    assert_eq!(workload_from_json(&spec.canonical_json()).unwrap(), *spec);
+    assert_eq!(workload_from_text(&spec.canonical_json(), Syntax::Json).unwrap(), *spec);
     let (ant, colony) = (&spec.ant, &spec.colony);
     let Some(element) = ant.precision.bytes_per_elem() else {
         assert!(matches!(spec.ring_buf_bytes(), Err(PresetError::Value { .. })));

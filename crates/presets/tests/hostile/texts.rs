@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use vram_presets::workload_from_json;
+use vram_presets::{Syntax, workload_from_text};
 
 const WORKLOAD: &str = r#"{
   "ant_spec": {
@@ -32,7 +32,7 @@ pub fn real() -> Vec<String> {
     // A case's number means the same file everywhere.
     paths.sort();
     let mut texts: Vec<String> = paths.iter().map(|p| fs::read_to_string(p).unwrap()).collect();
-    let workload = workload_from_json(WORKLOAD).unwrap();
+    let workload = workload_from_text(WORKLOAD, Syntax::Json).unwrap();
     texts.push(toml::to_string(&workload.to_json()).unwrap());
     texts.push(WORKLOAD.to_owned());
     texts
