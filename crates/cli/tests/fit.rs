@@ -47,6 +47,13 @@ fn change(path: &Path, change: impl FnOnce(&mut Value)) {
     fs::write(path, value.to_string()).unwrap();
 }
 
+/// Says in a run's own artifacts that nobody measured what it holds now.
+fn mark_synthetic(row: &Path, what: &str) {
+    change(&row.join("run_cmd.txt"), |r| {
+        r["notes"].as_array_mut().unwrap().push(json!(format!("synthetic: {what}")));
+    });
+}
+
 /// Gives the measurement the id of the spec that its run_cmd.txt now holds.
 fn agree(row: &Path) {
     let run_cmd = fs::read_to_string(row.join("run_cmd.txt")).unwrap();
@@ -157,6 +164,15 @@ fn what_stays_out_is_listed_with_its_reason() {
 fn the_paging_regime_is_left_out_and_a_clean_row_is_not() {
     let dir = copied(&[&SMALL[..], &["dp03_realxreal_B02", "dp04_realxreal_B03"]].concat());
     let row = |name: &str| dir.path().join(name);
+    for (name, what) in [
+        (SMALL[0], "run under WDDM"),
+        (SMALL[1], "run on a smaller card"),
+        (SMALL[2], "five steps, one of which was long"),
+        ("dp03_realxreal_B02", "forty steps that exploded"),
+        ("dp04_realxreal_B03", "run with one sample more"),
+    ] {
+        mark_synthetic(&row(name), what);
+    }
     change(&row(SMALL[0]).join("env.json"), |e| e["driver_model"] = json!("WDDM"));
     change(&row(SMALL[1]).join("env.json"), |e| e["total_vram_bytes"] = json!(17_170_956_288u64));
     // Five steps, of which the longest took three medians: floor(0.95 * 4) = 3 does not see it, the
@@ -199,6 +215,7 @@ fn the_paging_regime_is_left_out_and_a_clean_row_is_not() {
 fn a_row_that_was_not_alone_is_left_out() {
     let dir = copied(&SMALL);
     let moved = |row: &str, bytes: u64| {
+        mark_synthetic(&dir.path().join(row), "not alone on its card");
         let metrics = dir.path().join(row).join("metrics.json");
         change(&metrics, |m| m["vram_disturbance_bytes"] = json!(bytes));
     };

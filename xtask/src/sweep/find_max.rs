@@ -1,6 +1,7 @@
 //! `--find-max`: the largest batch of every workload that stays within the guard, measured.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::path::Path;
 
 use comfy_table::{CellAlignment, Table, presets};
@@ -8,7 +9,7 @@ use miette::miette;
 use vram_cli::artifacts::RunRecord;
 use vram_cli::budget::most;
 use vram_cli::study::{Runs, gib, short};
-use vram_cli::{Exit, Reply, terminal};
+use vram_cli::{Reply, terminal};
 use vram_presets::{Library, SweepRow};
 
 use super::boundary::{Boundary, Seen, search};
@@ -34,6 +35,10 @@ pub fn run(
     dir: &Path,
     limit: u64,
 ) -> miette::Result<Reply> {
+    let searched = distinct(runner, library, rows, dir)?;
+    if !runner.resume {
+        searched.iter().try_for_each(|row| refuse_searched(row, dir))?;
+    }
     let free = Memory::of(&runner.target).available.unwrap_or(limit);
     if free < limit {
         let (free, limit) = (gib(free), gib(limit));
@@ -44,7 +49,7 @@ pub fn run(
     let mut runs = Runs::default();
     let mut found = Vec::new();
     let mut failed = Vec::new();
-    for row in distinct(runner, library, rows, dir)? {
+    for row in searched {
         match find(runner, library, &row, dir, (limit, free), &mut runs.records) {
             Ok(boundary) => found.push(boundary),
             Err(why) => failed.push(format!("{}: {}", row.id, in_one_line(&why))),
@@ -53,7 +58,27 @@ pub fn run(
     let written = write_report(&runs, library, dir);
     let exit = conclude(&failed, written, dir);
     let text = if found.is_empty() { String::new() } else { table(&found, limit) };
-    Ok(Reply { text, exit: if found.is_empty() { Exit::Failed } else { exit } })
+    Ok(Reply { text, exit })
+}
+
+/// A directory that holds a search is continued on purpose or not at all.
+fn refuse_searched(row: &SweepRow, dir: &Path) -> miette::Result<()> {
+    let probes = probe_id(row, "");
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    match names.find(|name| name.starts_with(&probes)) {
+        None => Ok(()),
+        Some(name) => Err(miette!(
+            help = "name another --out, or continue that search with --resume; nothing was touched",
+            "{} is there already",
+            dir.join(name).display()
+        )),
+    }
+}
+
+/// Id of the row's probe with this batch.
+fn probe_id(row: &SweepRow, batch: impl Display) -> String {
+    format!("{}-B{batch}", row.id)
 }
 
 /// The first row of each workload.
@@ -89,7 +114,7 @@ fn find(
     let predicted = |batch| forecast.reserved_bytes(batch);
     let most_within = |limit| most(|batch| predicted(batch).is_some_and(|bytes| bytes <= limit));
     let probe = |batch| {
-        let id = format!("{}-B{batch}", row.id);
+        let id = probe_id(row, batch);
         let row = Row::new(library, kind, &SweepRow { id, batch, ..row.clone() }, dir)?;
         let mut progress = Progress::new(std::slice::from_ref(&row));
         let fate = runner.measure_row(&row, &mut progress);

@@ -7,7 +7,7 @@ use vram_cli::{Exit, Reply, report, terminal};
 use vram_presets::Library;
 
 use super::plan::Row;
-use super::rows::Fate;
+use super::rows::{Fate, in_one_line};
 
 /// The table, after the report is written and it is said how it went.
 pub fn finish(
@@ -16,7 +16,7 @@ pub fn finish(
     rows: &[Row],
     fates: Vec<Fate>,
     dir: &Path,
-) -> miette::Result<Reply> {
+) -> Reply {
     let mut runs = Runs::default();
     let mut unmeasured = Vec::new();
     let mut failed = Vec::new();
@@ -42,12 +42,21 @@ pub fn finish(
             }
         }
     }
+    let text = tables(&runs, catalogue, &unmeasured).unwrap_or_else(|error| {
+        failed.push(format!("the fit: {}", in_one_line(&error)));
+        String::new()
+    });
+    let written = write_report(&runs, library, dir);
+    Reply { text, exit: conclude(&failed, written, dir) }
+}
+
+fn tables(runs: &Runs, catalogue: &Catalogue, unmeasured: &[Line]) -> miette::Result<String> {
     let mut text = String::new();
     for (terms, title) in [
         (Terms::Ring, "published model, a line per tier (--terms ring)"),
         (Terms::RingStateToken, "pooled over tiers (--terms ring,state,token)"),
     ] {
-        let study = Study::new(&runs, terms)?;
+        let study = Study::new(runs, terms)?;
         let mut lines = study.lines(catalogue);
         if terms == Terms::Ring {
             lines.extend(unmeasured.iter().cloned());
@@ -60,8 +69,7 @@ pub fn finish(
             }
         }
     }
-    let written = write_report(&runs, library, dir);
-    Ok(Reply { text, exit: conclude(&failed, written, dir) })
+    Ok(text)
 }
 
 /// Writes the report of what was measured. That it cannot be written keeps no table from being

@@ -114,7 +114,7 @@ pub fn run(args: &Args) -> miette::Result<Reply> {
         find_max::run(&runner, &library, &rows, &dir, limit)?
     } else {
         let fates = runner.measure(&plan.rows);
-        finish::finish(&library, &catalogue, &plan.rows, fates, &dir)?
+        finish::finish(&library, &catalogue, &plan.rows, fates, &dir)
     };
     Ok(Reply { exit: interrupt.exit().unwrap_or(reply.exit), ..reply })
 }

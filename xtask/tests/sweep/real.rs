@@ -79,7 +79,10 @@ fn the_largest_batch_is_found_by_measuring_it() {
     assert_eq!(cells[7].trim_end_matches('│').trim(), probes.len().to_string(), "{table}");
     assert_eq!(table.matches("│ ").count() - 1, 1, "{table}");
 
-    // The same search again asks the disk alone.
+    // A search that is there is not begun again by mistake; continued, it asks the disk alone.
+    let refused = sandbox.sweep(&find);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(text(&refused.stderr).contains("is there already"), "{}", text(&refused.stderr));
     let again = sandbox.sweep(&[&find[..], &["--resume"]].concat());
     assert_eq!(text(&again.stdout), table);
     assert_eq!(text(&again.stderr).matches("finished before").count(), probes.len());
