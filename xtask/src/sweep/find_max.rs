@@ -26,39 +26,102 @@ struct Found {
     boundary: Boundary,
 }
 
-/// Searches for the boundary of every workload among `rows`, whatever their batches; `limit` is in
-/// bytes reserved.
-pub fn run(
-    runner: &Runner,
-    library: &Library,
-    rows: &[&SweepRow],
-    dir: &Path,
-    limit: u64,
-) -> miette::Result<Reply> {
-    let searched = distinct(runner, library, rows, dir)?;
-    if !runner.resume {
-        searched.iter().try_for_each(|row| refuse_searched(row, dir))?;
+/// What every search is made with; sizes in bytes.
+pub struct Searches<'a> {
+    pub runner: &'a Runner,
+    pub library: &'a Library,
+    pub dir: &'a Path,
+    /// The most that a batch may reserve.
+    pub limit: u64,
+}
+
+impl Searches<'_> {
+    /// Searches for the boundary of every workload among `rows`, whatever their batches.
+    pub fn run(&self, rows: &[&SweepRow]) -> miette::Result<Reply> {
+        let searched = self.distinct(rows)?;
+        if !self.runner.resume {
+            searched.iter().try_for_each(|row| refuse_searched(row, self.dir))?;
+        }
+        let free = Memory::of(&self.runner.target).available.unwrap_or(self.limit);
+        if free < self.limit {
+            let (free, limit) = (gib(free), gib(self.limit));
+            terminal::say(&format!(
+                "{free} GiB are free now: a boundary between that and {limit} GiB is not seen"
+            ));
+        }
+        let mut runs = Runs::default();
+        let mut found = Vec::new();
+        let mut failed = Vec::new();
+        for row in searched {
+            match self.find(&row, free, &mut runs.records) {
+                Ok(boundary) => found.push(boundary),
+                Err(why) => failed.push(format!("{}: {}", row.id, in_one_line(&why))),
+            }
+        }
+        let written = write_report(&runs, self.library, self.dir);
+        let exit = conclude(&failed, written, self.dir);
+        let text = if found.is_empty() { String::new() } else { table(&found, self.limit) };
+        Ok(Reply { text, exit })
     }
-    let free = Memory::of(&runner.target).available.unwrap_or(limit);
-    if free < limit {
-        let (free, limit) = (gib(free), gib(limit));
-        terminal::say(&format!(
-            "{free} GiB are free now: a boundary between that and {limit} GiB is not seen"
-        ));
+
+    fn row(&self, row: SweepRow) -> miette::Result<Row> {
+        Row::new(self.library, self.runner.target.kind(), &row, self.dir)
     }
-    let mut runs = Runs::default();
-    let mut found = Vec::new();
-    let mut failed = Vec::new();
-    for row in searched {
-        match find(runner, library, &row, dir, (limit, free), &mut runs.records) {
-            Ok(boundary) => found.push(boundary),
-            Err(why) => failed.push(format!("{}: {}", row.id, in_one_line(&why))),
+
+    /// The first row of each workload.
+    fn distinct(&self, rows: &[&SweepRow]) -> miette::Result<Vec<SweepRow>> {
+        let mut seen = BTreeSet::new();
+        let mut first = Vec::new();
+        for row in rows {
+            let one = self.row(SweepRow { batch: 1, ..(*row).clone() })?;
+            if seen.insert(one.spec.probe_id(row.out_dim, row.amp)) {
+                first.push((*row).clone());
+            }
+        }
+        Ok(first)
+    }
+
+    fn find(
+        &self,
+        row: &SweepRow,
+        free: u64,
+        records: &mut Vec<RunRecord>,
+    ) -> miette::Result<Found> {
+        let one = self.row(SweepRow { batch: 1, ..row.clone() })?;
+        let forecast = forecast(&one.row, &one.spec, self.runner.target.kind())?;
+        let predicted = |batch| forecast.reserved_bytes(batch);
+        let most_within =
+            |limit| most(|batch| predicted(batch).is_some_and(|bytes| bytes <= limit));
+        let probe = |batch| self.probe(row, batch, records);
+        let boundary = search(self.limit, free, most_within, predicted, probe)?;
+        let predicted = most_within(self.limit.min(free));
+        Ok(Found { row: row.clone(), predicted, boundary })
+    }
+
+    /// Measures one batch of the row's workload.
+    fn probe(
+        &self,
+        row: &SweepRow,
+        batch: u64,
+        records: &mut Vec<RunRecord>,
+    ) -> miette::Result<Seen> {
+        let row = self.row(SweepRow { id: probe_id(row, batch), batch, ..row.clone() })?;
+        let mut progress = Progress::new(std::slice::from_ref(&row));
+        let fate = self.runner.measure_row(&row, &mut progress);
+        progress.finish();
+        match fate {
+            Fate::Measured(record) => {
+                let seen = seen(&record);
+                records.push(*record);
+                seen
+            }
+            // The system takes memory back by killing who asks for too much of it.
+            Fate::Crashed(_) => Ok(Seen::Refused),
+            Fate::Predicted(shortage) => Err(miette!("batch {batch}: {shortage}")),
+            Fate::Lost(why) => Err(miette!("batch {batch}: {why}")),
+            Fate::NotRun => Err(miette!("interrupted")),
         }
     }
-    let written = write_report(&runs, library, dir);
-    let exit = conclude(&failed, written, dir);
-    let text = if found.is_empty() { String::new() } else { table(&found, limit) };
-    Ok(Reply { text, exit })
 }
 
 /// A directory that holds a search is continued on purpose or not at all.
@@ -79,61 +142,6 @@ fn refuse_searched(row: &SweepRow, dir: &Path) -> miette::Result<()> {
 /// Id of the row's probe with this batch.
 fn probe_id(row: &SweepRow, batch: impl Display) -> String {
     format!("{}-B{batch}", row.id)
-}
-
-/// The first row of each workload.
-fn distinct(
-    runner: &Runner,
-    library: &Library,
-    rows: &[&SweepRow],
-    dir: &Path,
-) -> miette::Result<Vec<SweepRow>> {
-    let mut seen = BTreeSet::new();
-    let mut first = Vec::new();
-    for row in rows {
-        let one = SweepRow { batch: 1, ..(*row).clone() };
-        let spec = Row::new(library, runner.target.kind(), &one, dir)?.spec;
-        if seen.insert(spec.probe_id(row.out_dim, row.amp)) {
-            first.push((*row).clone());
-        }
-    }
-    Ok(first)
-}
-
-fn find(
-    runner: &Runner,
-    library: &Library,
-    row: &SweepRow,
-    dir: &Path,
-    (limit, free): (u64, u64),
-    records: &mut Vec<RunRecord>,
-) -> miette::Result<Found> {
-    let kind = runner.target.kind();
-    let one = Row::new(library, kind, &SweepRow { batch: 1, ..row.clone() }, dir)?;
-    let forecast = forecast(&one.row, &one.spec, kind)?;
-    let predicted = |batch| forecast.reserved_bytes(batch);
-    let most_within = |limit| most(|batch| predicted(batch).is_some_and(|bytes| bytes <= limit));
-    let probe = |batch| {
-        let id = probe_id(row, batch);
-        let row = Row::new(library, kind, &SweepRow { id, batch, ..row.clone() }, dir)?;
-        let mut progress = Progress::new(std::slice::from_ref(&row));
-        let fate = runner.measure_row(&row, &mut progress);
-        progress.finish();
-        match fate {
-            Fate::Measured(record) => {
-                let seen = seen(&record);
-                records.push(*record);
-                seen
-            }
-            // The system takes memory back by killing who asks for too much of it.
-            Fate::Crashed(_) => Ok(Seen::Refused),
-            Fate::Predicted(shortage) => Err(miette!("batch {batch}: {shortage}")),
-            Fate::Lost(why) => Err(miette!("batch {batch}: {why}")),
-            Fate::NotRun => Err(miette!("interrupted")),
-        }
-    };
-    let boundary = search(limit, free, most_within, predicted, probe)?;
-    Ok(Found { row: row.clone(), predicted: most_within(limit.min(free)), boundary })
 }
 
 /// What a run shows of its batch. One that failed for other reasons than memory shows nothing.

@@ -24,6 +24,7 @@ use vram_presets::Library;
 
 use binary::Target;
 use child::Limits;
+use find_max::Searches;
 use interrupt::Interrupt;
 use lock::Lock;
 use plan::Plan;
@@ -97,24 +98,28 @@ pub fn run(args: &Args) -> miette::Result<Reply> {
     if !args.resume {
         plan.refuse_occupied()?;
     }
-    let limit = guarded(limited_to(args.vram, &target)?);
+    let limit = args.find_max.then(|| limited_to(args.vram, &target)).transpose()?;
     let probe = target.executable(args.compute_cap.as_deref())?;
     terminal::say(&format!("run directory: {}", dir.display()));
     let _lock = Lock::take(&dir)?;
     let interrupt = Interrupt::catch()?;
     let timeout = args.row_timeout.map(Duration::from_secs);
     let limits = Limits { interrupt: interrupt.clone(), timeout };
-    let preflight = match (args.find_max, args.no_preflight) {
-        (true, _) => Preflight::Trust,
-        (false, true) => Preflight::Tell,
-        (false, false) => Preflight::Skip,
+    let preflight = match (limit, args.no_preflight) {
+        (Some(_), _) => Preflight::Trust,
+        (None, true) => Preflight::Tell,
+        (None, false) => Preflight::Skip,
     };
     let runner = Runner { target, probe, limits, resume: args.resume, preflight };
-    let reply = if args.find_max {
-        find_max::run(&runner, &library, &rows, &dir, limit)?
-    } else {
-        let fates = runner.measure(&plan.rows);
-        finish::finish(&library, &catalogue, &plan.rows, fates, &dir)
+    let reply = match limit {
+        Some(limit) => {
+            let limit = guarded(limit);
+            Searches { runner: &runner, library: &library, dir: &dir, limit }.run(&rows)?
+        }
+        None => {
+            let fates = runner.measure(&plan.rows);
+            finish::finish(&library, &catalogue, &plan.rows, fates, &dir)
+        }
     };
     Ok(Reply { exit: interrupt.exit().unwrap_or(reply.exit), ..reply })
 }

@@ -53,11 +53,12 @@ pub struct Args {
     /// Print progress on stdout as JSON lines instead of the summary
     #[arg(long, value_enum)]
     events: Option<EventFormat>,
-    #[command(flatten)]
-    debug: debug::Debug,
     /// Name of the datapoint in its sweep, recorded in run_cmd.txt
     #[arg(long, value_name = "ID")]
     row_id: Option<String>,
+    // Last: what comes after it would be under its heading.
+    #[command(flatten)]
+    debug: debug::Debug,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -26,17 +26,17 @@ pub(super) struct Debug {
     debug_fault_at_step: Option<u64>,
 }
 
+// Comments and no documentation: with a help of their own, values make `--help` twice as long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Trouble {
-    /// A weight is NaN
+    // A weight is NaN.
     Nan,
-    /// The loss is infinite
+    // The loss is infinite.
     Inf,
-    /// The loss scale overflows: fp16 skips the step, no other precision has one
+    // The loss scale overflows: fp16 skips the step, no other precision has one.
     Overflow,
-    /// The program panics
     Panic,
-    /// The process aborts, as it does where a small allocation fails
+    // As where a small allocation fails.
     Abort,
 }
 
