@@ -15,7 +15,7 @@ use vram_metrics::Phase;
 use vram_presets::Library;
 
 use crate::sweep::binary::Target;
-use crate::sweep::child::{self, Limits, Outcome};
+use crate::sweep::child::{self, Crash, Limits, Outcome};
 use crate::sweep::plan::{self, Plan, Row};
 use crate::sweep::room::Memory;
 
@@ -161,10 +161,10 @@ fn time(
     let observe = &mut |_: &Step| {
         first_step_s.get_or_insert_with(|| began.elapsed().as_secs_f64());
     };
-    if let Outcome::Lost(why) =
-        child::run(probe, row, &choice.to_string(), &Limits::default(), observe)?
-    {
-        bail!("{}: {why}", row.id);
+    match child::run(probe, row, &choice.to_string(), &Limits::default(), observe)? {
+        Outcome::Exited => {}
+        Outcome::Crashed(Crash { why, .. }) | Outcome::Lost(why) => bail!("{}: {why}", row.id),
+        Outcome::Interrupted => bail!("{}: interrupted", row.id),
     }
     let probe_s = began.elapsed().as_secs_f64();
     let record = artifacts::read(&row.dir)?;

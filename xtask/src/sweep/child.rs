@@ -22,11 +22,27 @@ pub enum Outcome {
     Exited,
     /// A signal that nobody here sent ended it: its own abort, or the system's way of taking memory
     /// back.
-    Crashed(String),
+    Crashed(Crash),
     /// It has no artifacts for another reason.
     Lost(String),
     /// It was ended because the sweep was.
     Interrupted,
+}
+
+/// A process that a signal ended.
+#[derive(Debug, PartialEq)]
+pub struct Crash {
+    signal: i32,
+    pub why: String,
+}
+
+impl Crash {
+    /// Whether this is how a process ends that asked for more memory than there is: killed by the
+    /// system, or by its own abort where an allocation cannot fail.
+    pub fn may_be_memory(&self) -> bool {
+        use signal_hook::consts::{SIGABRT, SIGBUS, SIGKILL};
+        [SIGABRT, SIGBUS, SIGKILL].contains(&self.signal)
+    }
 }
 
 /// A child that does not outlive its sweep.
@@ -154,20 +170,22 @@ fn outcome(status: ExitStatus, log: &Path) -> Outcome {
         said.trim().lines().find(|l| !l.trim().is_empty()).unwrap_or("it said nothing").trim();
     let said = format!("{last} (see {})", log.display());
     match (signal(status), status.code()) {
-        (Some(signal), _) => Outcome::Crashed(format!("crashed with {signal}: {said}")),
+        (Some(signal), _) => {
+            let name = signal_hook::low_level::signal_name(signal);
+            let name = name.map_or_else(|| format!("signal {signal}"), str::to_owned);
+            Outcome::Crashed(Crash { signal, why: format!("crashed with {name}: {said}") })
+        }
         (None, Some(code)) => Outcome::Lost(format!("probe ended with exit code {code}: {said}")),
         (None, None) => Outcome::Lost(format!("probe ended without an exit code: {said}")),
     }
 }
 
-/// Name of the signal that ended a process.
-fn signal(status: ExitStatus) -> Option<String> {
+/// The signal that ended a process.
+fn signal(status: ExitStatus) -> Option<i32> {
     #[cfg(unix)]
     {
         use std::os::unix::process::ExitStatusExt;
-        let number = status.signal()?;
-        let name = signal_hook::low_level::signal_name(number).map(str::to_owned);
-        Some(name.unwrap_or_else(|| format!("signal {number}")))
+        status.signal()
     }
     #[cfg(not(unix))]
     {
@@ -253,11 +271,15 @@ mod tests {
 
     #[test]
     fn a_killed_probe_is_named_with_its_signal() {
-        for (signal, name) in [(9, "SIGKILL"), (6, "SIGABRT")] {
-            let Outcome::Crashed(why) = with_script(&format!("kill -{signal} $$")).0 else {
+        for (signal, name, memory) in
+            [(9, "SIGKILL", true), (6, "SIGABRT", true), (11, "SIGSEGV", false)]
+        {
+            let Outcome::Crashed(crash) = with_script(&format!("kill -{signal} $$")).0 else {
                 panic!("{name} is no crash");
             };
-            assert!(why.starts_with(&format!("crashed with {name}: it said nothing")), "{why}");
+            let said = format!("crashed with {name}: it said nothing");
+            assert!(crash.why.starts_with(&said), "{crash:?}");
+            assert_eq!(crash.may_be_memory(), memory, "{name}");
         }
     }
 

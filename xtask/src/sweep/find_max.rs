@@ -115,8 +115,8 @@ impl Searches<'_> {
                 records.push(*record);
                 seen
             }
-            // The system takes memory back by killing who asks for too much of it.
-            Fate::Crashed(_) => Ok(Seen::Refused),
+            Fate::Crashed(crash) if crash.may_be_memory() => Ok(Seen::Refused),
+            Fate::Crashed(crash) => Err(miette!("batch {batch}: {}", crash.why)),
             Fate::Predicted(shortage) => Err(miette!("batch {batch}: {shortage}")),
             Fate::Lost(why) => Err(miette!("batch {batch}: {why}")),
             Fate::NotRun => Err(miette!("interrupted")),

@@ -6,6 +6,7 @@ use vram_cli::study::{Catalogue, Line, Runs, Study, Style, Terms, constants_tabl
 use vram_cli::{Exit, Reply, report, terminal};
 use vram_presets::Library;
 
+use super::child::Crash;
 use super::plan::Row;
 use super::rows::{Fate, in_one_line};
 
@@ -36,7 +37,7 @@ pub fn finish(
                 unmeasured.push(line("not run: the sweep was interrupted".to_owned()));
                 failed.push(format!("{}: interrupted", row.id));
             }
-            Fate::Crashed(why) | Fate::Lost(why) => {
+            Fate::Crashed(Crash { why, .. }) | Fate::Lost(why) => {
                 unmeasured.push(line(why.clone()));
                 failed.push(format!("{}: {why}", row.id));
             }

@@ -6,7 +6,7 @@ use vram_cli::artifacts::{self, RunRecord};
 use vram_cli::events::Step;
 
 use super::binary::Target;
-use super::child::{self, Limits, Outcome};
+use super::child::{self, Crash, Limits, Outcome};
 use super::plan::Row;
 use super::progress::Progress;
 use super::room::{Memory, Shortage};
@@ -17,7 +17,7 @@ pub enum Fate {
     /// Predicted not to fit, and not run.
     Predicted(Shortage),
     /// A signal ended its process.
-    Crashed(String),
+    Crashed(Crash),
     /// It has no artifacts for another reason.
     Lost(String),
     /// The sweep was ended before or while it ran.
@@ -82,7 +82,8 @@ impl Runner {
         match &fate {
             Fate::Measured(record) => progress.done(row, record),
             Fate::Predicted(_) | Fate::NotRun => {}
-            Fate::Crashed(why) | Fate::Lost(why) => progress.lost(row, why),
+            Fate::Crashed(crash) => progress.lost(row, &crash.why),
+            Fate::Lost(why) => progress.lost(row, why),
         }
         fate
     }
@@ -99,7 +100,7 @@ impl Runner {
                     Fate::Lost(format!("left no readable artifacts: {why}"))
                 }
             },
-            Outcome::Crashed(why) => Fate::Crashed(why),
+            Outcome::Crashed(crash) => Fate::Crashed(crash),
             Outcome::Lost(why) => Fate::Lost(why),
             Outcome::Interrupted => Fate::NotRun,
         })
