@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use support::{ANT, COLONY, Sandbox, text};
-use vram_cli::artifacts;
+use vram_cli::artifacts::{self, names};
 
 #[global_allocator]
 static ALLOC: vram_metrics::HostAllocator = vram_metrics::HostAllocator;
@@ -105,7 +105,7 @@ fn check(out: &Path, tally: &mut Tally) {
             tally.temporary_files += u32::from(name.starts_with('.'));
             continue;
         }
-        if name.contains(".unfinished-") {
+        if name.contains(names::ASIDE) {
             tally.attempts_aside += 1;
         } else {
             artifacts::read(&path).unwrap();
@@ -115,7 +115,7 @@ fn check(out: &Path, tally: &mut Tally) {
             let file = file.unwrap().path();
             let name = file.file_name().unwrap().to_str().unwrap().to_owned();
             tally.temporary_files += u32::from(name.starts_with('.'));
-            if ["metrics.json", "env.json", "run_cmd.txt"].contains(&name.as_str()) {
+            if [names::METRICS, names::ENV, names::RUN_CMD].contains(&name.as_str()) {
                 let text = fs::read_to_string(&file).unwrap();
                 serde_json::from_str::<serde_json::Value>(&text).unwrap();
             }

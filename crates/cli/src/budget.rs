@@ -49,15 +49,15 @@ pub struct Predictor<'a> {
 
 #[derive(Debug)]
 enum Way<'a> {
-    Ledger(Box<Ledger>, u64),
+    Ledger(Box<Forecast>),
     Constants(&'a TierConstants, WorkloadSpec, Terms),
 }
 
 /// Granule of the pools that were measured.
 const USUAL_GRANULE: u64 = 32 << 20;
 
-/// Peak reserved of a step with any number of samples, without a calibration: what its ledger says,
-/// and on a card rounded up to the usual granule.
+/// Peaks of a step with any number of samples: allocated as its ledger says, reserved by an
+/// allocator that takes whole granules.
 #[derive(Debug)]
 pub struct Forecast {
     ledger: Ledger,
@@ -65,28 +65,38 @@ pub struct Forecast {
 }
 
 impl Forecast {
-    /// The forecast of `workload` on a kind of device.
+    /// The forecast of `workload` on a kind of device, without a calibration: a card's pool has the
+    /// usual granule.
     ///
     /// # Errors
     ///
     /// None that a checked workload can cause.
     pub fn new(workload: &Workload, kind: DeviceKind) -> miette::Result<Self> {
-        let ledger = Ledger::new(&workload.shape, kind).into_diagnostic()?;
         let granule = match kind {
             DeviceKind::Cpu => 1,
             DeviceKind::Cuda => USUAL_GRANULE,
         };
+        Self::by(granule, workload, kind)
+    }
+
+    fn by(granule: u64, workload: &Workload, kind: DeviceKind) -> miette::Result<Self> {
+        let ledger = Ledger::new(&workload.shape, kind).into_diagnostic()?;
         Ok(Self { ledger, granule })
+    }
+
+    fn allocated_bytes(&self, batch: u64) -> Option<u64> {
+        self.ledger.peak_with_batch(usize::try_from(batch).ok()?)
     }
 
     /// Predicted peak reserved with this many samples, in bytes; none beyond 64 bits.
     pub fn reserved_bytes(&self, batch: u64) -> Option<u64> {
-        round_up(self.ledger.peak_with_batch(usize::try_from(batch).ok()?)?, self.granule)
+        self.allocated_bytes(batch)?.checked_next_multiple_of(self.granule)
     }
-}
 
-fn round_up(bytes: u64, granule: u64) -> Option<u64> {
-    bytes.div_ceil(granule).checked_mul(granule)
+    /// The most samples whose predicted reserved is within `limit` bytes, none being zero.
+    pub fn most(&self, limit: u64) -> u64 {
+        most(|batch| self.reserved_bytes(batch).is_some_and(|bytes| bytes <= limit))
+    }
 }
 
 /// The largest number for which `fits`, none being zero, where it fits up to some number and not
@@ -132,8 +142,7 @@ impl Oracle {
     pub fn predictor(&self, workload: &Workload) -> miette::Result<Predictor<'_>> {
         let way = match self.granule {
             Some(granule) => {
-                let ledger = Ledger::new(&workload.shape, DeviceKind::Cuda).into_diagnostic()?;
-                Way::Ledger(Box::new(ledger), granule)
+                Way::Ledger(Box::new(Forecast::by(granule, workload, DeviceKind::Cuda)?))
             }
             None => {
                 let terms = Terms::of(&self.calibration.terms).ok_or_else(|| {
@@ -183,14 +192,15 @@ impl Predictor<'_> {
     /// The budget of a step with this many samples; none where a size leaves 64 bits.
     pub fn budget(&self, batch: u64) -> Option<Budget> {
         let (allocated_bytes, reserved_bytes, reserved_bounds, source) = match &self.way {
-            Way::Ledger(ledger, granule) => {
-                let allocated = ledger.peak_with_batch(usize::try_from(batch).ok()?)?;
-                let rounded = round_up(allocated, *granule)?;
+            Way::Ledger(forecast) => {
+                let granule = forecast.granule;
+                let allocated = forecast.allocated_bytes(batch)?;
+                let rounded = forecast.reserved_bytes(batch)?;
                 let source = format!(
                     "the step's ledger; reserved by the {granule}-byte granule of {}",
                     self.oracle.name
                 );
-                (allocated, rounded, Some([rounded, rounded.checked_add(*granule)?]), source)
+                (allocated, rounded, Some([rounded, rounded.checked_add(granule)?]), source)
             }
             Way::Constants(tier, spec, terms) => {
                 let spec = spec.with_batch(batch).ok()?;

@@ -30,9 +30,7 @@ impl Kind {
             Self::Calibration => "calibrations",
         }
     }
-}
 
-impl Kind {
     /// The original harness writes specs as JSON, and nothing else.
     fn may_be_json(self) -> bool {
         matches!(self, Self::Ant | Self::Colony)

@@ -7,21 +7,21 @@ use std::path::Path;
 use comfy_table::{CellAlignment, Table, presets};
 use miette::miette;
 use vram_cli::artifacts::RunRecord;
-use vram_cli::budget::most;
 use vram_cli::study::{Runs, gib, short};
 use vram_cli::{Reply, terminal};
 use vram_presets::{Library, SweepRow};
 
 use super::boundary::{Boundary, Seen, search};
 use super::finish::{conclude, write_report};
-use super::plan::{Row, forecast};
+use super::plan::{Row, occupied};
 use super::progress::Progress;
 use super::room::Memory;
 use super::rows::{Fate, Runner, in_one_line};
 
 /// One workload's search.
 struct Found {
-    row: SweepRow,
+    /// With one sample: it stands for any number of them.
+    row: Row,
     predicted: u64,
     boundary: Boundary,
 }
@@ -40,7 +40,7 @@ impl Searches<'_> {
     pub fn run(&self, rows: &[&SweepRow]) -> miette::Result<Reply> {
         let searched = self.distinct(rows)?;
         if !self.runner.resume {
-            searched.iter().try_for_each(|row| refuse_searched(row, self.dir))?;
+            searched.iter().try_for_each(|row| refuse_searched(&row.row, self.dir))?;
         }
         let free = Memory::of(&self.runner.target).available.unwrap_or(self.limit);
         if free < self.limit {
@@ -54,7 +54,13 @@ impl Searches<'_> {
         let mut failed = Vec::new();
         for row in searched {
             match self.find(&row, free, &mut runs.records) {
-                Ok(boundary) => found.push(boundary),
+                Ok(boundary) => {
+                    found.push(Found {
+                        predicted: row.forecast.most(self.limit.min(free)),
+                        boundary,
+                        row,
+                    });
+                }
                 Err(why) => failed.push(format!("{}: {}", row.id, in_one_line(&why))),
             }
         }
@@ -68,34 +74,24 @@ impl Searches<'_> {
         Row::new(self.library, self.runner.target.kind(), &row, self.dir)
     }
 
-    /// The first row of each workload.
-    fn distinct(&self, rows: &[&SweepRow]) -> miette::Result<Vec<SweepRow>> {
+    /// The first row of each workload, with one sample.
+    fn distinct(&self, rows: &[&SweepRow]) -> miette::Result<Vec<Row>> {
         let mut seen = BTreeSet::new();
         let mut first = Vec::new();
         for row in rows {
             let one = self.row(SweepRow { batch: 1, ..(*row).clone() })?;
             if seen.insert(one.spec.probe_id(row.out_dim, row.amp)) {
-                first.push((*row).clone());
+                first.push(one);
             }
         }
         Ok(first)
     }
 
-    fn find(
-        &self,
-        row: &SweepRow,
-        free: u64,
-        records: &mut Vec<RunRecord>,
-    ) -> miette::Result<Found> {
-        let one = self.row(SweepRow { batch: 1, ..row.clone() })?;
-        let forecast = forecast(&one.row, &one.spec, self.runner.target.kind())?;
-        let predicted = |batch| forecast.reserved_bytes(batch);
-        let most_within =
-            |limit| most(|batch| predicted(batch).is_some_and(|bytes| bytes <= limit));
-        let probe = |batch| self.probe(row, batch, records);
-        let boundary = search(self.limit, free, most_within, predicted, probe)?;
-        let predicted = most_within(self.limit.min(free));
-        Ok(Found { row: row.clone(), predicted, boundary })
+    fn find(&self, row: &Row, free: u64, records: &mut Vec<RunRecord>) -> miette::Result<Boundary> {
+        let most_within = |limit| row.forecast.most(limit);
+        let predicted = |batch| row.forecast.reserved_bytes(batch);
+        let probe = |batch| self.probe(&row.row, batch, records);
+        search(self.limit, free, most_within, predicted, probe)
     }
 
     /// Measures one batch of the row's workload.
@@ -131,11 +127,7 @@ fn refuse_searched(row: &SweepRow, dir: &Path) -> miette::Result<()> {
     let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
     match names.find(|name| name.starts_with(&probes)) {
         None => Ok(()),
-        Some(name) => Err(miette!(
-            help = "name another --out, or continue that search with --resume; nothing was touched",
-            "{} is there already",
-            dir.join(name).display()
-        )),
+        Some(name) => Err(occupied(&dir.join(name))),
     }
 }
 
@@ -174,7 +166,7 @@ fn table(found: &[Found], limit: u64) -> String {
         let (next, beyond) = boundary.beyond;
         table.add_row([
             row.id.clone(),
-            format!("{} x {}", short(&row.ant), short(&row.colony)),
+            format!("{} x {}", short(&row.row.ant), short(&row.row.colony)),
             predicted.to_string(),
             batch.to_string(),
             reserved,

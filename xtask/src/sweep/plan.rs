@@ -21,7 +21,8 @@ pub struct Row {
     pub row: SweepRow,
     pub spec: WorkloadSpec,
     pub dir: PathBuf,
-    predicted: Option<u64>,
+    /// What its step reserves with any number of samples, by its ledger.
+    pub forecast: Forecast,
 }
 
 /// The sweep's rows that are meant: those that `only` names, or all that do not wait for it.
@@ -55,20 +56,18 @@ impl Plan {
     pub fn refuse_occupied(&self) -> miette::Result<()> {
         match self.rows.iter().find(|row| row.dir.exists()) {
             None => Ok(()),
-            Some(row) => Err(miette!(
-                help =
-                    "name another --out, or continue that run with --resume; nothing was touched",
-                "{} is there already",
-                row.dir.display()
-            )),
+            Some(row) => Err(occupied(&row.dir)),
         }
     }
 }
 
-/// What the row's step reserves with any number of samples, by its ledger.
-pub fn forecast(row: &SweepRow, spec: &WorkloadSpec, kind: DeviceKind) -> miette::Result<Forecast> {
-    let mode = Mode { amp: Some(row.amp), out_dim: row.out_dim };
-    Forecast::new(&Workload::new(*spec, mode)?, kind)
+/// Why a row's directory is not written into.
+pub fn occupied(dir: &Path) -> miette::Report {
+    miette!(
+        help = "name another --out, or continue that run with --resume; nothing was touched",
+        "{} is there already",
+        dir.display()
+    )
 }
 
 /// `<id>_<ant>x<colony>_B<batch>`, with names that are paths or inline text made fit for a folder.
@@ -87,12 +86,14 @@ impl Row {
     ) -> miette::Result<Self> {
         let spec = workload(library, row)
             .map_err(|e| miette::Report::new(e).wrap_err(format!("row {}", row.id)))?;
-        let forecast =
-            forecast(row, &spec, kind).wrap_err_with(|| format!("row {} cannot run", row.id))?;
+        let mode = Mode { amp: Some(row.amp), out_dim: row.out_dim };
+        let forecast = Workload::new(spec, mode)
+            .and_then(|workload| Forecast::new(&workload, kind))
+            .wrap_err_with(|| format!("row {} cannot run", row.id))?;
         Ok(Self {
             id: row.id.clone(),
             dir: dir.join(folder(row)),
-            predicted: forecast.reserved_bytes(spec.colony.batch_size),
+            forecast,
             row: row.clone(),
             spec,
         })
@@ -100,7 +101,7 @@ impl Row {
 
     /// Predicted peak reserved, in bytes.
     pub fn predicted(&self) -> Option<u64> {
-        self.predicted
+        self.forecast.reserved_bytes(self.spec.colony.batch_size)
     }
 
     /// The row's record, if it was measured before with these very settings.

@@ -63,20 +63,17 @@ impl Runner {
         if self.limits.interrupt.exit().is_some() {
             return Fate::NotRun;
         }
-        let room = match self.preflight {
-            Preflight::Trust => Ok(()),
-            Preflight::Skip | Preflight::Tell => Memory::of(&self.target).room_for(row.predicted()),
-        };
-        match (room, self.preflight) {
-            (Err(shortage), Preflight::Skip) => {
+        match self.shortage(row) {
+            Some(shortage) if self.preflight == Preflight::Skip => {
                 progress.skip(row, &format!("not run: {shortage}"));
                 return Fate::Predicted(shortage);
             }
-            (Err(shortage), _) => {
+            shortage => {
                 progress.start(row);
-                progress.line(row, &format!("runs all the same: {shortage}"));
+                if let Some(shortage) = shortage {
+                    progress.line(row, &format!("runs all the same: {shortage}"));
+                }
             }
-            (Ok(()), _) => progress.start(row),
         }
         let fate = self.run(row, progress).unwrap_or_else(|why| Fate::Lost(in_one_line(&why)));
         match &fate {
@@ -86,6 +83,16 @@ impl Runner {
             Fate::Lost(why) => progress.lost(row, why),
         }
         fate
+    }
+
+    /// Why the row has no room, where that is of interest.
+    fn shortage(&self, row: &Row) -> Option<Shortage> {
+        match self.preflight {
+            Preflight::Trust => None,
+            Preflight::Skip | Preflight::Tell => {
+                Memory::of(&self.target).room_for(row.predicted()).err()
+            }
+        }
     }
 
     fn run(&self, row: &Row, progress: &mut Progress) -> miette::Result<Fate> {

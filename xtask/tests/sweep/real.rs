@@ -41,9 +41,7 @@ fn a_probe_that_aborts_is_a_crash_with_its_signal() {
     let script = "#!/bin/sh\ncase \"$*\" in *'--row-id A '*) \
                   set -- \"$@\" --debug-fault abort --debug-fault-at-step 1 ;; esac\n\
                   exec \"$(dirname \"$0\")/probe\" \"$@\"\n";
-    fs::write(sandbox.path("vram"), script).unwrap();
-    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    fs::set_permissions(sandbox.path("vram"), executable).unwrap();
+    sandbox.probe_by(script);
     let output = sandbox.sweep(&[]);
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");

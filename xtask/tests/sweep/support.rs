@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, test_kill_process};
 use tempfile::TempDir;
+use vram_cli::artifacts::names;
 
 pub const ANT: &str = r#"{"ring_len":64,"slot_dim":8,"ptr_dtype":"fp64","precision":"fp32"}"#;
 pub const COLONY: &str =
@@ -36,9 +37,7 @@ impl Sandbox {
     /// Three rows, A, B and C; the probe is a script that leaves the artifacts of a real one.
     pub fn scripted() -> Self {
         let sandbox = Self::with(&ROWS.map(|id| (id, ANT, COLONY, batch(id))));
-        fs::write(sandbox.path("vram"), SCRIPT).unwrap();
-        let executable = fs::Permissions::from_mode(0o755);
-        fs::set_permissions(sandbox.path("vram"), executable).unwrap();
+        sandbox.probe_by(SCRIPT);
         for id in ROWS {
             leave_artifacts(id, &sandbox.path("templates").join(id));
         }
@@ -71,6 +70,13 @@ impl Sandbox {
 
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
+    }
+
+    /// A script in the probe's place.
+    pub fn probe_by(&self, script: &str) {
+        fs::write(self.path("vram"), script).unwrap();
+        let executable = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(self.path("vram"), executable).unwrap();
     }
 
     pub fn trouble(&self, row: &str, script: &str) {
@@ -124,7 +130,7 @@ impl Sandbox {
         let found = fs::read_dir(self.path("out")).unwrap().map(|e| e.unwrap().path());
         let mut of_row = found.filter(|path| {
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            name.starts_with(&format!("{row}_")) && !name.contains("unfinished")
+            name.starts_with(&format!("{row}_")) && !name.contains(names::ASIDE)
         });
         of_row.next().unwrap_or_else(|| panic!("no directory of row {row}"))
     }

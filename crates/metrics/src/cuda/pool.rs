@@ -72,16 +72,24 @@ impl PoolMeter {
     /// [`MeterError::Nvml`] if NVML does not answer.
     pub fn context_bytes(&self) -> Result<u64, MeterError> {
         let reserved = self.reserved()?.current;
-        let monitor = self.monitor.as_ref().map_err(|e| MeterError::Nvml(e.clone()))?;
-        let held = match monitor.of_this_process() {
+        let held = match self.monitor()?.of_this_process() {
             Some(bytes) => bytes,
             // Where processes cannot be told apart: what the card holds more than before.
             None => {
                 let before = self.before.clone().map_err(MeterError::Nvml)?;
-                monitor.usage().map_err(MeterError::Nvml)?.used.saturating_sub(before)
+                self.used()?.saturating_sub(before)
             }
         };
         Ok(held.saturating_sub(reserved))
+    }
+
+    fn monitor(&self) -> Result<&Monitor, MeterError> {
+        self.monitor.as_ref().map_err(|e| MeterError::Nvml(e.clone()))
+    }
+
+    /// In use on the card, by whomever.
+    fn used(&self) -> Result<u64, MeterError> {
+        Ok(self.monitor()?.usage().map_err(MeterError::Nvml)?.used)
     }
 
     fn get(&self, attribute: Attribute) -> Result<u64, MeterError> {
@@ -130,8 +138,7 @@ impl Meter for PoolMeter {
     /// This process's context and other processes' memory: what the card has in use and the pool
     /// does not hold. The context does not grow once a step has run.
     fn outside_bytes(&self) -> Option<Result<u64, MeterError>> {
-        let used = || self.monitor.as_ref().map_err(Clone::clone)?.usage();
-        let used = used().map(|usage| usage.used).map_err(MeterError::Nvml);
-        Some(used.and_then(|used| Ok(used.saturating_sub(self.reserved()?.current))))
+        let outside = || Ok(self.used()?.saturating_sub(self.reserved()?.current));
+        Some(outside())
     }
 }
