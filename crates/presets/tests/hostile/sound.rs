@@ -1,4 +1,5 @@
-//! What the rest of the program relies on of a preset that was accepted.
+//! What the rest of the program relies on of a preset that was accepted. The fuzz targets hold it
+//! to the same.
 
 use std::collections::HashSet;
 
@@ -19,7 +20,9 @@ pub fn read_as_everything(text: &str) -> usize {
     })
 }
 
-fn took<T>(result: Result<T, PresetError>, is_sound: impl Fn(&T)) -> usize {
+/// Whether the text was taken, as 1 or 0. What was is sound; what was not has an error that can be
+/// drawn.
+pub fn took<T>(result: Result<T, PresetError>, is_sound: impl Fn(&T)) -> usize {
     match result {
         Ok(value) => {
             is_sound(&value);
@@ -34,17 +37,17 @@ fn took<T>(result: Result<T, PresetError>, is_sound: impl Fn(&T)) -> usize {
     }
 }
 
-fn ant_is_sound(ant: &AntSpec) {
+pub fn ant_is_sound(ant: &AntSpec) {
     assert!(ant.ring_len >= 1 && ant.slot_dim >= 1, "{ant:?}");
 }
 
-fn colony_is_sound(colony: &ColonySpec) {
+pub fn colony_is_sound(colony: &ColonySpec) {
     let sizes = [colony.batch_size, colony.ptr_update_every, colony.seq_len, colony.synth_len];
     assert!(sizes.iter().all(|&n| n >= 1), "{colony:?}");
 }
 
 /// Written and read again it is the same, and a product of its sizes is right or refused.
-fn workload_is_sound(spec: &WorkloadSpec) {
+pub fn workload_is_sound(spec: &WorkloadSpec) {
     ant_is_sound(&spec.ant);
     colony_is_sound(&spec.colony);
     assert_eq!(workload_from_text(&spec.canonical_json(), Syntax::Json).unwrap(), *spec);
@@ -64,12 +67,16 @@ fn workload_is_sound(spec: &WorkloadSpec) {
     }
 }
 
-fn sweep_is_sound(sweep: &Sweep) {
+pub fn sweep_is_sound(sweep: &Sweep) {
+    // They become names of directories.
+    let plain = |name: &str| {
+        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))
+    };
+    assert!(plain(&sweep.name), "{}", sweep.name);
     let mut ids = HashSet::new();
     for row in &sweep.rows {
+        assert!(plain(&row.id), "{}", row.id);
         assert!(ids.insert(&row.id), "{} is there twice", row.id);
-        // It becomes the name of a directory.
-        assert!(!row.id.is_empty() && !row.id.contains(['/', '\\', '.', '\0']), "{}", row.id);
         assert!(row.batch >= 1 && row.out_dim >= 1 && row.measure_steps >= 1, "{row:?}");
     }
 }
