@@ -35,21 +35,49 @@ fuzz_target!(|text: &str| {
     let dir = Path::new("run");
     if let Ok(record) = from_texts(dir, metrics, run_cmd, env) {
         study(record);
-    } else if let Some(metrics) = with_its_id(metrics, run_cmd)
-        && let Ok(record) = from_texts(dir, &metrics, run_cmd, env)
+    } else if let Some([metrics, run_cmd, env]) = agreeing(metrics, run_cmd, env)
+        && let Ok(record) = from_texts(dir, &metrics, &run_cmd, &env)
     {
         study(record);
     }
 });
 
-/// No mutation finds the hash of other sizes: without it only the seeds' would ever be fitted.
-fn with_its_id(metrics: &str, run_cmd: &str) -> Option<String> {
+/// The artifacts, made to agree on the workload of `run_cmd.txt`. No mutation finds the hash of
+/// other sizes, nor changes them in three files alike: without it only the seeds' would ever be
+/// fitted.
+fn agreeing(metrics: &str, run_cmd: &str, env: &str) -> Option<[String; 3]> {
     let mut metrics: Value = serde_json::from_str(metrics).ok()?;
-    let run_cmd: Value = serde_json::from_str(run_cmd).ok()?;
-    let spec = workload_from_text(&run_cmd.get("resolved_spec")?.to_string(), Syntax::Json).ok()?;
-    let id = spec.probe_id(metrics.get("out_dim")?.as_u64()?, metrics.get("amp")? == 1);
-    *metrics.get_mut("probe_id")? = id.into();
-    Some(metrics.to_string())
+    let mut run_cmd: Value = serde_json::from_str(run_cmd).ok()?;
+    let mut env: Value = serde_json::from_str(env).ok()?;
+    let resolved = run_cmd.get("resolved_spec")?.clone();
+    let spec = workload_from_text(&resolved.to_string(), Syntax::Json).ok()?;
+    let amp = metrics.get("amp")? == 1;
+    let probe_id = spec.probe_id(metrics.get("out_dim")?.as_u64()?, amp);
+    let set = |artifact: &mut Value, pairs: &[(&str, Value)]| {
+        let fields = artifact.as_object_mut()?;
+        fields.extend(pairs.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
+        Some(())
+    };
+    let ids: [(&str, Value); 2] =
+        [("workload_id", spec.workload_id().into()), ("probe_id", probe_id.into())];
+    let precision = Value::from(spec.ant.precision.name());
+    let mode = [("precision", precision), ("amp", u8::from(amp).into())];
+    let argv = ["vram", "probe", "--ant", "small", "--colony", "real"];
+    set(&mut metrics, &ids)?;
+    set(&mut metrics, &mode)?;
+    set(
+        &mut metrics,
+        &[
+            ("batch_size", spec.colony.batch_size.into()),
+            ("seq_len", spec.colony.seq_len.into()),
+            ("synth_len", spec.colony.synth_len.into()),
+        ],
+    )?;
+    set(&mut run_cmd, &ids)?;
+    set(&mut run_cmd, &[("canonical_spec", resolved), ("argv", argv.to_vec().into())])?;
+    set(&mut env, &mode)?;
+    set(&mut env, &[("total_vram_bytes", Value::Null)])?;
+    Some([metrics.to_string(), run_cmd.to_string(), env.to_string()])
 }
 
 fn study(record: RunRecord) {

@@ -7,11 +7,11 @@
 use miette::{IntoDiagnostic, miette};
 use serde::Serialize;
 use vram_fit::{Attribute, Calibration, TierConstants};
-use vram_presets::{Library, WorkloadSpec};
+use vram_presets::{Library, Preset, WorkloadSpec};
 use vram_workload::{DeviceKind, Ledger};
 
 use crate::args::Workload;
-use crate::study::Terms;
+use crate::study::{self, Terms};
 
 /// The calibration that is used where none is named.
 pub const DEFAULT_CALIBRATION: &str = "h200";
@@ -127,11 +127,9 @@ impl Oracle {
     ///
     /// One that cannot be found or read.
     pub fn load(library: &Library, calibration: &str) -> miette::Result<Self> {
-        let text = library.calibration(calibration)?;
-        let parsed = Calibration::from_toml(&text.spec)
-            .map_err(|e| miette!("calibration {calibration}: {e}"))?;
+        let Preset { label, spec: parsed, .. } = study::calibration(library, calibration)?;
         let granule = parsed.tiers.iter().filter_map(|tier| tier.granule_bytes).max();
-        Ok(Self { name: text.label, calibration: parsed, granule })
+        Ok(Self { name: label, calibration: parsed, granule })
     }
 
     /// A predictor of `workload`.

@@ -27,6 +27,7 @@ pub mod artifacts;
 pub mod budget;
 pub mod commands;
 pub mod device;
+mod escape;
 pub mod events;
 mod exit;
 mod machine;

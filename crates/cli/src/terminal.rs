@@ -1,11 +1,16 @@
-//! The only place that speaks to a person: data on stdout, everything else on stderr.
+//! The only place that speaks to a person: data on stdout, everything else on stderr. Nothing that
+//! came from a file acts on the terminal.
+
+mod shown;
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
 use tracing_subscriber::EnvFilter;
 
+use shown::Shown;
+
 use crate::args::Verbosity;
-use crate::{Exit, Reply};
+use crate::{Exit, Reply, escape};
 
 /// Messages go to stderr, in colour only for a terminal that wants it. `RUST_LOG` overrules `-v`
 /// and `-q`.
@@ -28,7 +33,7 @@ pub(crate) fn init(verbosity: &Verbosity) {
 /// Prints a reply. A reader that has read enough (`| head`) is no failure.
 pub fn print(reply: &Reply) -> Exit {
     let mut stdout = io::stdout().lock();
-    match stdout.write_all(reply.text.as_bytes()).and_then(|()| stdout.flush()) {
+    match stdout.write_all(escape::lines(&reply.text).as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             say(&format!("error: cannot write to standard output: {error}"));
             Exit::Failed
@@ -40,10 +45,15 @@ pub fn print(reply: &Reply) -> Exit {
 /// Says a line on stderr. That nobody listens any more, because the terminal was closed, say, is no
 /// reason to stop: `eprintln` would panic.
 pub fn say(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
+    write(&escape::lines(line));
+}
+
+fn write(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// Renders an error, with the excerpt of the file it points into where it has one.
 pub fn complain(report: &miette::Report) {
-    say(&format!("{report:?}"));
+    let shown = miette::Report::new(Shown::diagnostic(report.as_ref()));
+    write(&format!("{shown:?}"));
 }

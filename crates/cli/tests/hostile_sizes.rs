@@ -45,16 +45,25 @@ fn consistent(
 ) -> RunRecord {
     let spec = workload(sizes);
     let parsed = |text: &str| serde_json::from_str::<Value>(text).unwrap();
-    let (mut metrics, mut run_cmd) = (parsed(METRICS), parsed(RUN_CMD));
-    metrics["probe_id"] = json!(spec.probe_id(out_dim, true));
+    let (mut metrics, mut run_cmd, mut env) = (parsed(METRICS), parsed(RUN_CMD), parsed(ENV));
+    for ids in [&mut metrics, &mut run_cmd] {
+        ids["workload_id"] = json!(spec.workload_id());
+        ids["probe_id"] = json!(spec.probe_id(out_dim, true));
+    }
     metrics["out_dim"] = json!(out_dim);
+    metrics["batch_size"] = json!(spec.colony.batch_size);
+    metrics["seq_len"] = json!(spec.colony.seq_len);
+    metrics["synth_len"] = json!(spec.colony.synth_len);
     metrics["peak_vram_reserved_bytes"] = json!(reserved);
     metrics["peak_vram_allocated_bytes"] = json!(allocated);
     metrics["pool_granule_bytes"] = json!(granule);
     metrics["total_vram_bytes"] = json!(u64::MAX);
+    env["total_vram_bytes"] = json!(u64::MAX);
     run_cmd["resolved_spec"] = spec.to_json();
-    let (metrics, run_cmd) = (metrics.to_string(), run_cmd.to_string());
-    artifacts::from_texts(Path::new("row"), &metrics, &run_cmd, ENV).unwrap()
+    run_cmd["canonical_spec"] = spec.to_json();
+    run_cmd["argv"] = json!(["vram", "probe", "--ant", "small", "--colony", "real"]);
+    let [metrics, run_cmd, env] = [metrics, run_cmd, env].map(|value| value.to_string());
+    artifacts::from_texts(Path::new("row"), &metrics, &run_cmd, &env).unwrap()
 }
 
 /// Everything that a report computes of these runs beside two real ones.

@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
+use std::ops::Range;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use vram_source::{Check, Faults, Fields, Node, Source, Syntax, Table, Value};
 
 use crate::model::allocated;
 use crate::{Fit, FitError, Prediction};
@@ -9,8 +11,7 @@ use crate::{Fit, FitError, Prediction};
 const FORMAT: &str = "vram_calibration_v1";
 
 /// Fitted constants, ready to predict: a fit's result as a small TOML file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Calibration {
     format: String,
     /// Where the constants come from.
@@ -21,13 +22,12 @@ pub struct Calibration {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context_bytes: Option<u64>,
     /// One entry per tier.
-    #[serde(rename = "tier", default)]
+    #[serde(rename = "tier")]
     pub tiers: Vec<TierConstants>,
 }
 
 /// One tier's constants.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TierConstants {
     /// The tier's name.
     pub name: String,
@@ -50,13 +50,23 @@ pub struct TierConstants {
 }
 
 /// A property that tells tiers apart.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Attribute {
     /// A size or a flag.
     Integer(u64),
     /// A name.
     Text(String),
+}
+
+impl Attribute {
+    fn parse(value: &Node) -> Result<Self, String> {
+        match &value.value {
+            Value::Text(text) => Ok(Self::Text(text.clone())),
+            Value::Integer(..) => value.integer(0, u64::MAX).map(Self::Integer),
+            _ => Err(value.expected("a name or an integer of at least 0")),
+        }
+    }
 }
 
 impl Calibration {
@@ -97,16 +107,69 @@ impl Calibration {
     ///
     /// Text that is not one, another format, or constants that cannot predict.
     pub fn from_toml(text: &str) -> Result<Self, FitError> {
-        // The format first: a newer file may have keys that are unknown here.
-        let table: toml::Table = toml::from_str(text).map_err(parse_error)?;
-        if let Some(format) = table.get("format").and_then(|f| f.as_str())
-            && format != FORMAT
-        {
-            return Err(FitError::Format { found: format.to_owned(), expected: FORMAT });
-        }
-        let calibration: Self = toml::from_str(text).map_err(parse_error)?;
+        let (calibration, _) = Self::parse(&Source::inline(text, Syntax::Toml))?;
         calibration.check()?;
         Ok(calibration)
+    }
+
+    /// As [`Calibration::from_toml`], with everything that is wrong, each fault at its place.
+    ///
+    /// # Errors
+    ///
+    /// The faults.
+    pub fn read(source: &Source) -> Result<Self, Faults> {
+        let (calibration, places) = match Self::parse(source) {
+            Ok(parsed) => parsed,
+            Err(FitError::Parse(faults)) => return Err(faults),
+            Err(other) => {
+                let check = Check::new(source);
+                let format = check.document()?.get("format").map(|node| node.span.clone());
+                return Err(source.fault(format.unwrap_or(0..0), other.to_string()).into());
+            }
+        };
+        if calibration.terms.is_empty() {
+            return Err(source.fault(0..0, FitError::NoTerms.to_string()).into());
+        }
+        let faults = places.into_iter().enumerate().filter_map(|(i, place)| {
+            let error = calibration.check_tier(i).err()?;
+            Some(source.fault(place, error.to_string()))
+        });
+        Faults::new(faults.collect()).map_or(Ok(calibration), Err)
+    }
+
+    /// The text's constants, and where each tier stands.
+    fn parse(source: &Source) -> Result<(Self, Vec<Range<usize>>), FitError> {
+        if source.syntax() != Syntax::Toml {
+            let fault = source.fault(0..0, "a calibration is written in TOML".to_owned());
+            return Err(FitError::Parse(fault.into()));
+        }
+        let check = Check::new(source);
+        let document = check.document()?;
+        // The format first: a newer file may have keys that are unknown here.
+        if let Some(Value::Text(found)) = document.get("format").map(|node| &node.value)
+            && found != FORMAT
+        {
+            return Err(FitError::Format { found: found.clone(), expected: FORMAT });
+        }
+        let read = document.read(|fields| {
+            let format = fields.required("format", Node::text);
+            let from = fields.required("source", Node::text);
+            let terms = fields.required("terms", |value| value.list(Node::text));
+            let context_bytes = fields.optional("context_bytes", |v| v.integer(0, u64::MAX));
+            let tables = fields.optional_tables("tier").unwrap_or_default();
+            let places: Vec<Range<usize>> = tables.iter().flatten().map(Table::span).collect();
+            let tiers: Vec<Option<TierConstants>> =
+                tables.into_iter().map(|table| table?.read(TierConstants::parse)).collect();
+            let calibration = Self {
+                format: format?,
+                source: from?,
+                terms: terms?,
+                context_bytes,
+                tiers: tiers.into_iter().collect::<Option<_>>()?,
+            };
+            Some((calibration, places))
+        });
+        Ok(check.finish(read)?)
     }
 
     /// What a reader could not tell from the text: constants that cannot predict.
@@ -114,36 +177,60 @@ impl Calibration {
         if self.terms.is_empty() {
             return Err(FitError::NoTerms);
         }
-        for (i, tier) in self.tiers.iter().enumerate() {
-            let named = |name: &str| self.tiers.iter().position(|t| t.name == name);
-            let lender_is_missing =
-                tier.borrowed_from.as_deref().is_some_and(|n| named(n).is_none());
-            let reason = match tier {
-                t if t.coefficients.len() != self.terms.len() => "needs one coefficient per term",
-                t if t.coefficients.iter().any(|c| !c.is_finite()) => {
-                    "a coefficient is not a number"
-                }
-                t if t.granule_bytes == Some(0) => "its granule has no size",
-                t if named(&t.name) != Some(i) => "is there twice",
-                _ if lender_is_missing => "borrows from a tier that is not there",
-                _ => continue,
-            };
-            return Err(FitError::Constants { tier: tier.name.clone(), reason });
-        }
-        Ok(())
+        (0..self.tiers.len()).try_for_each(|i| self.check_tier(i))
+    }
+
+    fn check_tier(&self, i: usize) -> Result<(), FitError> {
+        let tier = &self.tiers[i];
+        let named = |name: &str| self.tiers.iter().position(|t| t.name == name);
+        let lender_is_missing = tier.borrowed_from.as_deref().is_some_and(|n| named(n).is_none());
+        let reason = match tier {
+            t if t.coefficients.len() != self.terms.len() => "needs one coefficient per term",
+            t if t.coefficients.iter().any(|c| !c.is_finite()) => "a coefficient is not a number",
+            t if t.granule_bytes == Some(0) => "its granule has no size",
+            t if named(&t.name) != Some(i) => "is there twice",
+            _ if lender_is_missing => "borrows from a tier that is not there",
+            _ => return Ok(()),
+        };
+        Err(FitError::Constants { tier: tier.name.clone(), reason })
     }
 
     /// Writes a calibration.
     ///
     /// # Errors
     ///
-    /// [`FitError::Parse`] if it cannot be written as TOML (sizes beyond 63 bits).
+    /// [`FitError::Write`] if it cannot be written as TOML (sizes beyond 63 bits).
     pub fn to_toml(&self) -> Result<String, FitError> {
-        toml::to_string(self).map_err(|e| FitError::Parse(e.to_string()))
+        toml::to_string(self).map_err(|e| FitError::Write(e.to_string()))
     }
 }
 
 impl TierConstants {
+    fn parse(fields: &mut Fields<'_>) -> Option<Self> {
+        let bytes = |value: &Node| value.integer(0, u64::MAX);
+        let name = fields.required("name", Node::text);
+        let points = fields.required("points", |value| value.integer(1, u64::MAX));
+        let coefficients = fields.required("coefficients", |value| value.list(Node::number));
+        let base_bytes = fields.required("base_bytes", Node::signed);
+        let overhead_bytes = fields.required("overhead_bytes", Node::signed);
+        let granule_bytes = fields.optional("granule_bytes", bytes);
+        let borrowed_from = fields.optional("borrowed_from", Node::text);
+        let attributes = fields.required_table("attributes").and_then(|table| {
+            let pairs = table.read(|fields| fields.rest(Attribute::parse));
+            pairs.into_iter().map(|(key, value)| Some((key, value?))).collect()
+        });
+        Some(Self {
+            name: name?,
+            points: points?,
+            coefficients: coefficients?,
+            base_bytes: base_bytes?,
+            overhead_bytes: overhead_bytes?,
+            granule_bytes,
+            borrowed_from,
+            attributes: attributes?,
+        })
+    }
+
     /// Peaks of a run of this tier with these terms, in bytes.
     ///
     /// # Errors
@@ -160,8 +247,4 @@ impl TierConstants {
             .and_then(|allocated| Prediction::new(allocated, overhead, self.granule_bytes))
             .ok_or_else(|| fail("predicts no number of bytes"))
     }
-}
-
-fn parse_error(e: toml::de::Error) -> FitError {
-    FitError::Parse(e.to_string())
 }

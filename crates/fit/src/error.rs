@@ -1,3 +1,5 @@
+use vram_source::Faults;
+
 /// Why rows cannot be fitted or a calibration cannot be used.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -28,7 +30,11 @@ pub enum FitError {
 
     /// A calibration's text is not one.
     #[error("not a calibration: {0}")]
-    Parse(String),
+    Parse(#[from] Faults),
+
+    /// A calibration cannot be written down.
+    #[error("cannot write the calibration: {0}")]
+    Write(String),
 
     /// A calibration of another format.
     #[error(

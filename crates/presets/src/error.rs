@@ -1,8 +1,7 @@
-use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use miette::{Diagnostic, NamedSource, SourceSpan};
+use miette::Diagnostic;
+use vram_source::{Faults, ReadError};
 
 use crate::Kind;
 
@@ -13,21 +12,9 @@ use crate::Kind;
 #[non_exhaustive]
 pub enum PresetError {
     /// The text is not what the schema says.
-    #[error("{label}:{line}: {message}")]
-    Parse {
-        /// The file, or where inline text came from.
-        label: String,
-        /// Line of the offence, counted from 1.
-        line: usize,
-        /// What is wrong, with the offending key.
-        message: String,
-        /// The whole text.
-        #[source_code]
-        source_code: Arc<NamedSource<String>>,
-        /// The offending part of it.
-        #[label("here")]
-        span: SourceSpan,
-    },
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Parse(#[from] Faults),
 
     /// No preset of this name.
     #[error("unknown {kind} `{name}`")]
@@ -43,14 +30,32 @@ pub enum PresetError {
         known: Vec<String>,
     },
 
+    /// Inline JSON in place of what only a file can be.
+    #[error("a {kind} is a name or a file, not inline JSON")]
+    #[diagnostic(help("inline JSON is an ant or a colony: write the {kind} into a TOML file"))]
+    NotInline {
+        /// What was asked for.
+        kind: Kind,
+    },
+
+    /// A preset's file has a name that is none on every system.
+    #[error("the preset's name `{name}` is not {expected}")]
+    #[diagnostic(help("rename the file"))]
+    Name {
+        /// The name.
+        name: String,
+        /// What would do.
+        expected: String,
+    },
+
     /// A file cannot be read.
     #[error("cannot read {}", path.display())]
     #[diagnostic(help("give a preset name, or the path of a readable .toml or .json file"))]
     Read {
         /// The file.
         path: PathBuf,
-        /// The system's answer.
-        source: io::Error,
+        /// Why not.
+        source: ReadError,
     },
 
     /// A part of the spec is not in the file.

@@ -26,6 +26,7 @@
 
 mod error;
 mod library;
+mod name;
 mod parse;
 mod spec;
 mod sweep;
@@ -35,6 +36,7 @@ pub use library::{
     Entry, Kind, Library, Origin, Preset, ant_from_text, colony_from_text, sweep_from_text,
     workload_from_file, workload_from_text,
 };
-pub use parse::Syntax;
+pub use name::check_name;
 pub use spec::{AntSpec, ColonySpec, Precision, PtrDtype, SCHEMA_VERSION, WorkloadSpec};
 pub use sweep::{Published, Sweep, SweepRow};
+pub use vram_source::Syntax;

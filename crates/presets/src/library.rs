@@ -1,8 +1,9 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::parse::Source;
-use crate::{AntSpec, ColonySpec, PresetError, Sweep, Syntax, WorkloadSpec};
+use vram_source::{Source, Syntax, nearest};
+
+use crate::{AntSpec, ColonySpec, PresetError, Sweep, WorkloadSpec, parse};
 
 /// What a preset describes; also the folder it lies in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +86,8 @@ pub struct Entry {
 
 /// Resolves names, paths and inline text to presets.
 ///
-/// A path is taken as it is; a name is looked for in the `presets/` folder, then among the
+/// Text that starts with `{` is inline JSON, which only an ant or a colony may be. A path is taken as
+/// it is; a name is looked for in the `presets/` folder, then among the
 /// presets compiled into the binary.
 #[derive(Debug, Clone)]
 pub struct Library {
@@ -117,9 +119,6 @@ const BUILT_IN: &[BuiltIn] = built_in! {
     Calibration "calibrations": "rtx4070tisuper_published" "h200";
 };
 
-/// Names this similar (Jaro-Winkler) are worth suggesting.
-const SIMILAR: f64 = 0.75;
-
 impl Library {
     /// The presets compiled into the binary, and no others.
     pub fn built_in() -> Self {
@@ -138,7 +137,7 @@ impl Library {
     ///
     /// Whatever keeps it from being found, read or parsed.
     pub fn ant(&self, arg: &str) -> Result<Preset<AntSpec>, PresetError> {
-        self.preset(Kind::Ant, arg, Source::ant)
+        self.preset(Kind::Ant, arg, parse::ant)
     }
 
     /// The colony that `arg` names: a preset, a file, or inline JSON.
@@ -147,7 +146,7 @@ impl Library {
     ///
     /// Whatever keeps it from being found, read or parsed.
     pub fn colony(&self, arg: &str) -> Result<Preset<ColonySpec>, PresetError> {
-        self.preset(Kind::Colony, arg, Source::colony)
+        self.preset(Kind::Colony, arg, parse::colony)
     }
 
     /// The sweep that `arg` names: a preset or a file.
@@ -162,14 +161,14 @@ impl Library {
         })
     }
 
-    /// The text of the calibration that `arg` names: a preset or a file. What it means is the
-    /// fit's business.
+    /// The text of the calibration that `arg` names: a preset or a file, which has to be TOML. What
+    /// it means is the fit's business.
     ///
     /// # Errors
     ///
     /// Whatever keeps it from being found or read.
-    pub fn calibration(&self, arg: &str) -> Result<Preset<String>, PresetError> {
-        self.preset(Kind::Calibration, arg, |source| Ok((None, source.clone().text())))
+    pub fn calibration(&self, arg: &str) -> Result<Preset<Source>, PresetError> {
+        self.preset(Kind::Calibration, arg, |source| Ok((None, source.clone())))
     }
 
     /// Every preset that has a name, the ones of the folder in place of built-in ones.
@@ -219,6 +218,9 @@ impl Library {
 
     fn find(&self, kind: Kind, arg: &str) -> Result<(String, Origin, Source), PresetError> {
         if arg.trim_start().starts_with('{') {
+            if !kind.may_be_json() {
+                return Err(PresetError::NotInline { kind });
+            }
             return Ok(("inline".to_owned(), Origin::Inline, Source::inline(arg, Syntax::Json)));
         }
         let path = Path::new(arg);
@@ -235,7 +237,7 @@ impl Library {
         match BUILT_IN.iter().find(|b| b.kind == kind && b.name == arg) {
             Some(b) => {
                 let label = format!("presets/{}/{}.toml", kind.folder(), b.name);
-                let source = Source::file(&label, b.text.to_owned());
+                let source = Source::labelled(&label, b.text);
                 Ok((b.name.to_owned(), Origin::BuiltIn, source))
             }
             None => Err(self.unknown(kind, arg)),
@@ -244,25 +246,20 @@ impl Library {
 
     fn unknown(&self, kind: Kind, name: &str) -> PresetError {
         let known: Vec<String> = self.list_kind(kind).into_iter().map(|e| e.name).collect();
-        let mut scored: Vec<(f64, &String)> = known
-            .iter()
-            .map(|k| (strsim::jaro_winkler(k, name), k))
-            .filter(|(score, _)| *score >= SIMILAR)
-            .collect();
-        scored.sort_by(|a, b| b.0.total_cmp(&a.0));
-        PresetError::Unknown {
-            kind,
-            name: name.to_owned(),
-            nearest: scored.into_iter().take(2).map(|(_, k)| k.clone()).collect(),
-            known,
-        }
+        let near = nearest(name, known.iter().map(String::as_str));
+        let nearest = near.into_iter().map(str::to_owned).collect();
+        PresetError::Unknown { kind, name: name.to_owned(), nearest, known }
     }
 }
 
 fn from_file(path: PathBuf) -> Result<(String, Origin, Source), PresetError> {
-    let source = Source::read(&path)?;
+    let source = read(&path)?;
     let label = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
     Ok((label, Origin::File(path), source))
+}
+
+fn read(path: &Path) -> Result<Source, PresetError> {
+    Source::read(path).map_err(|source| PresetError::Read { path: path.to_owned(), source })
 }
 
 /// An ant from text: alone, or as one half of a workload.
@@ -271,7 +268,7 @@ fn from_file(path: PathBuf) -> Result<(String, Origin, Source), PresetError> {
 ///
 /// Whatever keeps it from being parsed, or [`PresetError::Missing`] for the other half.
 pub fn ant_from_text(text: &str, syntax: Syntax) -> Result<AntSpec, PresetError> {
-    Ok(Source::inline(text, syntax).ant()?.1)
+    Ok(parse::ant(&Source::inline(text, syntax))?.1)
 }
 
 /// A colony from text: alone, or as one half of a workload.
@@ -280,7 +277,7 @@ pub fn ant_from_text(text: &str, syntax: Syntax) -> Result<AntSpec, PresetError>
 ///
 /// Whatever keeps it from being parsed, or [`PresetError::Missing`] for the other half.
 pub fn colony_from_text(text: &str, syntax: Syntax) -> Result<ColonySpec, PresetError> {
-    Ok(Source::inline(text, syntax).colony()?.1)
+    Ok(parse::colony(&Source::inline(text, syntax))?.1)
 }
 
 /// A sweep from text, which has to be TOML.
@@ -302,7 +299,7 @@ pub fn workload_from_text(text: &str, syntax: Syntax) -> Result<WorkloadSpec, Pr
 }
 
 fn whole(source: &Source) -> Result<WorkloadSpec, PresetError> {
-    Ok(WorkloadSpec::new(source.ant()?.1, source.colony()?.1))
+    Ok(WorkloadSpec::new(parse::ant(source)?.1, parse::colony(source)?.1))
 }
 
 /// A whole workload from one file: `ant_spec` and `colony_spec` in TOML tables or in the original
@@ -312,5 +309,5 @@ fn whole(source: &Source) -> Result<WorkloadSpec, PresetError> {
 ///
 /// Whatever keeps it from being read or parsed, or [`PresetError::Missing`] for half a workload.
 pub fn workload_from_file(path: &Path) -> Result<WorkloadSpec, PresetError> {
-    whole(&Source::read(path)?)
+    whole(&read(path)?)
 }

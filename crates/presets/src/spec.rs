@@ -1,7 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::PresetError;
@@ -10,7 +10,7 @@ use crate::PresetError;
 pub const SCHEMA_VERSION: &str = "workload_schema_v1";
 
 /// Numbers of a workload's step. `fp64` and `amp` have ids but no runnable mode.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// Double precision.
@@ -72,7 +72,7 @@ impl FromStr for Precision {
 }
 
 /// Numbers of the pointer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PtrDtype {
     /// Double precision, as in every OD1 preset.
@@ -83,6 +83,11 @@ pub enum PtrDtype {
     Fp16,
     /// Brain floating point: valid in a spec, not runnable.
     Bf16,
+}
+
+impl PtrDtype {
+    /// Every pointer's numbers.
+    pub const ALL: [Self; 4] = [Self::Fp64, Self::Fp32, Self::Fp16, Self::Bf16];
 }
 
 impl fmt::Display for PtrDtype {

@@ -1,7 +1,9 @@
-use serde::Deserialize;
+use std::collections::HashSet;
 
-use crate::parse::{Count, Flag, Size, Source};
-use crate::{Precision, PresetError, Syntax};
+use vram_source::{Check, Faults, Fields, Node, Source, Syntax};
+
+use crate::parse::{count, flag, precision, size};
+use crate::{Precision, PresetError, name};
 
 /// An ordered list of datapoints to measure.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,11 +19,11 @@ pub struct Sweep {
 /// One datapoint: a probe's arguments.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SweepRow {
-    /// Name of the row, unique in its sweep: letters, digits, `_` and `-`.
+    /// Name of the row, unique in its sweep whatever the case: letters, digits, `_` and `-`.
     pub id: String,
-    /// Ant preset, name or path.
+    /// Ant preset: name, path or inline JSON.
     pub ant: String,
-    /// Colony preset, name or path.
+    /// Colony preset: name, path or inline JSON.
     pub colony: String,
     /// Samples per step.
     pub batch: u64,
@@ -44,8 +46,7 @@ pub struct SweepRow {
 }
 
 /// A row of a published table, as published: rounded, in GiB.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Published {
     /// Predicted peak reserved.
     pub pred_reserved_gib: f64,
@@ -55,96 +56,128 @@ pub struct Published {
     pub err_percent: f64,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SweepFile {
-    name: Id,
-    notes: Option<String>,
-    defaults: Defaults,
-    row: Vec<RowFile>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Defaults {
-    out_dim: Size,
-    precision: Precision,
-    amp: Flag,
-    warmup_steps: Count,
-    measure_steps: Size,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RowFile {
-    id: toml::Spanned<Id>,
-    ant: String,
-    colony: String,
-    batch: Size,
-    out_dim: Option<Size>,
+    out_dim: Option<u64>,
     precision: Option<Precision>,
-    amp: Option<Flag>,
-    warmup_steps: Option<Count>,
-    measure_steps: Option<Size>,
-    note: Option<String>,
-    #[serde(default)]
-    on_demand: bool,
-    published: Option<Published>,
-}
-
-/// A name that can be part of a file name on every system.
-#[derive(Deserialize)]
-#[serde(try_from = "String")]
-struct Id(String);
-
-impl TryFrom<String> for Id {
-    type Error = String;
-
-    fn try_from(name: String) -> Result<Self, String> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-        if !name.is_empty() && name.chars().all(plain) {
-            Ok(Self(name))
-        } else {
-            Err(format!("`{name}` must be letters, digits, `_` and `-`"))
-        }
-    }
+    amp: Option<bool>,
+    warmup_steps: Option<u64>,
+    measure_steps: Option<u64>,
 }
 
 impl Sweep {
     pub(crate) fn parse(source: &Source) -> Result<Self, PresetError> {
         if source.syntax() != Syntax::Toml {
-            return Err(source.error("", "a sweep is written in TOML", 0..0));
+            let fault = source.fault(0..0, "a sweep is written in TOML".to_owned());
+            return Err(Faults::from(fault).into());
         }
-        let file: SweepFile = source.parse()?;
-        let mut rows: Vec<SweepRow> = Vec::with_capacity(file.row.len());
-        for row in file.row {
-            let span = row.id.span();
-            let row = row.with(&file.defaults);
-            if rows.iter().any(|r| r.id == row.id) {
-                let message = format!("`{}` names two rows", row.id);
-                return Err(source.error("row.id", &message, span));
-            }
-            rows.push(row);
-        }
-        Ok(Self { name: file.name.0, notes: file.notes, rows })
+        let check = Check::new(source);
+        let sweep = check.document()?.read(|fields| {
+            let name = fields.required("name", name::id);
+            let notes = fields.optional("notes", Node::text);
+            let defaults = fields.required_table("defaults").map(|table| table.read(defaults));
+            let tables = fields.required_tables("row")?;
+            let mut ids = HashSet::new();
+            let rows: Vec<Option<SweepRow>> = tables
+                .into_iter()
+                .map(|table| table?.read(|f| row(f, defaults.as_ref(), &mut ids)))
+                .collect();
+            Some(Self { name: name?, notes, rows: rows.into_iter().collect::<Option<_>>()? })
+        });
+        Ok(check.finish(sweep)?)
     }
 }
 
-impl RowFile {
-    fn with(self, defaults: &Defaults) -> SweepRow {
-        SweepRow {
-            id: self.id.into_inner().0,
-            ant: self.ant,
-            colony: self.colony,
-            batch: self.batch.0,
-            out_dim: self.out_dim.unwrap_or(defaults.out_dim).0,
-            precision: self.precision.unwrap_or(defaults.precision),
-            amp: self.amp.unwrap_or(defaults.amp).0,
-            warmup_steps: self.warmup_steps.unwrap_or(defaults.warmup_steps).0,
-            measure_steps: self.measure_steps.unwrap_or(defaults.measure_steps).0,
-            note: self.note,
-            on_demand: self.on_demand,
-            published: self.published,
-        }
+fn defaults(fields: &mut Fields<'_>) -> Defaults {
+    let defaults = Defaults {
+        out_dim: fields.required("out_dim", size),
+        precision: fields.required("precision", precision),
+        amp: fields.required("amp", flag),
+        warmup_steps: fields.required("warmup_steps", count),
+        measure_steps: fields.required("measure_steps", size),
+    };
+    check_amp(fields, "amp", defaults.precision, defaults.amp);
+    defaults
+}
+
+/// A row, with the defaults for what it leaves out. `ids` are those of the rows before it.
+fn row(
+    fields: &mut Fields<'_>,
+    defaults: Option<&Defaults>,
+    ids: &mut HashSet<String>,
+) -> Option<SweepRow> {
+    let id = fields.required("id", name::id);
+    let ant = fields.required("ant", Node::text);
+    let colony = fields.required("colony", Node::text);
+    let batch = fields.required("batch", size);
+    let out_dim = fields.optional("out_dim", size);
+    let own_precision = fields.optional("precision", precision);
+    let own_amp = fields.optional("amp", flag);
+    let warmup_steps = fields.optional("warmup_steps", count);
+    let measure_steps = fields.optional("measure_steps", size);
+    let note = fields.optional("note", Node::text);
+    let on_demand = fields.optional("on_demand", Node::boolean);
+    let published = fields.optional_table("published").and_then(|table| table.read(published));
+    let defaults = defaults?;
+    let precision = own_precision.or(defaults.precision);
+    let amp = own_amp.or(defaults.amp);
+    // Where both are the defaults', the fault is theirs.
+    if own_amp.is_some() {
+        check_amp(fields, "amp", precision, amp);
+    } else if own_precision.is_some() {
+        check_amp(fields, "precision", precision, amp);
     }
+    let id = id?;
+    // Where a file system makes no difference between `a` and `A`, one would be written over.
+    if !ids.insert(id.to_ascii_lowercase()) {
+        let message = format!("`{id}` names two rows, or two that differ only in case");
+        fields.fault("id", fields.span("id"), &message);
+    }
+    Some(SweepRow {
+        id,
+        ant: ant?,
+        colony: colony?,
+        batch: batch?,
+        out_dim: out_dim.or(defaults.out_dim)?,
+        precision: precision?,
+        amp: amp?,
+        warmup_steps: warmup_steps.or(defaults.warmup_steps)?,
+        measure_steps: measure_steps.or(defaults.measure_steps)?,
+        note,
+        on_demand: on_demand.unwrap_or(false),
+        published,
+    })
+}
+
+/// Notes a precision that does not go with amp. What has no runnable mode at all is the row's, not
+/// the sweep's.
+fn check_amp(fields: &Fields<'_>, key: &str, precision: Option<Precision>, amp: Option<bool>) {
+    let Some((precision, amp)) = precision.zip(amp) else { return };
+    let has_mode = matches!(precision, Precision::Fp32 | Precision::Fp16 | Precision::Bf16);
+    if has_mode && amp != precision.default_amp() {
+        let message = format!(
+            "precision {precision} with amp {} is no mode: fp32 goes with amp 0, fp16 and bf16 go \
+             with amp 1",
+            u8::from(amp)
+        );
+        fields.fault(key, fields.span(key), &message);
+    }
+}
+
+fn published(fields: &mut Fields<'_>) -> Option<Published> {
+    let finite = |value: &Node| {
+        let number = value.number()?;
+        if number.is_finite() { Ok(number) } else { Err(value.expected("a number")) }
+    };
+    let size = |value: &Node| {
+        let number = finite(value)?;
+        if number >= 0.0 { Ok(number) } else { Err(value.expected("a size of at least 0")) }
+    };
+    let pred_reserved_gib = fields.required("pred_reserved_gib", size);
+    let meas_reserved_gib = fields.required("meas_reserved_gib", size);
+    let err_percent = fields.required("err_percent", finite);
+    Some(Published {
+        pred_reserved_gib: pred_reserved_gib?,
+        meas_reserved_gib: meas_reserved_gib?,
+        err_percent: err_percent?,
+    })
 }

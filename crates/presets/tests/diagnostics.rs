@@ -159,3 +159,67 @@ fn a_row_that_cannot_name_a_folder() {
 fn an_amp_that_is_no_flag() {
     insta::assert_snapshot!(sweep("amp = 1", "amp = 2"));
 }
+
+/// Who corrects a file is told of everything at once.
+#[test]
+fn every_fault_of_an_ant() {
+    let text = ANT.replace("2048", "0").replace("slot_dim", "slot_dims").replace("fp32", "fp31");
+    insta::assert_snapshot!(ant(ANT, &text));
+}
+
+#[test]
+fn every_fault_of_a_sweep() {
+    let text = "name = \"../x\"\nnote = 1\n[defaults]\nout_dim = 1\nprecision = \"fp32\"\namp = 1\n\
+                warmup_steps = 0\nmeasure_steps = 1.5\n[[row]]\nid = \"CON\"\nant = \"a\"\n\
+                colony = \"b\"\nbtch = 1\n[[row]]\nid = \"a1\"\nant = \"a\"\ncolony = \"b\"\n\
+                batch = 1\n[[row]]\nid = \"A1\"\nant = \"a\"\ncolony = \"b\"\nbatch = 1\n\
+                precision = \"fp16\"\namp = 0\n";
+    let PresetError::Parse(faults) =
+        vram_presets::sweep_from_text(text, vram_presets::Syntax::Toml).unwrap_err()
+    else {
+        panic!("it is parsed to its end");
+    };
+    let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn an_fp32_row_under_amp() {
+    insta::assert_snapshot!(sweep("id = \"N32\"", "id = \"N32\"\nprecision = \"fp32\""));
+}
+
+#[test]
+fn rows_that_differ_only_in_case() {
+    insta::assert_snapshot!(sweep("id = \"N32\"", "id = \"n16\""));
+}
+
+#[test]
+fn a_name_that_no_file_has() {
+    insta::assert_snapshot!(ant("ring_len", "name = \"a/b\"\nring_len"));
+}
+
+/// However long a line is, an excerpt is what is near.
+#[test]
+fn a_long_line_makes_a_short_diagnostic() {
+    let long = "x".repeat(200 * 1024);
+    for text in [
+        ANT.replace("ring_len", &long),
+        ANT.replace("\"fp64\"", &format!("\"{long}\"")),
+        ANT.replace("2048", &"9".repeat(200 * 1024)),
+        ANT.replace("2048", &"[".repeat(50)),
+        format!("{ANT}\n{}", "a = [1, ".repeat(20_000)),
+        format!("{ANT}{}", "x = 1\n".repeat(2)),
+    ] {
+        let rendered = ant(ANT, &text);
+        assert!(rendered.len() < 16 * 1024, "{} bytes: {rendered:.2000}", rendered.len());
+    }
+}
+
+#[test]
+fn thousands_of_faults_are_counted_and_twenty_are_shown() {
+    let keys: String = (0..5000).map(|i| format!("key{i} = 1\n")).collect();
+    let error = vram_presets::ant_from_text(&format!("{ANT}{keys}"), vram_presets::Syntax::Toml);
+    let Err(PresetError::Parse(faults)) = error else { panic!("{error:?}") };
+    assert_eq!((faults.total(), faults.iter().count()), (5000, 20));
+    assert!(faults.to_string().ends_with("(and 4999 more)"), "{faults}");
+}

@@ -32,7 +32,7 @@ fn every_built_in_preset_parses() {
             Kind::Colony => drop(library.colony(&entry.name).unwrap()),
             Kind::Sweep => drop(library.sweep(&entry.name).unwrap()),
             Kind::Calibration => {
-                assert!(!library.calibration(&entry.name).unwrap().spec.is_empty())
+                assert!(!library.calibration(&entry.name).unwrap().spec.text().is_empty())
             }
         }
     }

@@ -1,6 +1,7 @@
 //! What a probe leaves behind (VRA-32): `run_cmd.txt`, `env.json`, `metrics.json`, `metrics.csv`,
 //! `summary.md`. Keys are the original harness's; what this project adds, the original's runs lack.
 
+mod agree;
 mod read;
 mod records;
 mod write;
@@ -12,6 +13,8 @@ pub(crate) use write::{summary, write_atomically};
 
 use std::io;
 use std::path::PathBuf;
+
+use vram_source::ReadError;
 
 /// Names of the artifacts.
 pub mod names {
@@ -53,14 +56,31 @@ pub enum ArtifactError {
         source: io::Error,
     },
 
-    /// The system refused a read.
+    /// Something cannot be read.
     #[error("cannot read {}", path.display())]
     #[diagnostic(help("a run directory holds run_cmd.txt, env.json and metrics.json"))]
     Read {
         /// The file or directory.
         path: PathBuf,
-        /// The system's answer.
-        source: io::Error,
+        /// Why not.
+        source: ReadError,
+    },
+
+    /// Two artifacts of a run say different things.
+    #[error(
+        "{}: {key} is {} in {} and {} in {}",
+        dir.display(), first.1, first.0, second.1, second.0
+    )]
+    #[diagnostic(help("files of two runs were mixed, or one was edited: measure the run again"))]
+    Disagree {
+        /// The run's directory.
+        dir: PathBuf,
+        /// What they disagree on.
+        key: &'static str,
+        /// An artifact, or a part of one, and what it says.
+        first: (&'static str, String),
+        /// Another and what that says.
+        second: (&'static str, String),
     },
 
     /// An artifact is not what it should be.

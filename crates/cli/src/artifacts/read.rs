@@ -1,9 +1,10 @@
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use vram_presets::{Syntax, WorkloadSpec, workload_from_text};
+use vram_source::{clipped, read_text};
 
+use super::agree::agree;
 use super::{ARTIFACT_VERSION, ArtifactError, Env, Metrics, RunCmd, names};
 
 /// A complete run, read back.
@@ -73,15 +74,7 @@ fn record(
         |name: &str, message: String| ArtifactError::Parse { path: dir.join(name), message };
     let spec = workload_from_text(&run_cmd.resolved_spec.to_string(), Syntax::Json)
         .map_err(|e| broken(names::RUN_CMD, format!("resolved_spec: {e}")))?;
-    let probe_id = spec.probe_id(metrics.out_dim, metrics.amp == 1);
-    if probe_id != metrics.probe_id {
-        let message = format!(
-            "probe_id `{}` is not that of {}, `{probe_id}`",
-            metrics.probe_id,
-            names::RUN_CMD
-        );
-        return Err(broken(names::METRICS, message));
-    }
+    agree(dir, &spec, &metrics, &run_cmd, &env)?;
     let argument = |flag: &str| {
         let value = option(&run_cmd.argv, flag).map(str::to_owned);
         value.ok_or_else(|| broken(names::RUN_CMD, format!("argv has no {flag}")))
@@ -99,7 +92,7 @@ fn record(
 }
 
 /// An option's value, in either form that a command line takes: `--flag value` or `--flag=value`.
-fn option<'a>(argv: &'a [String], flag: &str) -> Option<&'a str> {
+pub(super) fn option<'a>(argv: &'a [String], flag: &str) -> Option<&'a str> {
     let mut words = argv.iter();
     while let Some(word) = words.next() {
         match word.strip_prefix(flag).map(|rest| (rest, rest.strip_prefix('='))) {
@@ -113,13 +106,13 @@ fn option<'a>(argv: &'a [String], flag: &str) -> Option<&'a str> {
 
 fn fetch(dir: &Path, name: &str) -> Result<String, ArtifactError> {
     let path = dir.join(name);
-    fs::read_to_string(&path).map_err(|source| ArtifactError::Read { path, source })
+    read_text(&path).map_err(|source| ArtifactError::Read { path, source })
 }
 
 fn parse<T: DeserializeOwned>(dir: &Path, name: &str, text: &str) -> Result<T, ArtifactError> {
     let path = dir.join(name);
     let fail =
-        |e: serde_json::Error| ArtifactError::Parse { path: path.clone(), message: e.to_string() };
+        |e: serde_json::Error| ArtifactError::Parse { path: path.clone(), message: words(&e) };
     // The version first: a newer artifact may have keys that mean something else.
     let value: serde_json::Value = serde_json::from_str(text).map_err(fail)?;
     if let Some(found) = value.get("artifact_version").and_then(|v| v.as_str())
@@ -129,4 +122,12 @@ fn parse<T: DeserializeOwned>(dir: &Path, name: &str, text: &str) -> Result<T, A
         return Err(ArtifactError::Version { path, found });
     }
     serde_json::from_value(value).map_err(fail)
+}
+
+/// What serde_json says, of a value that may be as long as the file no more than its beginning.
+fn words(e: &serde_json::Error) -> String {
+    let full = e.to_string();
+    let what = full.rsplit_once(" at line ").map_or(full.as_str(), |(what, _)| what);
+    let place = if e.line() > 0 { format!("line {}: ", e.line()) } else { String::new() };
+    place + &clipped(&what.replace("EOF while parsing", "the text ends inside"))
 }

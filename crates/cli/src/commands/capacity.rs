@@ -9,8 +9,8 @@ use vram_presets::{Kind, Library, Precision, WorkloadSpec};
 use super::Reply;
 use crate::args::{ListFormat, Mode, Vram, Workload};
 use crate::budget::{DEFAULT_CALIBRATION, Oracle};
-use crate::device;
 use crate::study::{gib, short};
+use crate::{device, escape};
 
 /// `vram capacity`.
 #[derive(Debug, clap::Args)]
@@ -187,7 +187,7 @@ fn lines(found: &Capacity, args: &Args) -> String {
         gib(found.total_bytes),
         found.total_bytes,
         args.guard,
-        found.source
+        escape::line(&found.source)
     );
     text
 }
@@ -199,8 +199,8 @@ fn table(found: &[Capacity]) -> String {
     let size = |bytes: Option<u64>| bytes.map_or("-".to_owned(), gib);
     for capacity in found {
         table.add_row([
-            short(&capacity.ant).to_owned(),
-            short(&capacity.colony).to_owned(),
+            escape::line(short(&capacity.ant)).into_owned(),
+            escape::line(short(&capacity.colony)).into_owned(),
             capacity.max_batch.to_string(),
             size(capacity.reserved_bytes.filter(|_| capacity.max_batch > 0)),
             size(capacity.next_reserved_bytes),

@@ -8,6 +8,7 @@ use vram_fit::RowFit;
 
 use super::Reply;
 use crate::artifacts::{RunRecord, write_atomically};
+use crate::escape;
 use crate::study::{
     Catalogue, Runs, Study, Style, Terms, constants_table, results_csv, results_table,
 };
@@ -73,7 +74,8 @@ fn table(study: &Study, catalogue: &Catalogue) -> String {
     let constants = constants_table(study, catalogue, Style::Terminal);
     let mut text = format!("{results}\n{constants}");
     for (id, reason) in &study.excluded {
-        text += &format!("excluded {id}: {reason}\n");
+        text += &escape::line(&format!("excluded {id}: {reason}"));
+        text.push('\n');
     }
     text
 }

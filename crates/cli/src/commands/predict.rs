@@ -6,6 +6,7 @@ use serde_json::json;
 use super::Reply;
 use crate::args::{ListFormat, WorkloadArgs};
 use crate::budget::{Budget, DEFAULT_CALIBRATION, Oracle};
+use crate::escape;
 use crate::study::gib;
 
 /// `vram predict`.
@@ -60,5 +61,5 @@ fn lines(probe_id: &str, budget: &Budget) -> String {
         Some(bytes) => text += &format!("card       {}, the context included\n", size(bytes)),
         None => text += "card       unknown: the calibration holds no context\n",
     }
-    text + &format!("source     {}\n", budget.source)
+    text + &format!("source     {}\n", escape::line(&budget.source))
 }

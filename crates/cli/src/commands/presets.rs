@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 
 use comfy_table::Table;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
-use miette::{IntoDiagnostic, WrapErr};
-use vram_presets::{Entry, Kind, Library, Origin, PresetError, Sweep};
+use miette::{IntoDiagnostic, miette};
+use vram_presets::{Entry, Kind, Library, Origin, PresetError, Sweep, check_name};
+use vram_source::Source;
+use vram_workload::Shape;
 
 use super::Reply;
 use crate::args::ListFormat;
-use crate::study::workload;
-use crate::{Exit, terminal};
+use crate::study::{calibration, workload};
+use crate::{Exit, escape, terminal};
 
 /// `vram presets`.
 #[derive(Debug, clap::Subcommand)]
@@ -29,7 +31,7 @@ pub enum Args {
     },
     /// Check files, or every preset that has a name, and report all that is wrong
     Check {
-        /// Presets or whole workloads, TOML or JSON
+        /// Presets or whole workloads: TOML, or JSON for ants, colonies and whole workloads
         files: Vec<PathBuf>,
     },
 }
@@ -50,7 +52,8 @@ fn list(library: &Library, format: ListFormat) -> miette::Result<Reply> {
         ListFormat::Table => {
             let mut table = Table::new();
             table.load_style(UTF8_FULL_CONDENSED).set_header(["kind", "name", "from"]);
-            table.add_rows(rows).to_string()
+            table.add_rows(rows.map(|row| row.map(|cell| escape::line(&cell).into_owned())));
+            table.to_string()
         }
         ListFormat::Json => {
             let list: Vec<_> = rows
@@ -82,10 +85,11 @@ fn show(library: &Library, name: &str) -> miette::Result<Reply> {
             Kind::Ant => toml::to_string(&library.ant(name)?.spec).into_diagnostic()?,
             Kind::Colony => toml::to_string(&library.colony(name)?.spec).into_diagnostic()?,
             Kind::Sweep => sweep(&library.sweep(name)?.spec),
-            Kind::Calibration => library.calibration(name)?.spec,
+            Kind::Calibration => library.calibration(name)?.spec.text().to_owned(),
         };
         let from = origin(&entry.origin);
-        text += &format!("# {} {name} ({from})\n{}\n", entry.kind, body.trim_end());
+        let title = format!("{} {name} ({from})", entry.kind);
+        text += &format!("# {}\n{}\n", escape::line(&title), body.trim_end());
     }
     Ok(Reply::done(text))
 }
@@ -107,7 +111,7 @@ fn unknown(library: &Library, name: &str) -> miette::Report {
         none if none.is_empty() => "`vram presets list` names them all".to_owned(),
         near => format!("did you mean {near}? `vram presets list` names them all"),
     };
-    miette::miette!(help = help, "unknown preset `{name}`")
+    miette!(help = help, "unknown preset `{name}`")
 }
 
 /// A sweep's rows, one a line.
@@ -137,64 +141,136 @@ fn sweep(sweep: &Sweep) -> String {
             on_demand.to_owned(),
             r.note.clone().unwrap_or_default(),
         ]
+        .map(|cell| escape::line(&cell).into_owned())
     }));
     table.to_string()
 }
 
-/// Checks all there is to check and reports every error, not only the first.
+/// Checks all there is to check and reports every fault, not only the first.
 fn check(library: &Library, files: &[PathBuf]) -> Reply {
     let named = || {
-        let check = |e: Entry| (format!("{} {}", e.kind, e.name), valid(library, e.kind, &e.name));
+        let check = |e: Entry| (format!("{} {}", e.kind, e.name), faults_of(library, &e));
         library.list().into_iter().map(check).collect()
     };
     let given = || {
-        let check = |path: &PathBuf| (path.display().to_string(), valid_file(library, path));
+        let check = |path: &PathBuf| (path.display().to_string(), faults_in(library, path));
         files.iter().map(check).collect()
     };
-    let results: Vec<(String, miette::Result<()>)> =
-        if files.is_empty() { named() } else { given() };
-    let mut exit = Exit::Done;
+    let results: Vec<(String, Found)> = if files.is_empty() { named() } else { given() };
     let mut text = String::new();
-    for (name, result) in results {
-        match result {
-            Ok(()) => text += &format!("ok   {name}\n"),
-            Err(error) => {
-                exit = Exit::Refused;
-                text += &format!("bad  {name}\n");
-                terminal::complain(&error);
+    let (mut bad, mut errors) = (0, 0);
+    for (name, found) in &results {
+        let verdict = if found.total == 0 { "ok  " } else { "bad " };
+        text += &format!("{verdict} {}\n", escape::line(name));
+        bad += usize::from(found.total > 0);
+        errors += found.total;
+        found.reports.iter().for_each(terminal::complain);
+        if found.total > found.reports.len() {
+            let more = found.total - found.reports.len();
+            terminal::say(&format!("and {more} more errors in {}", escape::line(name)));
+        }
+    }
+    if bad == 0 {
+        return Reply::done(text);
+    }
+    let plural = if errors == 1 { "" } else { "s" };
+    text += &format!("{errors} error{plural} in {bad} of {}\n", results.len());
+    Reply { text, exit: Exit::Refused }
+}
+
+/// What is wrong with a preset.
+#[derive(Default)]
+struct Found {
+    /// As many as are worth reading.
+    reports: Vec<miette::Report>,
+    total: usize,
+}
+
+impl Found {
+    fn note(&mut self, report: miette::Report) {
+        self.total += 1;
+        self.reports.push(report);
+    }
+
+    /// Every fault of a text is one error.
+    fn note_preset(&mut self, error: PresetError) {
+        match error {
+            PresetError::Parse(faults) => {
+                self.total += faults.total();
+                self.reports.extend(faults.iter().cloned().map(miette::Report::new));
             }
+            other => self.note(other.into()),
         }
     }
-    Reply { text, exit }
 }
 
-fn valid(library: &Library, kind: Kind, arg: &str) -> miette::Result<()> {
-    match kind {
-        Kind::Ant => library.ant(arg).map(drop)?,
-        Kind::Colony => library.colony(arg).map(drop)?,
-        Kind::Sweep => valid_sweep(library, arg)?,
-        Kind::Calibration => {
-            let text = library.calibration(arg)?.spec;
-            vram_fit::Calibration::from_toml(&text).into_diagnostic().wrap_err(arg.to_owned())?;
-        }
+/// What is wrong with a preset that has a name, and with the name.
+fn faults_of(library: &Library, entry: &Entry) -> Found {
+    let mut found = Found::default();
+    if let Err(error) = check_name(&entry.name) {
+        found.note_preset(error);
     }
-    Ok(())
+    check_kind(library, entry.kind, &entry.name, &mut found);
+    found
 }
 
-/// A sweep is right only if the presets that its rows name are.
-fn valid_sweep(library: &Library, arg: &str) -> miette::Result<()> {
-    for row in library.sweep(arg)?.spec.rows {
-        let spec = workload(library, &row).map_err(miette::Report::new);
-        spec.wrap_err_with(|| format!("{arg}: row {}", row.id))?;
+/// What is wrong with a file, whatever it holds: a whole workload is an ant and a colony.
+fn faults_in(library: &Library, path: &Path) -> Found {
+    let mut found = Found::default();
+    let stem = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
+    if let Err(error) = check_name(&stem) {
+        found.note_preset(error);
     }
-    Ok(())
-}
-
-/// A file, whatever it holds: a whole workload is an ant and a colony.
-fn valid_file(library: &Library, path: &Path) -> miette::Result<()> {
     // A bare file name would be taken for a preset's.
     let arg = Path::new(".").join(path).display().to_string();
-    kinds(path).into_iter().try_for_each(|kind| valid(library, kind, &arg))
+    for kind in kinds(path) {
+        let mut of_kind = Found::default();
+        check_kind(library, kind, &arg, &mut of_kind);
+        // A whole workload is checked as one: its other half has the same faults.
+        if of_kind.total > 0 {
+            found.total += of_kind.total;
+            found.reports.extend(of_kind.reports);
+            break;
+        }
+    }
+    found
+}
+
+fn check_kind(library: &Library, kind: Kind, arg: &str, found: &mut Found) {
+    let error = match kind {
+        Kind::Ant => library.ant(arg).err(),
+        Kind::Colony => library.colony(arg).err(),
+        Kind::Calibration => calibration(library, arg).err(),
+        Kind::Sweep => match library.sweep(arg) {
+            Ok(sweep) => return check_rows(library, arg, &sweep.spec, found),
+            Err(error) => Some(error),
+        },
+    };
+    if let Some(error) = error {
+        found.note_preset(error);
+    }
+}
+
+/// A sweep is right only if the presets that its rows name are, and the rows can run.
+fn check_rows(library: &Library, arg: &str, sweep: &Sweep, found: &mut Found) {
+    let mut told = BTreeSet::new();
+    for row in &sweep.rows {
+        let in_row = |report: miette::Report| report.wrap_err(format!("{arg}: row {}", row.id));
+        let error = match workload(library, row) {
+            Err(error) => {
+                // Rows that name one bad preset are told of it once.
+                if !told.insert(error.to_string()) {
+                    continue;
+                }
+                miette::Report::new(error)
+            }
+            Ok(spec) => match Shape::new(&spec, row.out_dim, row.amp) {
+                Err(error) => miette!("{error}"),
+                Ok(_) => continue,
+            },
+        };
+        found.note(in_row(error));
+    }
 }
 
 /// What a file holds, as its folder says, or else its keys.
@@ -203,8 +279,11 @@ fn kinds(path: &Path) -> Vec<Kind> {
     if let Some(kind) = Kind::ALL.into_iter().find(|k| folder.is_some_and(|f| f == k.folder())) {
         return vec![kind];
     }
-    let keys = top_level_keys(path);
-    let told = |kind: &Kind| telling_keys(*kind).iter().any(|t| keys.iter().any(|k| k == t));
+    // One that cannot be read has no keys: every kind reports that alike.
+    let Ok(source) = Source::read(path) else { return vec![Kind::Ant] };
+    let check = vram_source::Check::new(&source);
+    let Ok(table) = check.document() else { return vec![Kind::Ant] };
+    let told = |kind: &Kind| telling_keys(*kind).iter().any(|key| table.has(key));
     match Kind::ALL.into_iter().filter(told).collect::<Vec<_>>() {
         // The error says which keys an ant has.
         none if none.is_empty() => vec![Kind::Ant],
@@ -220,14 +299,4 @@ fn telling_keys(kind: Kind) -> &'static [&'static str] {
         Kind::Sweep => &["row", "defaults"],
         Kind::Calibration => &["tier", "terms"],
     }
-}
-
-/// None where the file cannot be read: every kind reports that alike.
-fn top_level_keys(path: &Path) -> Vec<String> {
-    let text = std::fs::read_to_string(path).unwrap_or_default();
-    if let Ok(table) = text.parse::<toml::Table>() {
-        return table.keys().cloned().collect();
-    }
-    let object: serde_json::Map<String, _> = serde_json::from_str(&text).unwrap_or_default();
-    object.into_iter().map(|(key, _): (String, serde_json::Value)| key).collect()
 }

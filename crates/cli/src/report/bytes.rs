@@ -5,12 +5,13 @@ use vram_workload::{DeviceKind, Ledger, Shape};
 
 use super::markdown::grid;
 use crate::artifacts::RunRecord;
+use crate::escape;
 use crate::study::{Runs, knobs};
 
 /// What reserved is made of, and what hits a card's ceiling: the pool's peak and what the process
 /// holds beside it.
 pub(super) fn ceiling(runs: &Runs) -> String {
-    let rows: Vec<String> = runs
+    let rows: Vec<[String; 8]> = runs
         .records
         .iter()
         .filter_map(|run| {
@@ -20,18 +21,31 @@ pub(super) fn ceiling(runs: &Runs) -> String {
             let rounded = allocated.checked_next_multiple_of(m.pool_granule_bytes?)?;
             let (context, sum) = (m.context_bytes?, m.peak_card_bytes?);
             let part = 100.0 * sum as f64 / m.total_vram_bytes? as f64;
-            Some(format!(
-                "| {} | {allocated} | {} | {} | {reserved} | {context} | {sum} | {part:.1} |",
-                run.id,
-                rounded - allocated,
-                i128::from(reserved) - i128::from(rounded),
-            ))
+            Some([
+                run.id.clone(),
+                allocated.to_string(),
+                (rounded - allocated).to_string(),
+                (i128::from(reserved) - i128::from(rounded)).to_string(),
+                reserved.to_string(),
+                context.to_string(),
+                sum.to_string(),
+                format!("{part:.1}"),
+            ])
         })
         .collect();
     if rows.is_empty() {
         return String::new();
     }
-    let header = "| case | peak allocated | + rounding | + fragmentation | = peak reserved | + context | = on the card | % of it |";
+    let header = [
+        "case",
+        "peak allocated",
+        "+ rounding",
+        "+ fragmentation",
+        "= peak reserved",
+        "+ context",
+        "= on the card",
+        "% of it",
+    ];
     let table = grid(header, rows.into_iter());
     format!(
         "\n## Reserved, and the card's ceiling\n\nBytes. Rounding is to the pool's granule, fragmentation \
@@ -52,14 +66,16 @@ pub(super) fn claims(runs: &Runs) -> String {
             Some(false) => "**refuted**",
             None => "not claimed",
         };
-        let (id, factor) = (&change.other.id, change.factor);
-        format!(
-            "| {} | {id} | {factor:.3} | {:.4} | {verdict} |",
-            change.knob.name, change.elasticity
-        )
+        [
+            change.knob.name.to_owned(),
+            change.other.id.clone(),
+            format!("{:.3}", change.factor),
+            format!("{:.4}", change.elasticity),
+            verdict.to_owned(),
+        ]
     });
-    let header = "| size | row | factor | elasticity of peak allocated | linear? |";
-    let base = &first.base.id;
+    let header = ["size", "row", "factor", "elasticity of peak allocated", "linear?"];
+    let base = escape::markdown(&first.base.id);
     format!(
         "\n## Linear in every size?\n\nThe published section 6 calls the peak linear in batch, \
          synth_len, ring_len, slot_dim and the bytes of an element. Each row differs from {base} in \
@@ -87,11 +103,18 @@ pub(super) fn phases(runs: &Runs) -> String {
                 }
                 None => ("-".to_owned(), "-".to_owned()),
             };
-            let (id, phase) = (&run.id, mark.phase);
-            format!("| {id} | {phase} | {allocated} | {bytes} | {off} | {reserved} |")
+            [
+                run.id.clone(),
+                mark.phase.to_string(),
+                allocated.to_string(),
+                bytes,
+                off,
+                reserved.to_string(),
+            ]
         })
     });
-    let header = "| case | phase | allocated bytes | ledger bytes | difference | reserved bytes |";
+    let header =
+        ["case", "phase", "allocated bytes", "ledger bytes", "difference", "reserved bytes"];
     let table = grid(header, rows);
     format!(
         "\n## Phases of the last step\n\nThe ledger is what the step's own code asks for, counted \

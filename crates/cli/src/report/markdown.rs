@@ -2,6 +2,7 @@ use std::fmt::Write;
 
 use super::bytes::{ceiling, claims, phases};
 use crate::artifacts::RunRecord;
+use crate::escape;
 use crate::report::names;
 use crate::study::{Catalogue, Runs, Study, Style, constants_table, gib, results_table};
 
@@ -40,7 +41,7 @@ fn facts(runs: &Runs) -> String {
     let or_null = |value: &Option<String>| value.clone().unwrap_or_else(|| "null".to_owned());
     let mut text = String::new();
     let mut fact = |name: &str, value: String| {
-        let _ = writeln!(text, "- {name}: {value}");
+        let _ = writeln!(text, "- {name}: {}", escape::markdown(&value));
     };
     fact("device", format!("{} ({})", run.machine(), run.metrics.device));
     let total =
@@ -73,16 +74,21 @@ fn exclusions(study: &Study) -> String {
         text += "Nothing.\n";
     }
     for (id, reason) in &study.excluded {
+        let (id, reason) = (escape::markdown(id), escape::markdown(&reason.to_string()));
         let _ = writeln!(text, "- {id}: {reason}");
     }
     text
 }
 
 /// A Markdown table without any library's opinion on widths: its cells are short.
-pub(super) fn grid(header: &str, rows: impl Iterator<Item = String>) -> String {
-    let rule = "|---".repeat(header.matches('|').count() - 1) + "|";
-    let rows: String = rows.map(|row| row + "\n").collect();
-    format!("{header}\n{rule}\n{rows}")
+pub(super) fn grid<const N: usize>(
+    header: [&str; N],
+    rows: impl Iterator<Item = [String; N]>,
+) -> String {
+    let line = |cells: [String; N]| format!("| {} |\n", cells.join(" | "));
+    let rule = "|---".repeat(N) + "|";
+    let rows: String = rows.map(|row| line(row.map(|cell| escape::markdown(&cell)))).collect();
+    format!("{}{rule}\n{rows}", line(header.map(str::to_owned)))
 }
 
 fn times(runs: &Runs) -> String {
@@ -93,23 +99,29 @@ fn times(runs: &Runs) -> String {
             [] => m.status().to_owned(),
             reasons => format!("{}: {}", m.status(), reasons.join(", ")),
         };
-        format!(
-            "| {} | {} + {} | {} | {} | {} | {status} |",
-            run.id,
-            m.warmup_steps,
-            m.measure_steps,
+        [
+            run.id.clone(),
+            format!("{} + {}", m.warmup_steps, m.measure_steps),
             seconds(m.median_step_time_s),
             seconds(m.max_step_time_s),
             seconds(m.throughput_tokens_per_s),
-        )
+            status,
+        ]
     });
-    let header =
-        "| case | warm-up + measured steps | median step s | longest step s | tokens/s | verdict |";
+    let header = [
+        "case",
+        "warm-up + measured steps",
+        "median step s",
+        "longest step s",
+        "tokens/s",
+        "verdict",
+    ];
     format!("\n## Steps\n\n{}", grid(header, rows))
 }
 
 fn commands(runs: &Runs) -> String {
-    let lines: String = runs.records.iter().map(|run| command(run) + "\n").collect();
+    let lines: String =
+        runs.records.iter().map(|run| escape::line(&command(run)).into_owned() + "\n").collect();
     format!("\n## The command behind each row\n\n```sh\n{lines}```\n")
 }
 

@@ -3,6 +3,7 @@ use plotters::prelude::*;
 use vram_fit::{RowFit, TierFit};
 
 use crate::artifacts::RunRecord;
+use crate::escape;
 use crate::study::{Study, TierKey};
 
 /// Width of a tier's column and heights of its two charts, in pixels.
@@ -44,7 +45,7 @@ pub(super) fn draw(study: &Study) -> Result<String, DrawError> {
         }
         root.present()?;
     }
-    Ok(svg)
+    Ok(escape::svg(&svg).into_owned())
 }
 
 fn columns(study: &Study) -> Vec<Column<'_>> {

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 use vram_fit::{Attribute, Calibration, TierConstants};
-use vram_presets::{Kind, Library, PresetError, Published, SweepRow, WorkloadSpec};
+use vram_presets::{Kind, Library, Preset, PresetError, Published, SweepRow, WorkloadSpec};
 
 use super::TierKey;
 use crate::artifacts::RunRecord;
@@ -33,8 +33,7 @@ impl Catalogue {
                 }
             }
         }
-        let text = library.calibration(PUBLISHED).ok();
-        Self { rows, published: text.and_then(|t| Calibration::from_toml(&t.spec).ok()) }
+        Self { rows, published: calibration(library, PUBLISHED).ok().map(|preset| preset.spec) }
     }
 
     /// The note of the run's row; a published row's note is about the published run.
@@ -73,4 +72,14 @@ pub fn workload(library: &Library, row: &SweepRow) -> Result<WorkloadSpec, Prese
     let (ant, colony) = (library.ant(&row.ant)?.spec, library.colony(&row.colony)?.spec);
     let spec = WorkloadSpec::new(ant, colony).with_precision(row.precision);
     spec.with_batch(row.batch)
+}
+
+/// The calibration that `arg` names.
+///
+/// # Errors
+///
+/// One that cannot be found or read, or everything that is wrong with it.
+pub fn calibration(library: &Library, arg: &str) -> Result<Preset<Calibration>, PresetError> {
+    let Preset { label, origin, notes, spec } = library.calibration(arg)?;
+    Ok(Preset { label, origin, notes, spec: Calibration::read(&spec)? })
 }

@@ -64,7 +64,7 @@ fn is_run(dir: &Path) -> bool {
 }
 
 fn run_dirs(dir: &Path, depth: usize) -> Result<Vec<PathBuf>, ArtifactError> {
-    let fail = |source| ArtifactError::Read { path: dir.to_owned(), source };
+    let fail = |e: std::io::Error| ArtifactError::Read { path: dir.to_owned(), source: e.into() };
     let mut found = Vec::new();
     let entries = std::fs::read_dir(dir).map_err(fail)?.collect::<Result<Vec<_>, _>>();
     let mut paths: Vec<PathBuf> = entries.map_err(fail)?.iter().map(|e| e.path()).collect();

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use vram_fit::{Attribute, Calibration, Exclusion, Fit, FitError, Observation, RowFit, admit, fit};
 use vram_presets::PresetError;
 
-pub use catalogue::{Catalogue, workload};
+pub use catalogue::{Catalogue, calibration, workload};
 pub use load::Runs;
 pub use table::{Line, Style, constants_table, gib, results_csv, results_table};
 pub use terms::Terms;

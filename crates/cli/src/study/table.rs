@@ -5,6 +5,7 @@ use vram_presets::{Published, WorkloadSpec};
 
 use super::{Catalogue, Study, Tier};
 use crate::artifacts::RunRecord;
+use crate::escape;
 
 /// One line of the VRA-34 table.
 #[derive(Debug, Clone)]
@@ -149,7 +150,7 @@ pub fn results_table(lines: &[Line], style: Style) -> String {
     let (mut text, shown) = draw(&columns, lines, style);
     if shown < columns.len() {
         let notes = lines.iter().filter(|l| !l.notes.is_empty());
-        notes.for_each(|l| text += &format!("{}: {}\n", l.id, l.notes));
+        notes.for_each(|l| text += &(escape::line(&format!("{}: {}", l.id, l.notes)) + "\n"));
     }
     text
 }
@@ -263,9 +264,14 @@ fn draw_all<T>(columns: &[&Column<'_, T>], rows: &[T], style: Style) -> (String,
         }
     };
     table.set_content_arrangement(ContentArrangement::Disabled);
+    let show = |cell: String| match style {
+        Style::Terminal => escape::line(&cell).into_owned(),
+        Style::Markdown => escape::markdown(&cell),
+    };
     table.set_header(columns.iter().map(|c| c.head.clone()));
-    table
-        .add_rows(rows.iter().map(|row| columns.iter().map(|c| (c.cell)(row)).collect::<Vec<_>>()));
+    table.add_rows(
+        rows.iter().map(|row| columns.iter().map(|c| show((c.cell)(row))).collect::<Vec<_>>()),
+    );
     for (i, column) in columns.iter().enumerate() {
         if let Some(drawn) = table.column_mut(i) {
             drawn.set_cell_alignment(column.alignment);

@@ -138,3 +138,142 @@ fn unknown_names_have_suggestions() {
     assert_snapshot!("show_unknown", refused(&["presets", "show", "vra3"]));
     assert_snapshot!("show_nothing_like_it", refused(&["presets", "show", "xyzzy"]));
 }
+
+const CALIBRATION: &str = include_str!("../../../../presets/calibrations/h200.toml");
+
+/// One pass tells everything: what a user corrects once stays corrected.
+#[test]
+fn check_reports_every_fault_of_every_file() {
+    let sandbox = Sandbox::new();
+    sandbox.write("ant.toml", "ring_len = 0\nslot_dims = 32\nptr_dtype = \"fp8\"\n");
+    let sweep = include_str!("../../../../presets/sweeps/smoke.toml");
+    let sweep = sweep.replacen("amp = 1", "amp = 1\nmeasure_step = 3", 1);
+    sandbox.write("sweep.toml", &sweep.replacen("id = \"N32\"", "id = \"n16\"\namp = 0", 1));
+    let calibration =
+        CALIBRATION.replace("547356672", "-1").replacen("points = 8", "points = 0", 1);
+    let calibration = calibration.replacen("granule_bytes = 33554432", "granule = 1", 1);
+    sandbox.write("calibration.toml", &calibration);
+    let ran = sandbox.vram(&["presets", "check", "ant.toml", "sweep.toml", "calibration.toml"]);
+    assert_eq!(ran.code, Some(2));
+    assert_snapshot!("check_all_verdicts", ran.stdout);
+    assert_snapshot!("check_all_reasons", ran.stderr);
+}
+
+/// What can be parsed and cannot run, or names what cannot be found.
+#[test]
+fn check_tries_the_rows_of_a_sweep() {
+    let sandbox = Sandbox::new();
+    let sweep = include_str!("../../../../presets/sweeps/smoke.toml");
+    let sweep = sweep.replace("smoke_narrow", "smoke_narow");
+    sandbox.write("named.toml", &sweep);
+    let fp64 = "precision = \"fp64\"\namp = 0";
+    let sweep = include_str!("../../../../presets/sweeps/smoke.toml");
+    sandbox.write("fp64.toml", &sweep.replacen("precision = \"fp16\"\namp = 1", fp64, 1));
+    let ran = sandbox.vram(&["presets", "check", "named.toml", "fp64.toml"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.stdout);
+    assert_eq!(ran.stderr.matches("unknown ant `smoke_narow`").count(), 1, "{}", ran.stderr);
+    assert!(ran.stderr.contains("fp64"), "{}", ran.stderr);
+}
+
+/// A calibration with faults is shown like an ant wherever it is read.
+#[test]
+fn a_bad_calibration_is_shown_where_it_is_wrong() {
+    let sandbox = Sandbox::new();
+    sandbox.write("mine.toml", &CALIBRATION.replacen("[0.9999942504024648, ", "[\"1.0\", ", 1));
+    let args = ["predict", "--ant", ANT, "--colony", COLONY, "--calibration", "mine.toml"];
+    let ran = sandbox.vram(&args);
+    assert_eq!(ran.code, Some(2));
+    assert_snapshot!("bad_calibration", ran.stderr);
+}
+
+/// The file names that nobody would give a file, and those that some system refuses.
+#[test]
+fn check_refuses_names_that_no_file_has() {
+    let sandbox = Sandbox::new();
+    let ant = "ring_len = 256\nslot_dim = 32\nptr_dtype = \"fp64\"\nprecision = \"fp32\"\n";
+    for name in ["con", "a:b", "a|b", "end.", "end ", "\u{1b}[31mred"] {
+        let file = format!("{name}.toml");
+        sandbox.write(&file, ant);
+        let ran = sandbox.vram(&["presets", "check", &file]);
+        assert_eq!(ran.code, Some(2), "{name}");
+        assert!(ran.stderr.contains("the preset's name"), "{}", ran.stderr);
+        for text in [&ran.stdout, &ran.stderr] {
+            assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "{text:?}");
+        }
+    }
+}
+
+/// A pipe without a writer, a device without an end, a directory and a file of gigabytes.
+#[cfg(unix)]
+#[test]
+fn only_regular_files_of_some_size_are_read() {
+    let sandbox = Sandbox::new();
+    let made = std::process::Command::new("mkfifo").arg(sandbox.path("pipe.toml")).status();
+    assert!(made.unwrap().success());
+    std::os::unix::fs::symlink("/dev/zero", sandbox.path("zero.toml")).unwrap();
+    std::fs::create_dir(sandbox.path("folder.toml")).unwrap();
+    std::fs::File::create(sandbox.path("huge.toml")).unwrap().set_len(4 << 30).unwrap();
+    for (file, what) in [
+        ("pipe.toml", "it is a pipe"),
+        ("zero.toml", "it is a device"),
+        ("folder.toml", "it is a directory"),
+        ("huge.toml", "it is larger than 8 MiB"),
+    ] {
+        for args in [
+            &["presets", "check", file][..],
+            &["workload-id", file],
+            &["probe", "--ant", file, "--colony", COLONY, "--output-dir", "out"],
+            &["probe", "--ant", ANT, "--colony", file, "--output-dir", "out"],
+            &["predict", "--ant", ANT, "--colony", COLONY, "--calibration", file],
+        ] {
+            let ran = sandbox.vram(args);
+            assert_eq!(ran.code, Some(2), "{args:?}");
+            assert!(ran.stderr.contains(what), "{args:?}: {}", ran.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_long_line_makes_a_short_message() {
+    let sandbox = Sandbox::new();
+    sandbox.write("long.toml", &format!("{} = 1\n", "x".repeat(200 * 1024)));
+    sandbox.write("long.json", &format!("{{\"{}\": 1}}", "\u{7}".repeat(200 * 1024)));
+    let ran = sandbox.vram(&["presets", "check", "long.toml", "long.json"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stderr.len() < 16 * 1024, "{}", ran.stderr.len());
+}
+
+/// What inline JSON can name: an ant, a colony, and nothing else.
+#[test]
+fn inline_json_is_an_ant_or_a_colony() {
+    let sandbox = Sandbox::new();
+    let whole = format!("{{\"ant_spec\":{ANT},\"colony_spec\":{COLONY}}}");
+    let half = format!("{{\"schema_version\":\"workload_schema_v1\",\"ant_spec\":{ANT}}}");
+    let id = sandbox.vram(&["workload-id", "--ant", ANT, "--colony", COLONY]).stdout;
+    for ant in [&whole, &half, &format!(" {ANT}")] {
+        let ran = sandbox.vram(&["workload-id", "--ant", ant, "--colony", &whole]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), id.as_str()), "{}", ran.stderr);
+    }
+    let args = ["predict", "--ant", ANT, "--colony", COLONY, "--calibration", "{\"tier\":[]}"];
+    let calibration = sandbox.vram(&args);
+    assert_eq!(calibration.code, Some(2));
+    let message = &calibration.stderr;
+    assert!(message.contains("a calibration is a name or a file, not inline JSON"), "{message}");
+}
+
+/// A tier's name comes from a file: it makes no line of its own, and colours nothing.
+#[test]
+fn a_hostile_calibration_is_only_shown() {
+    let sandbox = Sandbox::new();
+    let published = include_str!("../../../../presets/calibrations/rtx4070tisuper_published.toml");
+    let hostile = published.replace("\"small\"", "\"a\\n\\u001b[31mreserved 0\"");
+    sandbox.write("mine.toml", &hostile);
+    let args = ["--colony", "od1_canon_real", "--precision", "fp16", "--calibration", "mine.toml"];
+    let ran = sandbox.vram(&[&["predict", "--ant", "od1_canon_small"], &args[..]].concat());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(ran.stdout.contains("tier a\\n\\u001b[31mreserved 0 in mine"), "{}", ran.stdout);
+    sandbox.write("mine.toml", &hostile.replace("[2.0398]", "[2.0398, 1.0]"));
+    let ran = sandbox.vram(&["presets", "check", "mine.toml"]);
+    assert!(ran.stderr.contains("tier a\\n\\u001b[31m"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains('\u{1b}'), "{}", ran.stderr);
+}

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 
 use miette::{GraphicalReportHandler, GraphicalTheme};
 use vram_presets::{
-    AntSpec, ColonySpec, PresetError, Sweep, Syntax, WorkloadSpec, ant_from_text, colony_from_text,
-    sweep_from_text, workload_from_text,
+    AntSpec, ColonySpec, Precision, PresetError, Sweep, Syntax, WorkloadSpec, ant_from_text,
+    colony_from_text, sweep_from_text, workload_from_text,
 };
 
 /// The text as every kind of preset in either syntax; how many took it.
@@ -70,13 +70,15 @@ pub fn workload_is_sound(spec: &WorkloadSpec) {
 pub fn sweep_is_sound(sweep: &Sweep) {
     // They become names of directories.
     let plain = |name: &str| {
-        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))
+        let plain = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
+        (1..=100).contains(&name.len()) && name.chars().all(plain) && !name.starts_with('-')
     };
     assert!(plain(&sweep.name), "{}", sweep.name);
     let mut ids = HashSet::new();
     for row in &sweep.rows {
         assert!(plain(&row.id), "{}", row.id);
-        assert!(ids.insert(&row.id), "{} is there twice", row.id);
+        assert!(ids.insert(row.id.to_ascii_lowercase()), "{} is there twice", row.id);
+        assert!(row.precision != Precision::Fp32 || !row.amp, "{row:?}");
         assert!(row.batch >= 1 && row.out_dim >= 1 && row.measure_steps >= 1, "{row:?}");
     }
 }
