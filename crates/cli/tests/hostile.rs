@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use assert_cmd::Command;
 use proptest::prelude::*;
+use serde_json::{Value, json};
 use vram_cli::artifacts::{self, ArtifactError};
 use vram_cli::study::{Catalogue, Runs, Study, Terms};
 
@@ -62,6 +64,142 @@ fn nesting_is_refused_before_the_stack_ends() {
             assert!(matches!(artifacts::read(&run), Err(ArtifactError::Parse { .. })));
         }
     }
+}
+
+/// An artifact, a change to it, and what the refusal says.
+type Edit = (&'static str, fn(&mut Value), &'static [&'static str]);
+
+/// A real artifact with a change.
+fn changed(name: &str, edit: fn(&mut Value)) -> String {
+    let mut value: Value = serde_json::from_slice(&original(name)).unwrap();
+    edit(&mut value);
+    value.to_string()
+}
+
+/// A peak that is filed under the sizes of another run is worse than none.
+#[test]
+fn artifacts_that_disagree_are_refused_with_both_values() {
+    let edits: [Edit; 12] = [
+        (
+            "metrics.json",
+            |m| m["batch_size"] = json!(17),
+            &["batch_size is `17` in metrics.json", "`16` in run_cmd.txt"],
+        ),
+        ("metrics.json", |m| m["seq_len"] = json!(1), &["seq_len is `1`", "`256` in run_cmd.txt"]),
+        ("metrics.json", |m| m["synth_len"] = json!(1), &["synth_len is `1`", "`256`"]),
+        (
+            "metrics.json",
+            |m| m["precision"] = json!("fp32"),
+            &["precision is `fp32` in metrics.json", "`fp16` in run_cmd.txt"],
+        ),
+        ("metrics.json", |m| m["amp"] = json!(0), &["_amp1`", "_amp0` in metrics.json"]),
+        ("metrics.json", |m| m["amp"] = json!(2), &["_amp1`", "_amp2` in metrics.json"]),
+        ("metrics.json", |m| m["out_dim"] = json!(2), &["__E1__", "__E2__"]),
+        (
+            "metrics.json",
+            |m| m["workload_id"] = json!("wl_v1_0"),
+            &["`wl_v1_0` in metrics.json", "`wl_v1_831069834653`"],
+        ),
+        (
+            "metrics.json",
+            |m| m["warmup_steps"] = json!(9),
+            &["--warmup-steps is `2` in run_cmd.txt (argv)", "`9` in metrics.json"],
+        ),
+        (
+            "env.json",
+            |e| e["precision"] = json!("bf16"),
+            &["`bf16` in env.json", "`fp16` in metrics.json"],
+        ),
+        (
+            "run_cmd.txt",
+            |r| r["canonical_spec"]["ant_spec"]["ring_len"] = json!(4),
+            &["run_cmd.txt (canonical_spec)", "run_cmd.txt (resolved_spec)"],
+        ),
+        (
+            "run_cmd.txt",
+            |r| r["argv"][8] = json!("15"),
+            &["--batch is `15`", "`16` in metrics.json"],
+        ),
+    ];
+    for (name, edit, said) in edits {
+        let (dir, run) = run_with(name, changed(name, edit).as_bytes());
+        let message = artifacts::read(&run).unwrap_err().to_string();
+        for part in said {
+            assert!(message.contains(part), "{part}: {message}");
+        }
+        // Named it is refused; among others it is listed, and they are read.
+        assert!(Runs::load(std::slice::from_ref(&run)).is_err());
+        let (_other, good) = run_with("env.json", &original("env.json"));
+        fs::rename(good, dir.path().join("good")).unwrap();
+        let runs = Runs::load(&[dir.path().to_owned()]).unwrap();
+        assert_eq!((runs.records.len(), runs.unreadable.len()), (1, 1));
+        assert_eq!(runs.unreadable[0].1.to_string(), message);
+    }
+}
+
+/// A pipe without a writer and a device without an end, where an artifact should be.
+#[cfg(unix)]
+#[test]
+fn an_artifact_that_is_no_file_is_refused_at_once() {
+    for name in FILES {
+        let (dir, run) = run_with(name, b"");
+        fs::remove_file(run.join(name)).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(run.join(name)).status().unwrap();
+        assert!(made.success());
+        let (_zero, zero) = run_with(name, b"");
+        fs::remove_file(zero.join(name)).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", zero.join(name)).unwrap();
+        fs::rename(zero, dir.path().join("zero")).unwrap();
+        let (_good, good) = run_with("env.json", &original("env.json"));
+        fs::rename(good, dir.path().join("good")).unwrap();
+        let mut fit = Command::cargo_bin("vram").unwrap();
+        let output = fit.arg("fit").arg(dir.path()).assert().success().get_output().stdout.clone();
+        let text = String::from_utf8(output).unwrap();
+        for (id, what) in [("row", "a pipe"), ("zero", "a device")] {
+            let line = text.lines().find(|l| l.starts_with(&format!("excluded {id}: "))).unwrap();
+            assert!(line.contains(name) && line.contains(what), "{line}");
+        }
+    }
+}
+
+/// A row's id, a device's name and a directory come from files: they are shown and do nothing.
+#[test]
+fn hostile_names_are_only_shown() {
+    const NAME: &str = "a|b\u{1b}[31m\n# Title\u{202e}</text>`";
+    let row_id = changed("run_cmd.txt", |r| r["row_id"] = NAME.into());
+    let (dir, run) = run_with("run_cmd.txt", row_id.as_bytes());
+    fs::write(run.join("env.json"), changed("env.json", |e| e["gpu_name"] = NAME.into())).unwrap();
+    let broken = dir.path().join("x\u{1b}]0;t\u{7}|y\nz");
+    fs::create_dir(&broken).unwrap();
+    fs::write(broken.join("env.json"), "{").unwrap();
+    let vram = |args: &[&str]| {
+        let mut command = Command::cargo_bin("vram").unwrap();
+        let output = command.args(args).arg(dir.path()).assert().success().get_output().clone();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let acts = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+    for format in ["table", "csv", "json"] {
+        let text = vram(&["fit", "--format", format]);
+        assert!(!text.contains(acts), "{format}: {text:?}");
+        if format == "json" {
+            let fit: Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(fit["rows"][0]["id"], NAME);
+        }
+    }
+    vram(&["report"]);
+    let read = |file| fs::read_to_string(dir.path().join(file)).unwrap();
+    for file in ["report.md", "peaks.svg", "calibration.toml"] {
+        assert!(!read(file).contains(|c: char| c.is_control() && c != '\n'), "{file}");
+    }
+    let report = read("report.md");
+    assert!(!report.contains("\n# Title"), "{report}");
+    // Every row of a table has as many cells as its heading.
+    for table in report.split("\n\n").filter(|block| block.starts_with("| ")) {
+        let cells = |line: &str| line.replace("\\|", "").matches('|').count();
+        let counts: Vec<usize> = table.lines().filter(|l| l.starts_with('|')).map(cells).collect();
+        assert!(counts.iter().all(|&n| n == counts[0]), "{table}");
+    }
+    assert!(!read("peaks.svg").contains("</text>`"));
 }
 
 proptest! {

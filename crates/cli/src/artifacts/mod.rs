@@ -111,3 +111,11 @@ pub enum ArtifactError {
         path: PathBuf,
     },
 }
+
+impl ArtifactError {
+    /// The message with what is behind it, for a list.
+    pub(crate) fn with_causes(&self) -> String {
+        let causes = std::iter::successors(std::error::Error::source(self), |e| e.source());
+        causes.fold(self.to_string(), |text, cause| format!("{text}: {cause}"))
+    }
+}

@@ -66,7 +66,7 @@ impl Study {
         let mut excluded: Vec<_> = runs
             .unreadable
             .iter()
-            .map(|(id, error)| (id.clone(), Exclusion::Unreadable(error.to_string())))
+            .map(|(id, error)| (id.clone(), Exclusion::Unreadable(error.with_causes())))
             .collect();
         for run in &runs.records {
             match admission(run) {
