@@ -4,7 +4,11 @@
 mod shown;
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
 
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tracing_subscriber::EnvFilter;
 
 use shown::Shown;
@@ -56,4 +60,32 @@ fn write(text: &str) {
 pub fn complain(report: &miette::Report) {
     let shown = miette::Report::new(Shown::diagnostic(report.as_ref()));
     write(&format!("{shown:?}"));
+}
+
+/// How long `work` may take before a terminal is shown how far it is.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Does `work`, which moves a bar on. A terminal's stderr shows the bar once that takes a while;
+/// nothing of it stays.
+pub(crate) fn with_progress<T>(work: impl FnOnce(&ProgressBar) -> T) -> T {
+    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden());
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {pos}/{len} {msg}  {elapsed}") {
+        bar.set_style(style);
+    }
+    let (over, waiting) = channel::<()>();
+    let shown = &bar;
+    let done = thread::scope(|scope| {
+        scope.spawn(move || {
+            let late = waiting.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout);
+            if late && io::stderr().is_terminal() {
+                shown.set_draw_target(ProgressDrawTarget::stderr());
+                shown.enable_steady_tick(Duration::from_millis(100));
+            }
+        });
+        let done = work(&bar);
+        drop(over);
+        done
+    });
+    bar.finish_and_clear();
+    done
 }

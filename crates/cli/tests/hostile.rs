@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
+use indicatif::ProgressBar;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use vram_cli::artifacts::{self, ArtifactError};
@@ -128,10 +129,10 @@ fn artifacts_that_disagree_are_refused_with_both_values() {
             assert!(message.contains(part), "{part}: {message}");
         }
         // Named it is refused; among others it is listed, and they are read.
-        assert!(Runs::load(std::slice::from_ref(&run)).is_err());
+        assert!(Runs::load(std::slice::from_ref(&run), &ProgressBar::hidden()).is_err());
         let (_other, good) = run_with("env.json", &original("env.json"));
         fs::rename(good, dir.path().join("good")).unwrap();
-        let runs = Runs::load(&[dir.path().to_owned()]).unwrap();
+        let runs = Runs::load(&[dir.path().to_owned()], &ProgressBar::hidden()).unwrap();
         assert_eq!((runs.records.len(), runs.unreadable.len()), (1, 1));
         assert_eq!(runs.unreadable[0].1.to_string(), message);
     }

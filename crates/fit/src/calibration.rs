@@ -190,7 +190,7 @@ impl Calibration {
             t if t.granule_bytes == Some(0) => "its granule has no size",
             t if named(&t.name) != Some(i) => "is there twice",
             _ if lender_is_missing => "borrows from a tier that is not there",
-            _ => return Ok(()),
+            _ => return tier.check_signs(&self.terms),
         };
         Err(FitError::Constants { tier: tier.name.clone(), reason })
     }
@@ -229,6 +229,20 @@ impl TierConstants {
             borrowed_from,
             attributes: attributes?,
         })
+    }
+
+    /// No step takes less than nothing, and no larger one takes less.
+    fn check_signs(&self, terms: &[String]) -> Result<(), FitError> {
+        let coefficients = terms.iter().zip(&self.coefficients);
+        let coefficients = coefficients.map(|(term, &k)| (format!("the coefficient of {term}"), k));
+        let sizes = [("base_bytes", self.base_bytes), ("overhead_bytes", self.overhead_bytes)];
+        let sizes = sizes.into_iter().map(|(name, bytes)| (name.to_owned(), bytes as f64));
+        match coefficients.chain(sizes).find(|(_, value)| *value < 0.0) {
+            Some((constant, value)) => {
+                Err(FitError::Negative { tier: self.name.clone(), constant, value })
+            }
+            None => Ok(()),
+        }
     }
 
     /// Peaks of a run of this tier with these terms, in bytes.

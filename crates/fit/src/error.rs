@@ -48,6 +48,17 @@ pub enum FitError {
         expected: &'static str,
     },
 
+    /// A constant below zero: no step takes less than nothing, and no larger step takes less.
+    #[error("calibration tier {tier}: {constant} is {value}, below zero")]
+    Negative {
+        /// The tier.
+        tier: String,
+        /// The constant.
+        constant: String,
+        /// Its value.
+        value: f64,
+    },
+
     /// A constant that is not a number, or the wrong number of constants.
     #[error("calibration tier {tier}: {reason}")]
     Constants {

@@ -20,6 +20,7 @@
 //!     tier: "small".into(),
 //!     unit_bytes: 1 << 20,
 //!     terms: vec![batch << 20],
+//!     element_bytes: 4,
 //!     allocated_bytes,
 //!     reserved_bytes: allocated_bytes + 100,
 //!     granule_bytes: None,
@@ -37,14 +38,18 @@
 #![deny(missing_docs)]
 
 mod calibration;
+mod constants;
 mod error;
 mod exclusion;
 mod fit;
 mod lsq;
+mod missing;
 mod model;
+mod tier;
 
 pub use calibration::{Attribute, Calibration, TierConstants};
 pub use error::FitError;
 pub use exclusion::{Exclusion, admit};
 pub use fit::fit;
+pub use missing::Missing;
 pub use model::{Estimate, Fit, Model, Observation, Pooling, Prediction, Reserve, RowFit, TierFit};

@@ -1,3 +1,5 @@
+use crate::Missing;
+
 /// One measured run, reduced to what a fit needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observation {
@@ -10,6 +12,10 @@ pub struct Observation {
     pub unit_bytes: u64,
     /// The model's terms in bytes, in its order.
     pub terms: Vec<u64>,
+    /// Bytes of one element as the terms count it, the same for all rows of a tier. A slope is per
+    /// byte of its term, so that a tier of one point that borrows from one whose terms count
+    /// elements of another size takes the slope per element.
+    pub element_bytes: u64,
     /// Peak allocated in bytes.
     pub allocated_bytes: u64,
     /// Peak reserved in bytes.
@@ -24,7 +30,8 @@ pub enum Reserve {
     /// The median overhead of the tier on top (the published model).
     Overhead,
     /// Rounded up to the allocator's granule, and the median of what is reserved beyond that on
-    /// top. A tier whose rows name no granule, or several, takes its median overhead.
+    /// top. A tier whose rows name no granule, or several, or reserve less than theirs, takes its
+    /// median overhead.
     Granule,
 }
 
@@ -60,7 +67,7 @@ pub struct Estimate {
     /// Its 95 % interval; none below three points.
     pub ci95: Option<[f64; 2]>,
     /// Why something above is missing.
-    pub why_null: Option<&'static str>,
+    pub why_null: Option<Missing>,
 }
 
 /// A tier's constants.
@@ -72,7 +79,7 @@ pub struct TierFit {
     pub points: usize,
     /// With a single point the base is solved from it and nothing is validated.
     pub anchored: bool,
-    /// The tier whose coefficients a single point borrows.
+    /// The tier whose coefficients a single point borrows, per element of the terms.
     pub borrowed_from: Option<String>,
     /// One coefficient per term.
     pub coefficients: Vec<Estimate>,
@@ -86,6 +93,11 @@ pub struct TierFit {
 }
 
 impl TierFit {
+    /// Why the tier has no constants although there are rows enough: they would be below zero.
+    pub fn contradiction(&self) -> Option<&Missing> {
+        self.base.why_null.as_ref().filter(|why| why.is_contradiction())
+    }
+
     /// Peaks of a run of this tier with these terms, in bytes; none where the constants are not
     /// known, the terms are not the model's, or no number of bytes comes out.
     pub fn predict(&self, terms: &[u64]) -> Option<Prediction> {
@@ -155,7 +167,7 @@ pub struct RowFit {
     /// The same, predicted from a fit without this row.
     pub loo_err_percent: Option<f64>,
     /// Why the leave-one-out error is missing.
-    pub why_no_loo: Option<&'static str>,
+    pub why_no_loo: Option<Missing>,
 }
 
 /// A fitted model.

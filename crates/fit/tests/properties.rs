@@ -1,7 +1,7 @@
 //! What holds for every fit.
 
 use proptest::prelude::*;
-use vram_fit::{FitError, Model, Observation, Pooling, Reserve, fit};
+use vram_fit::{FitError, Missing, Model, Observation, Pooling, Reserve, fit};
 
 fn model(terms: usize, pooling: Pooling) -> Model {
     let terms = (0..terms).map(|i| format!("t{i}")).collect();
@@ -14,6 +14,7 @@ fn row(i: usize, tier: &str, terms: Vec<u64>, allocated: u64, over: u64) -> Obse
         tier: tier.to_owned(),
         unit_bytes: 1 << 20,
         terms,
+        element_bytes: 4,
         allocated_bytes: allocated,
         reserved_bytes: allocated + over,
         granule_bytes: None,
@@ -62,6 +63,68 @@ fn the_larger_of_two_equally_near_tiers_lends() {
         // 200 - 3 * 15.
         assert!((b.base.value.unwrap() - 155.0).abs() < 1e-9);
         rows.reverse();
+    }
+}
+
+/// 2 bytes for each of 10 and 20 bytes in elements of two: 4 an element. The same elements counted
+/// with four bytes are 20 bytes, of which each takes 1, and 60 - 20 are left.
+#[test]
+fn a_slope_is_borrowed_per_element() {
+    let half =
+        |x, allocated| Observation { element_bytes: 2, ..row(0, "half", vec![x], allocated, 1) };
+    let single = |x, allocated| row(0, "single", vec![x], allocated, 1);
+    let rows = [half(10, 60), half(20, 80), single(20, 60)];
+    let fitted = fit(&model(1, Pooling::PerTier), &rows).unwrap();
+    let tier = &fitted.tiers[1];
+    assert_eq!(tier.borrowed_from.as_deref(), Some("half"));
+    assert!((tier.coefficients[0].value.unwrap() - 1.0).abs() < 1e-9);
+    assert!((tier.base.value.unwrap() - 40.0).abs() < 1e-6);
+    assert_eq!(tier.predict(&[40]).unwrap().allocated_bytes, 80);
+    let mixed = [half(10, 60), Observation { element_bytes: 4, ..half(20, 80) }];
+    let refused = fit(&model(1, Pooling::PerTier), &mixed);
+    assert!(matches!(refused, Err(FitError::Impossible { .. })), "{refused:?}");
+}
+
+/// Slope 3 through (10, 20) and (20, 50) leaves -10; (10, 50) and (20, 20) fall. Neither is lent, and
+/// what is lent may leave nothing of the point either.
+#[test]
+fn constants_below_zero_are_no_constants() {
+    let at = |tier: &str, x, allocated| row(0, tier, vec![x], allocated, 1);
+    let why = |rows: &[Observation]| {
+        let fitted = fit(&model(1, Pooling::PerTier), rows).unwrap();
+        let tier = fitted.tiers.last().unwrap().clone();
+        assert_eq!(
+            (tier.coefficients[0].value, tier.base.value, tier.predict(&[10])),
+            (None, None, None)
+        );
+        assert_eq!(tier.coefficients[0].why_null, tier.base.why_null);
+        tier.base.why_null.unwrap()
+    };
+    let base = why(&[at("a", 10, 20), at("a", 20, 50)]);
+    assert!(matches!(base, Missing::NegativeBase { bytes } if (bytes + 10.0).abs() < 1e-6));
+    assert_eq!(
+        base.to_string(),
+        "the base would be -10 bytes, below zero: the model does not hold"
+    );
+    let falls = why(&[at("a", 10, 50), at("a", 20, 20)]);
+    assert_eq!(falls.to_string(), "k_t0 would be -3.0000, below zero: the model does not hold");
+    let nobody_lends = why(&[at("a", 10, 20), at("a", 20, 50), at("b", 10, 90)]);
+    assert_eq!(nobody_lends, Missing::NothingToBorrow);
+    let nothing_left = why(&[at("a", 10, 60), at("a", 20, 90), at("b", 10, 20)]);
+    assert!(matches!(nothing_left, Missing::NegativeBase { bytes } if (bytes + 10.0).abs() < 1e-6));
+}
+
+/// Three rows of 40 bytes whatever the term: sixteen digits do not make a negative slope of nothing.
+#[test]
+fn rounding_is_not_below_zero() {
+    for shift in 0..40 {
+        let at = |x: u64| row(0, "a", vec![(x << shift) + 1], 40 << 30, 1);
+        let fitted = fit(&model(1, Pooling::PerTier), &[at(3), at(5), at(11)]).unwrap();
+        assert!(fitted.tiers[0].coefficients[0].value.unwrap() >= 0.0);
+        let through_zero = |x: u64| row(0, "a", vec![x << shift], (2 * x) << shift, 1);
+        let rows = [through_zero(3), through_zero(5), through_zero(11)];
+        let fitted = fit(&model(1, Pooling::PerTier), &rows).unwrap();
+        assert!(fitted.tiers[0].base.value.unwrap() >= 0.0);
     }
 }
 
@@ -144,8 +207,9 @@ proptest! {
             let each = xs.iter().enumerate();
             each.map(|(i, x)| row(i, "a", vec![x << 20], extra + ((2 * x) << 20) + noisy(*x), 5)).collect()
         };
-        let plain = fit(&model(1, Pooling::PerTier), &rows(0)).unwrap();
-        let moved = fit(&model(1, Pooling::PerTier), &rows(more)).unwrap();
+        // Enough that the noise leaves no base below zero.
+        let plain = fit(&model(1, Pooling::PerTier), &rows(1 << 22)).unwrap();
+        let moved = fit(&model(1, Pooling::PerTier), &rows((1 << 22) + more)).unwrap();
         let (a, b) = (&plain.tiers[0], &moved.tiers[0]);
         prop_assert!((a.coefficients[0].value.unwrap() - b.coefficients[0].value.unwrap()).abs() < 1e-9);
         prop_assert!((b.base.value.unwrap() - a.base.value.unwrap() - more as f64).abs() < 1.0);
@@ -165,6 +229,7 @@ proptest! {
                 tier: tier.to_string(),
                 unit_bytes: x | 1,
                 terms: vec![*x, *y],
+                element_bytes: 4,
                 allocated_bytes: bytes / 2,
                 reserved_bytes: *bytes,
                 granule_bytes: None,
@@ -197,6 +262,10 @@ fn reserved_is_rounded_up_to_the_granule() {
     let published = Model { reserve: Reserve::Overhead, ..model(1, Pooling::PerTier) };
     let tier = &fit(&published, &rows).unwrap().tiers[0];
     assert_eq!((tier.granule_bytes, tier.overhead_bytes), (None, 20.0));
+    // One that reserves less than its granule says has another, and takes the overhead.
+    let less = [granular(50, 127), granular(100, 228)];
+    let tier = &fit(&model(1, Pooling::PerTier), &less).unwrap().tiers[0];
+    assert_eq!((tier.granule_bytes, tier.overhead_bytes), (None, 17.5));
     // Rows that do not agree on a granule take the overhead.
     let mixed = [granular(50, 132), Observation { granule_bytes: None, ..granular(100, 228) }];
     let tier = &fit(&model(1, Pooling::PerTier), &mixed).unwrap().tiers[0];

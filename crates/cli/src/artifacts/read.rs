@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
 use vram_presets::{Syntax, WorkloadSpec, workload_from_text};
 use vram_source::{clipped, read_text};
 
@@ -12,6 +13,8 @@ use super::{ARTIFACT_VERSION, ArtifactError, Env, Metrics, RunCmd, names};
 pub struct RunRecord {
     /// Where it lies.
     pub dir: PathBuf,
+    /// Hash of its artifacts: a copy has the same, a repeated measurement has other times in them.
+    pub content: [u8; 32],
     /// The row's id in its sweep, or the folder's name.
     pub id: String,
     /// The ant's argument as it was given.
@@ -40,10 +43,8 @@ impl RunRecord {
 ///
 /// An artifact that is missing, broken, of another version, or at odds with the others.
 pub fn read(dir: &Path) -> Result<RunRecord, ArtifactError> {
-    let metrics = parse(dir, names::METRICS, &fetch(dir, names::METRICS)?)?;
-    let run_cmd = parse(dir, names::RUN_CMD, &fetch(dir, names::RUN_CMD)?)?;
-    let env = parse(dir, names::ENV, &fetch(dir, names::ENV)?)?;
-    record(dir, metrics, run_cmd, env)
+    let text = |name| fetch(dir, name);
+    from_texts(dir, &text(names::METRICS)?, &text(names::RUN_CMD)?, &text(names::ENV)?)
 }
 
 /// The run that these texts of `metrics.json`, `run_cmd.txt` and `env.json` describe. `dir` is
@@ -58,14 +59,26 @@ pub fn from_texts(
     run_cmd: &str,
     env: &str,
 ) -> Result<RunRecord, ArtifactError> {
+    let content = content(&[metrics, run_cmd, env]);
     let metrics = parse(dir, names::METRICS, metrics)?;
     let run_cmd = parse(dir, names::RUN_CMD, run_cmd)?;
-    record(dir, metrics, run_cmd, parse(dir, names::ENV, env)?)
+    record(dir, content, metrics, run_cmd, parse(dir, names::ENV, env)?)
+}
+
+/// SHA-256 over the texts, each after its length.
+fn content(texts: &[&str]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for text in texts {
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text);
+    }
+    hash.finalize().into()
 }
 
 /// The artifacts as one run, where they agree.
 fn record(
     dir: &Path,
+    content: [u8; 32],
     metrics: Metrics,
     run_cmd: RunCmd,
     env: Env,
@@ -82,6 +95,7 @@ fn record(
     let folder = || dir.file_name().map(|n| n.to_string_lossy().into_owned());
     Ok(RunRecord {
         dir: dir.to_owned(),
+        content,
         ant: argument("--ant")?,
         colony: argument("--colony")?,
         id: run_cmd.row_id.or_else(folder).unwrap_or_default(),

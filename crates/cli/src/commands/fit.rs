@@ -7,11 +7,13 @@ use serde_json::json;
 use vram_fit::RowFit;
 
 use super::Reply;
+use crate::Exit;
 use crate::artifacts::{RunRecord, write_atomically};
 use crate::escape;
 use crate::study::{
     Catalogue, Runs, Study, Style, Terms, constants_table, results_csv, results_table,
 };
+use crate::terminal;
 
 /// `vram fit`.
 #[derive(Debug, clap::Args)]
@@ -47,18 +49,48 @@ pub enum Format {
 }
 
 pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
-    let runs = Runs::load(&args.dirs)?;
-    let study = Study::new(&runs, args.terms)?;
+    let (runs, study) = terminal::with_progress(|bar| {
+        let runs = Runs::load(&args.dirs, bar)?;
+        bar.set_message("runs read; fitting them");
+        let study = Study::new(&runs, args.terms)?;
+        miette::Result::<_>::Ok((runs, study))
+    })?;
     let catalogue = Catalogue::new(&super::library()?);
-    if let Some(path) = &args.out {
-        let text = calibration(&study, &runs)?;
-        write_atomically(path, text.as_bytes())?;
+    let mut exit = verdict(&study);
+    match &args.out {
+        Some(path) if study.predicts() => {
+            write_atomically(path, calibration(&study, &runs)?.as_bytes())?;
+        }
+        Some(path) => {
+            tracing::error!("{} is not written: no tier has constants", path.display());
+            exit = Exit::Failed;
+        }
+        None => {}
     }
-    Ok(Reply::done(match args.format {
+    let text = match args.format {
         Format::Table => table(&study, &catalogue),
         Format::Json => format!("{:#}\n", to_json(&study)),
         Format::Csv => results_csv(&study.lines(&catalogue)),
-    }))
+    };
+    Ok(Reply { text, exit })
+}
+
+/// How a fit ends: it failed where no run could be fitted, or where the tiers that could be have
+/// impossible constants. Says both, and which tiers these are.
+pub(crate) fn verdict(study: &Study) -> Exit {
+    let mut contradicted = false;
+    for (name, why) in study.contradictions() {
+        contradicted = true;
+        tracing::error!("tier {name}: {why}; it has no constants");
+    }
+    if study.fitted.is_empty() {
+        tracing::error!(
+            "nothing is fitted: every run is left out ({} of them)",
+            study.excluded.len()
+        );
+    }
+    let is_usable = !study.fitted.is_empty() && (study.predicts() || !contradicted);
+    if is_usable { Exit::Done } else { Exit::Failed }
 }
 
 /// The constants as a file, with where they come from.
@@ -90,7 +122,8 @@ pub(crate) fn to_json(study: &Study) -> serde_json::Value {
             .zip(&fitted.coefficients)
             .map(|(name, c)| {
                 let estimate = json!({
-                    "value": c.value, "std_err": c.std_err, "ci95": c.ci95, "why_null": c.why_null,
+                    "value": c.value, "std_err": c.std_err, "ci95": c.ci95,
+                    "why_null": c.why_null.as_ref().map(ToString::to_string),
                 });
                 (name.clone(), estimate)
             })
@@ -135,6 +168,6 @@ fn row_json(run: &RunRecord, row: &RowFit) -> serde_json::Value {
         "meas_allocated_bytes": row.meas_allocated_bytes,
         "err_percent": row.err_percent,
         "loo_err_percent": row.loo_err_percent,
-        "why_no_loo": row.why_no_loo,
+        "why_no_loo": row.why_no_loo.as_ref().map(ToString::to_string),
     })
 }

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::Reply;
-use crate::report;
 use crate::study::Runs;
+use crate::{report, terminal};
 
 /// `vram report`.
 #[derive(Debug, clap::Args)]
@@ -22,9 +22,12 @@ pub struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
-    let runs = Runs::load(std::slice::from_ref(&args.dir))?;
-    let out = args.out_dir.as_ref().unwrap_or(&args.dir);
-    let written = report::write(&runs, &super::library()?, out)?;
-    let lines = written.iter().map(|path| format!("{}\n", path.display()));
-    Ok(Reply::done(lines.collect::<String>()))
+    let written = terminal::with_progress(|bar| {
+        let runs = Runs::load(std::slice::from_ref(&args.dir), bar)?;
+        bar.set_message("runs read; reporting on them");
+        let out = args.out_dir.as_ref().unwrap_or(&args.dir);
+        report::write(&runs, &super::library()?, out)
+    })?;
+    let lines = written.paths.iter().map(|path| format!("{}\n", path.display()));
+    Ok(Reply { text: lines.collect(), exit: written.exit })
 }

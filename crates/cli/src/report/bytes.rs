@@ -1,5 +1,8 @@
 //! The report's sections on where bytes go.
 
+use std::collections::HashMap;
+use std::rc::Rc;
+
 use vram_metrics::Phase;
 use vram_workload::{DeviceKind, Ledger, Shape};
 
@@ -88,14 +91,18 @@ pub(super) fn claims(runs: &Runs) -> String {
 
 /// Phase by phase: what was measured beside what the ledger says, before anything runs.
 pub(super) fn phases(runs: &Runs) -> String {
+    // A probe's id names its sizes.
+    let mut ledgers = HashMap::new();
     let rows = runs.records.iter().flat_map(|run| {
-        let ledger = ledger(run);
+        let m = &run.metrics;
+        let key = (m.probe_id.as_str(), m.device.as_str(), m.artifact_version.is_some());
+        let ledger = ledgers.entry(key).or_insert_with(|| Rc::new(ledger(run))).clone();
         let start = run.metrics.phase_marks.iter().find(|mark| mark.phase == Phase::Start);
         // On the CPU the process holds more than the step, from the start on.
         let before = start.map_or(0, |mark| mark.allocated_bytes);
         run.metrics.phase_marks.iter().map(move |mark| {
             let (allocated, reserved) = (mark.allocated_bytes, mark.reserved_bytes);
-            let expected = ledger.as_ref().and_then(|l| l.at(mark.phase)?.checked_add(before));
+            let expected = (*ledger).as_ref().and_then(|l| l.at(mark.phase)?.checked_add(before));
             let (bytes, off) = match expected {
                 Some(bytes) => {
                     let off = i128::from(allocated) - i128::from(bytes);

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use miette::miette;
 use vram_presets::Library;
 
+use crate::Exit;
 use crate::artifacts::{ArtifactError, write_atomically};
-use crate::commands::fit::calibration;
+use crate::commands::fit::{calibration, verdict};
 use crate::study::{Catalogue, Runs, Study, Terms, results_csv};
 
 /// Names of a report's files.
@@ -25,29 +26,41 @@ pub mod names {
     pub const PLOT: &str = "peaks.svg";
 }
 
-/// Writes the report on `runs` into `out` and returns the files' paths.
+/// What became of a report.
+#[derive(Debug)]
+pub struct Written {
+    /// Its files.
+    pub paths: Vec<PathBuf>,
+    /// [`Exit::Failed`] where nothing in it can be used to predict because every run was left out or
+    /// contradicts the model.
+    pub exit: Exit,
+}
+
+/// Writes the report on `runs` into `out`. A calibration without a tier is not written.
 ///
 /// # Errors
 ///
 /// Runs that cannot be fitted, or files that cannot be written.
-pub fn write(runs: &Runs, library: &Library, out: &Path) -> miette::Result<Vec<PathBuf>> {
+pub fn write(runs: &Runs, library: &Library, out: &Path) -> miette::Result<Written> {
     let catalogue = Catalogue::new(library);
     let ring = Study::new(runs, Terms::Ring)?;
     let pooled = Study::new(runs, Terms::RingStateToken)?;
     let plot = plot::draw(&ring).map_err(|e| miette!("cannot draw {}: {e}", names::PLOT))?;
     std::fs::create_dir_all(out)
         .map_err(|source| ArtifactError::Write { path: out.to_owned(), source })?;
-    let files = [
+    let mut files = vec![
         (names::REPORT, markdown::report(runs, &ring, &pooled, &catalogue)),
         (names::TABLE, results_csv(&ring.lines(&catalogue))),
-        (names::CALIBRATION, calibration(&ring, runs)?),
-        (names::PLOT, plot),
     ];
+    if ring.predicts() {
+        files.push((names::CALIBRATION, calibration(&ring, runs)?));
+    }
+    files.push((names::PLOT, plot));
     let mut paths = Vec::new();
     for (name, text) in files {
         let path = out.join(name);
         write_atomically(&path, text.as_bytes())?;
         paths.push(path);
     }
-    Ok(paths)
+    Ok(Written { paths, exit: verdict(&ring) })
 }

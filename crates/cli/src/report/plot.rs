@@ -1,10 +1,11 @@
+use std::collections::HashMap;
+
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use vram_fit::{RowFit, TierFit};
 
-use crate::artifacts::RunRecord;
 use crate::escape;
-use crate::study::{Study, TierKey};
+use crate::study::Study;
 
 /// Width of a tier's column and heights of its two charts, in pixels.
 const COLUMN: u32 = 320;
@@ -49,15 +50,16 @@ pub(super) fn draw(study: &Study) -> Result<String, DrawError> {
 }
 
 fn columns(study: &Study) -> Vec<Column<'_>> {
+    let mut points: HashMap<&str, Vec<(f64, &RowFit)>> = HashMap::new();
+    for (run, row) in study.rows() {
+        // It was fitted, so its terms are sizes.
+        let ring = study.terms.values(&run.spec).ok().and_then(|terms| terms.first().copied());
+        let place = ring.map(|ring| (ring as f64 / GIB, row));
+        points.entry(&row.tier).or_default().extend(place);
+    }
     let tiers = study.fit.tiers.iter().zip(&study.tiers);
     tiers
         .map(|(tier, named)| {
-            let key = named.key.to_string();
-            let own = |(run, _): &(&RunRecord, &RowFit)| TierKey::of(run).to_string() == key;
-            let points = study.rows().filter(own).filter_map(|(run, row)| {
-                let ring = *study.terms.values(&run.spec).ok()?.first()?;
-                Some((ring as f64 / GIB, row))
-            });
             let anchored = if tier.anchored { ", anchored" } else { "" };
             let (sizes, precision) =
                 (format!("{} x {}", named.key.ring_len, named.key.slot_dim), &named.key.precision);
@@ -68,7 +70,11 @@ fn columns(study: &Study) -> Vec<Column<'_>> {
             } else {
                 format!("{sizes}, {precision}")
             };
-            Column { title: format!("{name}{anchored}"), tier, points: points.collect() }
+            Column {
+                title: format!("{name}{anchored}"),
+                tier,
+                points: points.remove(tier.tier.as_str()).unwrap_or_default(),
+            }
         })
         .collect()
 }

@@ -1,5 +1,7 @@
 //! Runs that differ in one size: how the measured peak grows with it.
 
+use std::collections::HashMap;
+
 use crate::artifacts::RunRecord;
 
 /// A size that the published section 6 calls the peak linear in, or that it leaves out.
@@ -49,23 +51,46 @@ fn differences<'a>(a: &'a RunRecord, b: &'a RunRecord) -> Vec<Knob> {
     KNOBS.into_iter().filter(|knob| (knob.value)(a) != (knob.value)(b)).collect()
 }
 
+/// Per run: how many others on its kind of device differ from it in one size alone.
+fn neighbours(runs: &[RunRecord]) -> Vec<usize> {
+    let sizes: Vec<[u64; KNOBS.len()]> =
+        runs.iter().map(|run| KNOBS.map(|knob| (knob.value)(run).to_bits())).collect();
+    let mut counts = vec![0; runs.len()];
+    for knob in 0..KNOBS.len() {
+        // Runs that are alike but for this size, and those that share it too.
+        let mut alike = HashMap::new();
+        let mut equal = HashMap::new();
+        let keys = runs.iter().zip(&sizes).map(|(run, sizes)| {
+            let mut others = *sizes;
+            others[knob] = 0;
+            (run.metrics.device.as_str(), others)
+        });
+        let keys: Vec<_> = keys.collect();
+        for (key, own) in keys.iter().zip(&sizes) {
+            *alike.entry(key).or_insert(0) += 1;
+            *equal.entry((key, own[knob])).or_insert(0) += 1;
+        }
+        for ((count, key), own) in counts.iter_mut().zip(&keys).zip(&sizes) {
+            *count += alike[key] - equal[&(key, own[knob])];
+        }
+    }
+    counts
+}
+
 /// What the rows around a base row say of each knob: the base is the row from which the most others
 /// differ in one size alone. Nothing where fewer than three sizes were changed.
 pub fn changes(runs: &[RunRecord]) -> Vec<Change<'_>> {
-    let around = |base: &'_ RunRecord| -> Vec<(Knob, usize)> {
-        let others = runs.iter().enumerate();
-        let alone = others.filter_map(|(i, other)| match differences(base, other)[..] {
+    // Of equals the last wins, and the first row is the base that a sweep names.
+    let counts = neighbours(runs);
+    let Some((base, _)) = runs.iter().zip(counts).rev().max_by_key(|(_, count)| *count) else {
+        return Vec::new();
+    };
+    let alone =
+        runs.iter().enumerate().filter_map(|(i, other)| match differences(base, other)[..] {
             [knob] if other.metrics.device == base.metrics.device => Some((knob, i)),
             _ => None,
         });
-        alone.collect()
-    };
-    // Of equals the last wins, and the first row is the base that a sweep names.
-    let Some((base, others)) =
-        runs.iter().rev().map(|run| (run, around(run))).max_by_key(|(_, others)| others.len())
-    else {
-        return Vec::new();
-    };
+    let others: Vec<(Knob, usize)> = alone.collect();
     let varied = KNOBS.iter().filter(|knob| others.iter().any(|(k, _)| k.name == knob.name));
     if varied.count() < 3 {
         return Vec::new();

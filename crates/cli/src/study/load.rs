@@ -1,4 +1,9 @@
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
+
+use indicatif::ProgressBar;
+use rayon::prelude::*;
 
 use crate::artifacts::{ArtifactError, RunRecord, names, read};
 
@@ -15,27 +20,57 @@ pub struct Runs {
 const DEPTH: usize = 2;
 
 impl Runs {
-    /// Reads every run in `dirs`: run directories, or directories that hold them.
+    /// Reads every run in `dirs`: run directories, or directories that hold them. A run that is there
+    /// twice, because its directory is named twice, is linked or was copied, counts once, and that is
+    /// said. `bar` says how many were read.
     ///
     /// # Errors
     ///
     /// A run directory that cannot be read, or a directory without a readable run.
-    pub fn load(dirs: &[PathBuf]) -> Result<Self, ArtifactError> {
+    pub fn load(dirs: &[PathBuf], bar: &ProgressBar) -> Result<Self, ArtifactError> {
         let mut runs = Self::default();
+        bar.set_message("runs read");
         for dir in dirs {
             if is_run(dir) {
                 runs.records.push(read(dir)?);
             } else {
-                runs.scan(dir)?;
+                runs.scan(dir, bar)?;
             }
         }
+        runs.drop_repeated(bar);
         Ok(runs)
     }
 
-    fn scan(&mut self, dir: &Path) -> Result<(), ArtifactError> {
+    /// Keeps the first of runs with the same artifacts.
+    fn drop_repeated(&mut self, bar: &ProgressBar) {
+        let mut seen: HashMap<[u8; 32], PathBuf> = HashMap::new();
+        self.records.retain(|run| match seen.entry(run.content) {
+            Entry::Vacant(new) => {
+                new.insert(run.dir.clone());
+                true
+            }
+            Entry::Occupied(first) => {
+                let (first, again) = (first.get().display(), run.dir.display());
+                bar.suspend(|| {
+                    tracing::warn!("{again} holds the same run as {first}: it counts once");
+                });
+                false
+            }
+        });
+    }
+
+    fn scan(&mut self, dir: &Path, bar: &ProgressBar) -> Result<(), ArtifactError> {
         let mut found = Self::default();
-        for run in run_dirs(dir, DEPTH)? {
-            match read(&run) {
+        let dirs = run_dirs(dir, DEPTH)?;
+        bar.inc_length(dirs.len() as u64);
+        // In the order of the directories, whichever was read first.
+        let read = |run: &PathBuf| {
+            bar.inc(1);
+            read(run)
+        };
+        let results: Vec<_> = dirs.par_iter().map(read).collect();
+        for (run, result) in dirs.into_iter().zip(results) {
+            match result {
                 Ok(record) => found.records.push(record),
                 Err(error) => found.unreadable.push((folder(&run), error)),
             }

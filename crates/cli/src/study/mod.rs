@@ -7,9 +7,12 @@ mod table;
 mod terms;
 mod tier;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use vram_fit::{Attribute, Calibration, Exclusion, Fit, FitError, Observation, RowFit, admit, fit};
+use vram_fit::{
+    Attribute, Calibration, Exclusion, Fit, FitError, Missing, Observation, RowFit, TierFit, admit,
+    fit,
+};
 use vram_presets::PresetError;
 
 pub use catalogue::{Catalogue, calibration, workload};
@@ -101,13 +104,26 @@ impl Study {
     /// The constants, to predict with.
     pub fn calibration(&self, source: &str) -> Calibration {
         let contexts = self.fitted.iter().filter_map(|run| run.metrics.context_bytes);
+        let keys = self.fit.tiers.iter().map(|t| t.tier.as_str());
+        let tiers: HashMap<&str, &Tier> = keys.zip(&self.tiers).collect();
         Calibration::new(source, contexts.max(), &self.fit, |key| {
-            let found = self.tiers.iter().find(|t| t.key.to_string() == key);
-            found.map_or_else(
-                || (key.to_owned(), BTreeMap::new()),
-                |tier| (tier.name.clone(), attributes(&tier.key)),
-            )
+            let tier = tiers[key];
+            (tier.name.clone(), attributes(&tier.key))
         })
+    }
+
+    /// Names of tiers whose rows contradict the model, and how: they have no constants.
+    pub fn contradictions(&self) -> impl Iterator<Item = (&str, &Missing)> {
+        let tiers = self.fit.tiers.iter().zip(&self.tiers);
+        tiers.filter_map(|(fitted, tier)| Some((tier.name.as_str(), fitted.contradiction()?)))
+    }
+
+    /// Whether there is a tier to predict with.
+    pub fn predicts(&self) -> bool {
+        let is_known = |t: &TierFit| {
+            t.base.value.is_some() && t.coefficients.iter().all(|c| c.value.is_some())
+        };
+        self.fit.tiers.iter().any(is_known)
     }
 }
 
@@ -158,6 +174,7 @@ fn observe(run: &RunRecord, terms: Terms) -> Result<Observation, StudyError> {
         tier: TierKey::of(run).to_string(),
         unit_bytes: terms::product(&[spec.ant.ring_len, spec.ant.slot_dim, 4]).map_err(sizes)?,
         terms: terms.values(spec).map_err(sizes)?,
+        element_bytes: terms.element_bytes(spec),
         // `admission` has seen both peaks.
         allocated_bytes: run.metrics.peak_vram_allocated_bytes.unwrap_or_default(),
         reserved_bytes: run.metrics.peak_vram_reserved_bytes.unwrap_or_default(),

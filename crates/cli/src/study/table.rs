@@ -44,7 +44,8 @@ impl Study {
     pub fn lines(&self, catalogue: &Catalogue) -> Vec<Line> {
         let fitted = self.rows().map(|(run, row)| {
             let note = catalogue.note(run);
-            let notes = [note.as_deref(), guard_note(run), row.why_no_loo];
+            let why_no_loo = row.why_no_loo.as_ref().map(ToString::to_string);
+            let notes = [note.as_deref(), guard_note(run), why_no_loo.as_deref()];
             Line {
                 pred_reserved_bytes: row.pred_reserved_bytes,
                 err_percent: row.err_percent,
@@ -209,7 +210,8 @@ fn points(fitted: &TierFit) -> String {
 
 fn interval(estimate: &Estimate) -> String {
     let Some(value) = estimate.value else {
-        return format!("- ({})", estimate.why_null.unwrap_or("unknown"));
+        let why = estimate.why_null.as_ref().map_or("unknown".to_owned(), ToString::to_string);
+        return format!("- ({why})");
     };
     match estimate.ci95 {
         Some([low, high]) => format!("{value:.4} [{low:.4}, {high:.4}]"),

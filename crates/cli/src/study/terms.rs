@@ -42,6 +42,14 @@ impl Terms {
         }
     }
 
+    /// Bytes of one element as the terms of a workload count it; 0 where its precision names none.
+    pub fn element_bytes(self, spec: &WorkloadSpec) -> u64 {
+        match self {
+            Self::Ring => spec.ant.precision.bytes_per_elem().unwrap_or(0),
+            Self::RingStateToken => STATE_BYTES,
+        }
+    }
+
     /// The terms of a workload in bytes.
     ///
     /// # Errors

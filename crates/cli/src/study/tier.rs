@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::fmt;
 
 use vram_fit::Fit;
@@ -61,20 +62,24 @@ pub fn short(label: &str) -> &str {
 /// Names for the tiers of a fit: the ant's, where all of a tier's runs share it and no other tier
 /// has it, else what the key says.
 pub(super) fn name(runs: &[RunRecord], fit: &Fit) -> Vec<Tier> {
-    let of = |key: &str| {
-        let mut runs = runs.iter().filter(|r| TierKey::of(r).to_string() == key);
-        let first = runs.next()?;
-        let ant = short(&first.ant).to_owned();
-        let shared = !ant.contains('{') && runs.all(|r| short(&r.ant) == ant);
-        let key = TierKey::of(first);
+    let mut grouped: HashMap<&str, Vec<&RunRecord>> = HashMap::new();
+    for (run, row) in runs.iter().zip(&fit.rows) {
+        grouped.entry(&row.tier).or_default().push(run);
+    }
+    let of = |runs: &Vec<&RunRecord>| {
+        let ant = short(&runs[0].ant).to_owned();
+        let shared = !ant.contains('{') && runs.iter().all(|r| short(&r.ant) == ant);
+        let key = TierKey::of(runs[0]);
         let sizes = format!("{}x{}", key.ring_len, key.slot_dim);
-        let name = if shared { ant } else { sizes };
-        Some(Tier { name, key })
+        Tier { name: if shared { ant } else { sizes }, key }
     };
-    let mut tiers: Vec<Tier> = fit.tiers.iter().filter_map(|t| of(&t.tier)).collect();
-    let names: Vec<String> = tiers.iter().map(|t| t.name.clone()).collect();
+    let mut tiers: Vec<Tier> = fit.tiers.iter().map(|t| of(&grouped[t.tier.as_str()])).collect();
+    let mut times: HashMap<String, usize> = HashMap::new();
+    for tier in &tiers {
+        *times.entry(tier.name.clone()).or_default() += 1;
+    }
     for tier in &mut tiers {
-        if names.iter().filter(|n| **n == tier.name).count() > 1 {
+        if times[&tier.name] > 1 {
             tier.name = tier.key.to_string();
         }
     }

@@ -10,7 +10,8 @@ pub fn calibration_is_sound(calibration: &Calibration, terms: &[u64]) {
     assert!(count >= 1);
     for tier in &calibration.tiers {
         assert_eq!(tier.coefficients.len(), count);
-        assert!(tier.coefficients.iter().all(|c| c.is_finite()));
+        assert!(tier.coefficients.iter().all(|c| c.is_finite() && *c >= 0.0));
+        assert!(tier.base_bytes >= 0 && tier.overhead_bytes >= 0);
         for skip in 0..terms.len() {
             let values: Vec<u64> = terms.iter().cycle().skip(skip).take(count).copied().collect();
             match tier.predict(&values) {
