@@ -9,6 +9,7 @@ mod interrupt;
 mod lock;
 pub mod plan;
 mod progress;
+mod resume;
 pub mod room;
 mod rows;
 
@@ -96,7 +97,9 @@ pub fn run(args: &Args) -> miette::Result<Reply> {
     let dir = run_dir(args, target.kind().name(), &sweep.name)?;
     lock::refuse_held(&dir)?;
     let plan = Plan::new(&library, target.kind(), rows.clone(), &dir)?;
-    if !args.resume {
+    if args.resume {
+        resume::refuse_another(&library, &sweep, args.find_max, &dir)?;
+    } else {
         plan.refuse_occupied()?;
     }
     let limit = args.find_max.then(|| limited_to(args.vram, &target)).transpose()?;
