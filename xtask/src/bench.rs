@@ -17,7 +17,7 @@ use vram_presets::Library;
 use crate::sweep::binary::Target;
 use crate::sweep::child::{self, Crash, Limits, Outcome};
 use crate::sweep::plan::{self, Plan, Row};
-use crate::sweep::room::Memory;
+use crate::sweep::room::shortage;
 
 /// Time the step of a sweep's rows (a benchmark, not a test)
 ///
@@ -88,7 +88,7 @@ pub fn run(args: &Args) -> miette::Result<Reply> {
     let library = Library::discover(&std::env::current_dir().into_diagnostic()?);
     let sweep = library.sweep(&args.sweep)?.spec;
     let rows = plan::select(&sweep, &args.only)?;
-    let target = Target::choose(args.device, !args.no_build)?;
+    let target = Target::choose(args.device, !args.no_build, &library)?;
     let out = args.out.clone().unwrap_or_else(|| {
         let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
         Path::new("runs").join(format!("{now}-{}-bench-{}", target.kind().name(), sweep.name))
@@ -106,7 +106,7 @@ pub fn run(args: &Args) -> miette::Result<Reply> {
     let mut timings = Vec::new();
     let mut machine = String::new();
     for row in &mut plan.rows {
-        if let Err(shortage) = Memory::of(&target).room_for(row.predicted()) {
+        if let Some(shortage) = shortage(row.predicted(), target.room()) {
             terminal::say(&format!("{:8} not run: {shortage}", row.id));
             continue;
         }

@@ -4,6 +4,13 @@ use std::path::Path;
 
 use assert_cmd::Command;
 
+/// The message, without its line breaks.
+fn refused_in_words(dir: &Path, args: &[&str]) -> String {
+    let words: Vec<String> =
+        refused(dir, args).split_whitespace().filter(|w| *w != "│").map(str::to_owned).collect();
+    words.join(" ")
+}
+
 fn refused(dir: &Path, args: &[&str]) -> String {
     let mut command = Command::cargo_bin("xtask").unwrap();
     command.arg("sweep").args(args).current_dir(dir).env("CUDA_VISIBLE_DEVICES", "");
@@ -57,4 +64,38 @@ fn a_row_that_names_nothing() {
         message.contains("row N16") && message.contains("did you mean smoke_narrow"),
         "{message}"
     );
+}
+
+/// There is nothing to continue in a directory that is not there, or that no sweep has begun in.
+#[test]
+fn what_has_not_begun_is_not_continued() {
+    let dir = tempfile::tempdir().unwrap();
+    let resumed = ["--sweep", "smoke", "--device", "cpu", "--resume", "--out"];
+    let missing = refused(dir.path(), &[&resumed[..], &["nowhere"]].concat());
+    assert!(missing.contains("no directory nowhere"), "{missing}");
+    assert!(missing.contains("leave out --resume"), "{missing}");
+    std::fs::create_dir(dir.path().join("mine")).unwrap();
+    let strange = refused(dir.path(), &[&resumed[..], &["mine"]].concat());
+    assert!(strange.contains("no sweep has begun in mine"), "{strange}");
+    assert!(!dir.path().join("nowhere").exists());
+    assert_eq!(std::fs::read_dir(dir.path().join("mine")).unwrap().count(), 0);
+}
+
+/// The runs of VRA-34 are no rows of the smoke sweep.
+#[test]
+fn another_sweep_is_not_continued() {
+    let dir = tempfile::tempdir().unwrap();
+    let runs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/results/h200/vra34");
+    let resumed = ["--device", "cpu", "--resume", "--out", runs.to_str().unwrap(), "--sweep"];
+    let another = refused_in_words(dir.path(), &[&resumed[..], &["smoke"]].concat());
+    assert!(another.contains("holds another sweep than smoke, with a row DP"), "{another}");
+    // A sweep whose rows have the same names and other settings is another one, too.
+    let text = include_str!("../../presets/sweeps/vra34.toml");
+    let longer = text.replacen("measure_steps = 3", "measure_steps = 4", 1);
+    std::fs::write(dir.path().join("mine.toml"), longer).unwrap();
+    let another = refused_in_words(dir.path(), &[&resumed[..], &["mine.toml"]].concat());
+    assert!(another.contains("is of another sweep than"), "{another}");
+    // A search for boundaries is not what lies there.
+    let another = refused_in_words(dir.path(), &[&resumed[..], &["vra34", "--find-max"]].concat());
+    assert!(another.contains("holds another sweep than vra34"), "{another}");
 }

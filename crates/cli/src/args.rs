@@ -10,6 +10,7 @@ use vram_presets::{Library, Origin, Precision, Preset, PresetError, WorkloadSpec
 use vram_workload::Shape;
 
 use crate::Exit;
+use crate::budget::DEFAULT_CALIBRATION;
 use crate::commands::{
     bandwidth, capacity, env, explain, fit, predict, presets, probe, report, workload_id,
 };
@@ -160,6 +161,27 @@ fn flag(text: &str) -> Result<bool, &'static str> {
         "0" => Ok(false),
         "1" => Ok(true),
         _ => Err("expected 0 or 1"),
+    }
+}
+
+/// What a command line says of a calibration.
+#[derive(Debug, Clone, clap::Args)]
+pub struct CalibrationArg {
+    /// Calibration preset or file
+    #[arg(
+        long,
+        value_name = "NAME|FILE",
+        help = format!(
+            "Calibration preset or file [default: {DEFAULT_CALIBRATION}, and a context that is assumed]"
+        )
+    )]
+    calibration: Option<String>,
+}
+
+impl CalibrationArg {
+    /// The calibration that was named.
+    pub fn named(&self) -> Option<&str> {
+        self.calibration.as_deref()
     }
 }
 

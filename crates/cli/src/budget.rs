@@ -11,6 +11,7 @@ use vram_presets::{Library, Preset, WorkloadSpec};
 use vram_workload::{DeviceKind, Ledger};
 
 use crate::args::Workload;
+use crate::room::Context;
 use crate::study::{self, Terms};
 
 /// The calibration that is used where none is named.
@@ -26,8 +27,11 @@ pub struct Budget {
     /// Between these it will be: rounding alone, and one granule of fragmentation more. Published
     /// constants give no bounds.
     pub reserved_bounds: Option<[u64; 2]>,
-    /// Reserved, and the context that a process holds beside the pool, where it was measured.
+    /// Reserved and the context together: what the card has to hold. None beyond 64 bits.
     pub card_bytes: Option<u64>,
+    /// What a process holds beside the pool.
+    #[serde(flatten)]
+    pub context: Context,
     /// Where the numbers come from.
     pub source: String,
 }
@@ -38,6 +42,7 @@ pub struct Oracle {
     name: String,
     calibration: Calibration,
     granule: Option<u64>,
+    context: Context,
 }
 
 /// Predicts one workload with any number of samples.
@@ -121,15 +126,24 @@ pub fn most(fits: impl Fn(u64) -> bool) -> u64 {
 }
 
 impl Oracle {
-    /// The calibration of this name or in this file.
+    /// The calibration of this name or in this file; the usual one where none is named. Only a
+    /// calibration that is named is of the card that is meant: else its context is assumed.
     ///
     /// # Errors
     ///
     /// One that cannot be found or read.
-    pub fn load(library: &Library, calibration: &str) -> miette::Result<Self> {
-        let Preset { label, spec: parsed, .. } = study::calibration(library, calibration)?;
-        let granule = parsed.tiers.iter().filter_map(|tier| tier.granule_bytes).max();
-        Ok(Self { name: label, calibration: parsed, granule })
+    pub fn load(library: &Library, named: Option<&str>) -> miette::Result<Self> {
+        let arg = named.unwrap_or(DEFAULT_CALIBRATION);
+        let Preset { label, spec: calibration, .. } = study::calibration(library, arg)?;
+        let granule = calibration.tiers.iter().filter_map(|tier| tier.granule_bytes).max();
+        let known = calibration.context_bytes.filter(|_| named.is_some()).map(Context::known);
+        let context = known.unwrap_or_else(|| Context::assumed(library));
+        Ok(Self { name: label, calibration, granule, context })
+    }
+
+    /// What a process holds beside its reserved memory on the card that is meant.
+    pub fn context(&self) -> Context {
+        self.context
     }
 
     /// A predictor of `workload`.
@@ -210,12 +224,13 @@ impl Predictor<'_> {
                 (predicted.allocated_bytes, predicted.reserved_bytes, None, source)
             }
         };
-        let context = self.oracle.calibration.context_bytes;
+        let context = self.oracle.context;
         Some(Budget {
             allocated_bytes,
             reserved_bytes,
             reserved_bounds,
-            card_bytes: context.and_then(|context| reserved_bytes.checked_add(context)),
+            card_bytes: reserved_bytes.checked_add(context.bytes),
+            context,
             source,
         })
     }

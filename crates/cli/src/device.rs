@@ -10,7 +10,7 @@ use std::process::Command;
 use std::str::FromStr;
 
 use miette::IntoDiagnostic;
-use vram_metrics::{Card, Driver, DriverError};
+use vram_metrics::{Card, DeviceFacts, Driver, DriverError};
 
 #[cfg(not(unix))]
 use crate::Exit;
@@ -89,6 +89,13 @@ pub enum DeviceError {
 /// No driver, or no such card.
 pub fn card(ordinal: usize) -> Result<Card, DriverError> {
     Driver::open()?.card(ordinal)
+}
+
+/// What is known now of a card, or of this host where there is none.
+pub fn facts(card: Option<&Card>) -> DeviceFacts {
+    let Some(card) = card else { return DeviceFacts::host() };
+    let driver = Driver::open().and_then(|driver| driver.version()).unwrap_or_default();
+    DeviceFacts::card(card, driver)
 }
 
 impl Choice {

@@ -33,6 +33,7 @@ mod exit;
 mod machine;
 mod panics;
 pub mod report;
+pub mod room;
 pub mod study;
 pub mod terminal;
 

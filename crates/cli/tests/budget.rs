@@ -1,6 +1,7 @@
 //! What is predicted before anything runs, against what was measured and published.
 
-use serde_json::Value;
+use proptest::prelude::*;
+use serde_json::{Value, json};
 use vram_cli::commands;
 use vram_cli::{Args, Exit};
 
@@ -11,7 +12,7 @@ fn reply(words: &[&str]) -> miette::Result<String> {
     Ok(reply.text)
 }
 
-fn json(words: &[&str]) -> Value {
+fn answer(words: &[&str]) -> Value {
     serde_json::from_str(&reply(&[words, &["--format", "json"]].concat()).unwrap()).unwrap()
 }
 
@@ -23,7 +24,7 @@ const STRESS: [&str; 6] =
     ["--ant", "od1_canon_stress", "--colony", "od1_canon_real", "--precision", "fp16"];
 
 fn predict(workload: &[&str], more: &[&str]) -> Value {
-    json(&[&["predict"], workload, more].concat())
+    answer(&[&["predict"], workload, more].concat())
 }
 
 /// Peaks as they were measured on the H200 (docs/results/h200): allocated to the byte, reserved to
@@ -63,12 +64,126 @@ fn the_published_calibration_answers_in_its_own_way() {
 fn the_published_card_holds_28_and_3() {
     for (workload, most) in [(SMALL, 28), (REAL, 3)] {
         let card = ["--vram", "17170956288", "--calibration", "rtx4070tisuper_published"];
-        let capacity = json(&[&["capacity"], &workload[..], &card].concat());
+        let capacity = answer(&[&["capacity"], &workload[..], &card].concat());
         assert_eq!(capacity["max_batch"], most);
         assert_eq!(capacity["limit_bytes"], (17_170_956_288f64 * 0.92) as u64);
         assert!(capacity["safe_batch"].as_u64().unwrap() <= most);
         let next = capacity["next_reserved_bytes"].as_u64();
         assert!(next > capacity["limit_bytes"].as_u64());
+        // The published constants hold no context.
+        assert_eq!(capacity["limited_by"], "guard");
+        assert_eq!(capacity["context_assumed"], true);
+        assert_eq!(capacity["context_bytes"], 547_356_672);
+    }
+}
+
+/// The boundaries that were measured on the cards (docs/results): the guard is the lower bound there.
+#[test]
+fn measured_boundaries_are_what_the_guard_allows() {
+    for (card, boundaries) in [
+        ("150109880320", [254, 28, 10]),
+        ("85017493504", [144, 16, 6]),
+        ("17170956288", [29, 3, 1]),
+    ] {
+        for (workload, most) in [SMALL, REAL, STRESS].into_iter().zip(boundaries) {
+            let capacity = answer(&[&["capacity"], &workload[..], &["--vram", card]].concat());
+            assert_eq!(capacity["max_batch"], most, "{card}");
+            assert_eq!(capacity["limited_by"], "guard");
+        }
+    }
+}
+
+/// On 4 GiB the guard would allow 7, which take 4.072 GiB with their context.
+#[test]
+fn a_context_is_part_of_the_card() {
+    let small = answer(&[&["capacity"], &SMALL[..], &["--vram", "4GiB"]].concat());
+    assert_eq!((&small["max_batch"], &small["limited_by"]), (&json!(6), &json!("device")));
+    assert_eq!(small["guard_limit_bytes"], ((4u64 << 30) as f64 * 0.92) as u64);
+    assert_eq!(small["device_limit_bytes"], (4u64 << 30) - 547_356_672);
+    assert_eq!(small["context_assumed"], true);
+    let on_the_card = |batch: &str| predict(&SMALL, &["--batch", batch])["card_bytes"].as_u64();
+    assert!(on_the_card("6") <= Some(4 << 30) && on_the_card("7") > Some(4 << 30));
+
+    // A calibration that is named is the card's own.
+    let named = ["--vram", "4GiB", "--calibration", "h200"];
+    let named = answer(&[&["capacity"], &SMALL[..], &named].concat());
+    assert_eq!((&named["max_batch"], &named["context_assumed"]), (&json!(6), &json!(false)));
+
+    let text = reply(&[&["capacity"], &SMALL[..], &["--vram", "4GiB"]].concat()).unwrap();
+    for said in [
+        "maximum batch  6: ",
+        "limited by     the device: 4.000 GiB, less an assumed context of 0.510 GiB\n",
+        "context        0.510 GiB (547356672 bytes), assumed: the largest of the calibrations\n",
+    ] {
+        assert!(text.contains(said), "{text}");
+    }
+    let all = reply(&["capacity", "--all", "--vram", "4GiB"]).unwrap();
+    assert!(all.contains("limited by     the device: 4.000 GiB, less an assumed context"), "{all}");
+}
+
+#[test]
+fn a_safe_start_never_exceeds_the_maximum() {
+    let half = ["capacity", "--guard", "0.5", "--vram", "16GiB"];
+    let one = answer(&[&half[..], &SMALL].concat());
+    assert!(one["safe_batch"].as_u64() <= one["max_batch"].as_u64(), "{one}");
+    let all = answer(&["capacity", "--all", "--guard", "0.5", "--vram", "16GiB"]);
+    for one in all.as_array().unwrap() {
+        assert!(one["safe_batch"].as_u64() <= one["max_batch"].as_u64(), "{one}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever the step and the card.
+    #[test]
+    fn the_maximum_is_within_both_bounds_and_the_next_is_beyond_the_one_that_is_named(
+        (ring_len, slot_dim) in (1u64..20_000, 1u64..1500),
+        synth_len in 1u64..600,
+        precision in prop::sample::select(vec!["fp32", "fp16", "bf16"]),
+        card in prop_oneof![1u64..8 << 30, 1u64 << 30..300 << 30],
+        (guard, safe_ratio) in (0.01f64..=1.0, 0.01f64..=1.0),
+        calibration in prop::sample::select(vec![None, Some("h200")]),
+    ) {
+        let ant = json!({
+            "ring_len": ring_len, "slot_dim": slot_dim, "ptr_dtype": "fp64", "precision": precision,
+        })
+        .to_string();
+        let colony = json!({
+            "seq_len": 1, "synth_len": synth_len, "batch_size": 1, "ptr_update_every": 1,
+            "state_loop_samples": 0,
+        })
+        .to_string();
+        let (vram, guarded, safe) = (card.to_string(), guard.to_string(), safe_ratio.to_string());
+        let workload = ["--ant", &ant, "--colony", &colony];
+        let options = ["--vram", &vram, "--guard", &guarded, "--safe-ratio", &safe];
+        let named: Vec<&str> = calibration.iter().flat_map(|name| ["--calibration", name]).collect();
+        let found = answer(&[&["capacity"], &workload[..], &options, &named].concat());
+        let bytes = |key: &str| found[key].as_u64().unwrap();
+
+        let (most, context) = (bytes("max_batch"), bytes("context_bytes"));
+        prop_assert!(context > 0);
+        prop_assert_eq!(found["context_assumed"].as_bool(), Some(calibration.is_none()));
+        let budget = |batch: u64| predict(&workload, &["--batch", &batch.to_string()]);
+        if most > 0 {
+            let budget = budget(most);
+            let reserved = budget["reserved_bytes"].as_u64().unwrap();
+            prop_assert_eq!(reserved, bytes("reserved_bytes"));
+            prop_assert!(reserved + context <= card);
+            prop_assert!(reserved as f64 <= guard * card as f64);
+        }
+        let next = budget(most + 1)["reserved_bytes"].as_u64().unwrap();
+        prop_assert_eq!(next, bytes("next_reserved_bytes"));
+        match found["limited_by"].as_str().unwrap() {
+            "guard" => prop_assert!(next as f64 > guard * card as f64),
+            "device" => prop_assert!(next + context > card),
+            other => prop_assert!(false, "{}", other),
+        }
+        prop_assert!(bytes("safe_batch") <= most);
+        if bytes("safe_batch") < most {
+            let above = budget(bytes("safe_batch") + 1)["reserved_bytes"].as_u64().unwrap();
+            prop_assert!(above as f64 > safe_ratio * card as f64);
+        }
     }
 }
 
@@ -77,7 +192,7 @@ fn a_card_that_holds_no_sample_says_so() {
     let capacity = ["capacity", "--vram", "4GiB"];
     let text = reply(&[&capacity[..], &STRESS].concat()).unwrap();
     assert!(text.starts_with("maximum batch  0: one sample reserves 12.156 GiB"), "{text}");
-    let all = json(&["capacity", "--all", "--vram", "16GiB"]);
+    let all = answer(&["capacity", "--all", "--vram", "16GiB"]);
     let all = all.as_array().unwrap();
     assert!(all.len() >= 9);
     assert!(all.iter().any(|c| c["ant"] == "od1_canon_stress" && c["max_batch"] == 1));
@@ -86,7 +201,7 @@ fn a_card_that_holds_no_sample_says_so() {
 #[test]
 fn a_budget_is_explained_to_the_byte() {
     let batch = ["--batch", "16"];
-    let explained = json(&[&["explain"], &SMALL[..], &batch].concat());
+    let explained = answer(&[&["explain"], &SMALL[..], &batch].concat());
     let peak = explained["peak_allocated_bytes"].as_u64().unwrap();
     let at_peak = |entry: &&Value| {
         entry["phases"].as_array().unwrap().iter().any(|p| *p == explained["peak_phase"])

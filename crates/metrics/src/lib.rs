@@ -31,7 +31,8 @@
 //! let mut optimizer = SGD::new(vars.all_vars(), 0.01)?;
 //! marks.mark(Phase::Optimizer);
 //!
-//! let window = Window { warmup_steps: 1, measure_steps: 3, stall_floor: Duration::from_secs(60) };
+//! let stall_floor = Duration::from_secs(60);
+//! let window = Window { warmup_steps: 1, measure_steps: 3, stall_floor, stall_after: None };
 //! let measured = window.run(
 //!     &meter,
 //!     &mut WallClock::default(),

@@ -12,6 +12,9 @@ pub struct Window {
     pub measure_steps: u64,
     /// The shortest silence that counts as a stall.
     pub stall_floor: Duration,
+    /// A silence longer than this counts as a stall, whatever the warm-up took; none for the rule
+    /// that goes by it.
+    pub stall_after: Option<Duration>,
 }
 
 /// A stall is a silence longer than this many median warm-up steps.
@@ -101,7 +104,7 @@ pub struct Progress {
 pub struct Heartbeat {
     /// A silence after warm-up, the last one included, outlasted the threshold.
     pub stalled: bool,
-    /// `max(stall_floor, 10 * median warm-up step)`, in seconds.
+    /// `stall_after`, or else `max(stall_floor, 10 * median warm-up step)`, in seconds.
     pub threshold_s: f64,
     /// Seconds between the last progress and the end of the window.
     pub last_progress_age_s: f64,
@@ -150,7 +153,7 @@ impl Window {
     pub fn stall_threshold(&self, warmup: &StepTimes) -> Duration {
         let steps = STALL_STEPS * warmup.median().unwrap_or(0.0);
         let steps = Duration::try_from_secs_f64(steps).unwrap_or(Duration::ZERO);
-        steps.max(self.stall_floor)
+        self.stall_after.unwrap_or(steps.max(self.stall_floor))
     }
 
     /// Runs `step` until the window is over or a step fails, resetting the meter's peaks after
@@ -322,7 +325,8 @@ mod tests {
     }
 
     fn window(warmup_steps: u64, measure_steps: u64) -> Window {
-        Window { warmup_steps, measure_steps, stall_floor: Duration::from_secs(60) }
+        let stall_floor = Duration::from_secs(60);
+        Window { warmup_steps, measure_steps, stall_floor, stall_after: None }
     }
 
     fn run(
@@ -457,6 +461,34 @@ mod tests {
         let (measured, _) = run(slow_start, &Fake::default(), &mut pause(1));
         assert!(!measured.heartbeat.stalled);
         assert!(measured.heartbeat.threshold_s >= 0.6);
+        // A threshold that is given does not go by the warm-up.
+        let given = Window { stall_after: Some(Duration::from_millis(20)), ..slow_start };
+        let (measured, _) = run(given, &Fake::default(), &mut |step| {
+            pause(1)(step)?;
+            pause(3)(step)
+        });
+        assert!(measured.heartbeat.stalled);
+        assert_eq!(measured.heartbeat.threshold_s, 0.02);
+    }
+
+    /// Whoever is told of the last step may take too long as well: no step is over meanwhile.
+    #[test]
+    fn a_silence_after_the_last_step_is_a_stall() {
+        let meter = Fake::default();
+        let given = Window { stall_after: Some(Duration::from_millis(20)), ..window(0, 2) };
+        let mut step = |_: &mut dyn FnMut(Phase)| Ok::<_, ()>(StepReport::default());
+        let measured = given.run(
+            &meter,
+            &mut WallClock::default(),
+            &mut Marks::new(&meter),
+            &mut step,
+            &mut |progress| {
+                if progress.step == 2 {
+                    std::thread::sleep(Duration::from_millis(60));
+                }
+            },
+        );
+        assert!(measured.heartbeat.stalled && measured.heartbeat.last_progress_age_s >= 0.06);
     }
 
     #[test]

@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use miette::{IntoDiagnostic, WrapErr, bail, miette};
-use vram_cli::device::{Choice, DeviceError, Place, card, executable_name};
+use vram_cli::device::{self, Choice, DeviceError, Place, card, executable_name};
+use vram_cli::room::{Context, Room};
 use vram_cli::terminal;
 use vram_metrics::Card;
+use vram_presets::Library;
 use vram_workload::DeviceKind;
 
 use crate::{toolkit, workspace};
@@ -17,12 +19,15 @@ pub struct Target {
     pub card: Option<Card>,
     /// Carried along; none is built when it is needed.
     carried: Option<PathBuf>,
+    /// What a process holds on the device beside what it reserves.
+    pub context: Context,
 }
 
 impl Target {
     /// The device that `choice` means. Says on stderr which, and why. With `build` the executable
-    /// is made later, else it lies beside this one.
-    pub fn choose(choice: Choice, build: bool) -> miette::Result<Self> {
+    /// is made later, else it lies beside this one. A card's context is assumed from the library's
+    /// calibrations.
+    pub fn choose(choice: Choice, build: bool, library: &Library) -> miette::Result<Self> {
         let own = std::env::current_exe().into_diagnostic()?;
         let carried = own.with_file_name(executable_name());
         let place = match (build, choice) {
@@ -55,7 +60,13 @@ impl Target {
                 executable.display()
             );
         }
-        Ok(Self { card, carried: (!build).then_some(executable) })
+        let context = card.as_ref().map_or(Context::NONE, |_| Context::assumed(library));
+        Ok(Self { card, carried: (!build).then_some(executable), context })
+    }
+
+    /// Its room now; none where it tells no size.
+    pub fn room(&self) -> Option<Room> {
+        Room::of(&device::facts(self.card.as_ref()), self.context)
     }
 
     /// The kind of device, as a ledger knows it.

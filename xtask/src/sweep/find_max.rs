@@ -7,6 +7,7 @@ use std::path::Path;
 use comfy_table::{CellAlignment, Table, presets};
 use miette::miette;
 use vram_cli::artifacts::RunRecord;
+use vram_cli::room::Limit;
 use vram_cli::study::{Runs, gib, short};
 use vram_cli::{Reply, terminal};
 use vram_presets::{Library, SweepRow};
@@ -15,7 +16,6 @@ use super::boundary::{Boundary, Seen, search};
 use super::finish::{conclude, write_report};
 use super::plan::{Row, occupied};
 use super::progress::Progress;
-use super::room::Memory;
 use super::rows::{Fate, Runner, in_one_line};
 
 /// One workload's search.
@@ -32,7 +32,7 @@ pub struct Searches<'a> {
     pub library: &'a Library,
     pub dir: &'a Path,
     /// The most that a batch may reserve.
-    pub limit: u64,
+    pub limit: Limit,
 }
 
 impl Searches<'_> {
@@ -42,9 +42,10 @@ impl Searches<'_> {
         if !self.runner.resume {
             searched.iter().try_for_each(|row| refuse_searched(&row.row, self.dir))?;
         }
-        let free = Memory::of(&self.runner.target).available.unwrap_or(self.limit);
-        if free < self.limit {
-            let (free, limit) = (gib(free), gib(self.limit));
+        let limit = self.limit.bytes;
+        let free = self.runner.target.room().map_or(limit, |room| room.left_bytes());
+        if free < limit {
+            let (free, limit) = (gib(free), gib(limit));
             terminal::say(&format!(
                 "{free} GiB are free now: a boundary between that and {limit} GiB is not seen"
             ));
@@ -56,7 +57,7 @@ impl Searches<'_> {
             match self.find(&row, free, &mut runs.records) {
                 Ok(boundary) => {
                     found.push(Found {
-                        predicted: row.forecast.most(self.limit.min(free)),
+                        predicted: row.forecast.most(limit.min(free)),
                         boundary,
                         row,
                     });
@@ -66,7 +67,7 @@ impl Searches<'_> {
         }
         let written = write_report(&runs, self.library, self.dir);
         let exit = conclude(&failed, written, self.dir);
-        let text = if found.is_empty() { String::new() } else { table(&found, self.limit) };
+        let text = if found.is_empty() { String::new() } else { table(&found, &self.limit) };
         Ok(Reply { text, exit })
     }
 
@@ -91,7 +92,7 @@ impl Searches<'_> {
         let most_within = |limit| row.forecast.most(limit);
         let predicted = |batch| row.forecast.reserved_bytes(batch);
         let probe = |batch| self.probe(&row.row, batch, records);
-        search(self.limit, free, most_within, predicted, probe)
+        search(self.limit.bytes, free, most_within, predicted, probe)
     }
 
     /// Measures one batch of the row's workload.
@@ -132,7 +133,7 @@ fn refuse_searched(row: &SweepRow, dir: &Path) -> miette::Result<()> {
 }
 
 /// Id of the row's probe with this batch.
-fn probe_id(row: &SweepRow, batch: impl Display) -> String {
+pub fn probe_id(row: &SweepRow, batch: impl Display) -> String {
     format!("{}-B{batch}", row.id)
 }
 
@@ -148,7 +149,7 @@ fn seen(record: &RunRecord) -> miette::Result<Seen> {
     }
 }
 
-fn table(found: &[Found], limit: u64) -> String {
+fn table(found: &[Found], limit: &Limit) -> String {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED);
     table.set_header([
@@ -179,9 +180,10 @@ fn table(found: &[Found], limit: u64) -> String {
         ]);
     }
     table.column_iter_mut().skip(2).for_each(|c| c.set_cell_alignment(CellAlignment::Right));
-    let bytes = format!("{limit} bytes");
+    let bytes = limit.bytes;
     format!(
-        "{table}\nmax batch: measured within {} GiB ({bytes}); next: one sample more\n",
-        gib(limit)
+        "{table}\nmax batch: measured within {} GiB ({bytes} bytes), by {limit}; next: one sample \
+         more\n",
+        gib(bytes)
     )
 }

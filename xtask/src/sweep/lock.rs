@@ -17,7 +17,7 @@ pub struct Lock {
 }
 
 /// The locked file, with the holder's process id in it.
-const NAME: &str = "sweep.lock";
+pub const NAME: &str = "sweep.lock";
 
 /// How long a lock may outlive the process that took it: a sweep that is killed while it starts a
 /// row leaves a copy of itself that has the lock until it notices.

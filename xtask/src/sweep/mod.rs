@@ -9,6 +9,7 @@ mod interrupt;
 mod lock;
 pub mod plan;
 mod progress;
+mod resume;
 pub mod room;
 mod rows;
 
@@ -18,8 +19,10 @@ use std::time::Duration;
 use miette::{IntoDiagnostic, miette};
 use vram_cli::args::Vram;
 use vram_cli::device::Choice;
+use vram_cli::room::{Limit, Room};
 use vram_cli::study::Catalogue;
 use vram_cli::{Exit, Reply, terminal};
+use vram_metrics::VRAM_GUARD_RATIO;
 use vram_presets::Library;
 
 use binary::Target;
@@ -28,7 +31,6 @@ use find_max::Searches;
 use interrupt::Interrupt;
 use lock::Lock;
 use plan::Plan;
-use room::{Memory, guarded};
 use rows::{Preflight, Runner};
 
 /// Measure a sweep's rows and print predicted and measured peaks (VRA-34)
@@ -70,11 +72,11 @@ pub struct Args {
     #[arg(long)]
     no_preflight: bool,
     /// Instead of measuring the rows, find the largest batch of each of their workloads whose
-    /// measured reserved is within the guard
+    /// measured reserved is within the guard, and within what the device has beside a context
     #[arg(long, conflicts_with = "no_preflight")]
     find_max: bool,
-    /// With --find-max: the memory that the guard is part of, a size such as 16GiB, a number of
-    /// bytes, or auto for the device's own
+    /// With --find-max: the memory to stay within, a size such as 16GiB, a number of bytes, or auto
+    /// for the device's own without what others hold of it now
     #[arg(long, value_name = "SIZE|auto", requires = "find_max", default_value = "auto")]
     vram: Vram,
     /// End a row's process after this long; it counts as lost
@@ -91,11 +93,13 @@ pub fn run(args: &Args) -> miette::Result<Reply> {
     let sweep = library.sweep(&args.sweep)?.spec;
     let catalogue = Catalogue::new(&library);
     let rows = plan::select(&sweep, &args.only)?;
-    let target = Target::choose(args.device, !args.no_build)?;
+    let target = Target::choose(args.device, !args.no_build, &library)?;
     let dir = run_dir(args, target.kind().name(), &sweep.name)?;
     lock::refuse_held(&dir)?;
     let plan = Plan::new(&library, target.kind(), rows.clone(), &dir)?;
-    if !args.resume {
+    if args.resume {
+        resume::refuse_another(&library, &sweep, args.find_max, &dir)?;
+    } else {
         plan.refuse_occupied()?;
     }
     let limit = args.find_max.then(|| limited_to(args.vram, &target)).transpose()?;
@@ -113,7 +117,6 @@ pub fn run(args: &Args) -> miette::Result<Reply> {
     let runner = Runner { target, probe, limits, resume: args.resume, preflight };
     let reply = match limit {
         Some(limit) => {
-            let limit = guarded(limit);
             Searches { runner: &runner, library: &library, dir: &dir, limit }.run(&rows)?
         }
         None => {
@@ -124,14 +127,15 @@ pub fn run(args: &Args) -> miette::Result<Reply> {
     Ok(Reply { exit: interrupt.exit().unwrap_or(reply.exit), ..reply })
 }
 
-/// The memory that a boundary is searched in.
-fn limited_to(vram: Vram, target: &Target) -> miette::Result<u64> {
-    match vram {
-        Vram::Bytes(bytes) => Ok(bytes),
-        Vram::Auto => Memory::of(target).total.ok_or_else(|| {
-            miette!(help = "name it: --vram 16GiB", "the device does not tell its memory")
-        }),
-    }
+/// The most that a batch may reserve whose boundary is searched.
+fn limited_to(vram: Vram, target: &Target) -> miette::Result<Limit> {
+    let room = match vram {
+        Vram::Bytes(bytes) => Some(Room::empty(bytes, target.context)),
+        Vram::Auto => target.room(),
+    };
+    room.map(|room| room.limit(VRAM_GUARD_RATIO)).ok_or_else(|| {
+        miette!(help = "name it: --vram 16GiB", "the device does not tell its memory")
+    })
 }
 
 /// `--out`, or a directory named after now, or the newest of this sweep.

@@ -77,6 +77,14 @@ fn folder(row: &SweepRow) -> String {
     format!("{}_{}x{}_B{}", row.id, name(&row.ant), name(&row.colony), row.batch)
 }
 
+/// Whether a run was measured with a row's very settings; `probe_id` is the row's.
+pub fn has_settings(run: &RunRecord, probe_id: &str, row: &SweepRow) -> bool {
+    let m = &run.metrics;
+    m.probe_id == probe_id
+        && m.warmup_steps == row.warmup_steps
+        && m.measure_steps == row.measure_steps
+}
+
 impl Row {
     pub fn new(
         library: &Library,
@@ -107,11 +115,8 @@ impl Row {
     /// The row's record, if it was measured before with these very settings.
     pub fn finished(&self) -> Option<RunRecord> {
         let record = artifacts::read(&self.dir).ok()?;
-        let metrics = &record.metrics;
-        let same = metrics.probe_id == self.spec.probe_id(self.row.out_dim, self.row.amp)
-            && metrics.warmup_steps == self.row.warmup_steps
-            && metrics.measure_steps == self.row.measure_steps;
-        same.then_some(record)
+        let probe_id = self.spec.probe_id(self.row.out_dim, self.row.amp);
+        has_settings(&record, &probe_id, &self.row).then_some(record)
     }
 
     /// Moves an unfinished attempt out of the way; nothing is deleted.

@@ -2,76 +2,44 @@
 
 use std::fmt;
 
+use vram_cli::room::{Context, Room};
 use vram_cli::study::gib;
-use vram_metrics::{DeviceFacts, Driver, VRAM_GUARD_RATIO};
+use vram_metrics::VRAM_GUARD_RATIO;
 
-use super::binary::Target;
-
-/// A device's memory now, in bytes, as far as it says.
-#[derive(Debug, Clone, Copy)]
-pub struct Memory {
-    pub total: Option<u64>,
-    pub available: Option<u64>,
-}
-
-impl Memory {
-    pub fn of(target: &Target) -> Self {
-        let facts = match &target.card {
-            None => DeviceFacts::host(),
-            Some(card) => {
-                let driver = Driver::open().and_then(|driver| driver.version()).unwrap_or_default();
-                DeviceFacts::card(card, driver)
-            }
-        };
-        Self { total: facts.total_bytes, available: facts.available_bytes }
-    }
-
-    /// Whether a peak of `needs` bytes leaves the guard's margin. Nothing to hold against each
-    /// other is no shortage: the run itself will tell.
-    pub fn room_for(&self, needs: Option<u64>) -> Result<(), Shortage> {
-        let within = |of: u64| needs.is_none_or(|needs| needs <= guarded(of));
-        let of = self.total.or(self.available).unwrap_or_default();
-        let needs = needs.unwrap_or_default();
-        match (self.total, self.available) {
-            (Some(total), _) if !within(total) => Err(Shortage::Device { needs, of }),
-            (_, Some(free)) if !within(free) => Err(Shortage::Neighbours { needs, free, of }),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// What the guard allows of this much memory, in whole bytes.
-pub fn guarded(bytes: u64) -> u64 {
-    (bytes as f64 * VRAM_GUARD_RATIO) as u64
-}
-
-/// Why there is no room, in bytes.
+/// Why there is no room for a peak of this many bytes reserved.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Shortage {
-    /// The device is too small.
-    Device { needs: u64, of: u64 },
-    /// It would do, but others hold a part of it.
-    Neighbours { needs: u64, free: u64, of: u64 },
+pub struct Shortage {
+    needs: u64,
+    room: Room,
+}
+
+/// Why a peak of `needs` bytes has no room. Nothing to hold against each other is no shortage: the
+/// run itself will tell.
+pub fn shortage(needs: Option<u64>, room: Option<Room>) -> Option<Shortage> {
+    let (needs, room) = needs.zip(room)?;
+    (needs > room.limit(VRAM_GUARD_RATIO).bytes).then_some(Shortage { needs, room })
 }
 
 impl fmt::Display for Shortage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::Device { needs, of } => write!(
-                f,
-                "it needs {} GiB, and the guard allows {} of {} GiB",
-                gib(needs),
-                gib(guarded(of)),
-                gib(of)
-            ),
-            Self::Neighbours { needs, free, of } => write!(
-                f,
-                "it needs {} GiB, and {} of {} GiB are free now: other processes hold the rest",
-                gib(needs),
-                gib(free),
-                gib(of)
-            ),
+        let Self { needs, room } = *self;
+        // The first that would keep it out by itself: others may go away, the card stays as it is.
+        let alone = Room { held_bytes: 0, ..room };
+        let (allowed, of) = (room.part(VRAM_GUARD_RATIO), gib(room.total_bytes));
+        write!(f, "it needs {} GiB, and ", gib(needs))?;
+        if needs > allowed {
+            return write!(f, "the guard allows {} of {of} GiB", gib(allowed));
         }
+        if needs > alone.left_bytes() {
+            let left = gib(alone.left_bytes());
+            return write!(f, "{left} of {of} GiB are left beside the context: {}", room.context);
+        }
+        let free = gib(room.total_bytes.saturating_sub(room.held_bytes));
+        write!(f, "{free} of {of} GiB are free now")?;
+        if room.context != Context::NONE {
+            write!(f, ", {} of them for the context", gib(room.context.bytes))?;
+        }
+        f.write_str(": other processes hold the rest")
     }
 }
 
@@ -79,26 +47,43 @@ impl fmt::Display for Shortage {
 mod tests {
     use super::*;
 
+    const GIB: u64 = 1 << 30;
+
+    fn room(total_bytes: u64, free_bytes: u64, context: Context) -> Room {
+        Room { total_bytes, context, held_bytes: total_bytes - free_bytes }
+    }
+
     #[test]
     fn a_small_device_and_a_neighbour_are_told_apart() {
-        let memory = Memory { total: Some(1000), available: Some(900) };
-        assert_eq!(memory.room_for(Some(828)), Ok(()));
-        let neighbours = Shortage::Neighbours { needs: 829, free: 900, of: 1000 };
-        assert_eq!(memory.room_for(Some(829)), Err(neighbours));
-        assert_eq!(memory.room_for(Some(921)), Err(Shortage::Device { needs: 921, of: 1000 }));
-        let gib = 1 << 30;
-        let neighbours = Shortage::Neighbours { needs: 3 * gib, free: gib, of: 8 * gib };
+        let said =
+            |needs: u64, room: Room| shortage(Some(needs), Some(room)).map(|s| s.to_string());
+        let host = room(1000, 900, Context::NONE);
+        assert_eq!(said(900, host), None);
+        assert!(said(901, host).unwrap().ends_with("are free now: other processes hold the rest"));
+        assert!(said(921, host).unwrap().contains("the guard allows"));
+        let host = room(8 * GIB, GIB, Context::NONE);
         assert_eq!(
-            neighbours.to_string(),
+            said(3 * GIB, host).unwrap(),
             "it needs 3.000 GiB, and 1.000 of 8.000 GiB are free now: other processes hold the rest"
+        );
+        let card = room(8 * GIB, 3 * GIB, Context::known(GIB / 2));
+        assert_eq!(said(5 * GIB / 2, card), None);
+        assert_eq!(
+            said(3 * GIB, card).unwrap(),
+            "it needs 3.000 GiB, and 3.000 of 8.000 GiB are free now, 0.500 of them for the \
+             context: other processes hold the rest"
+        );
+        let card = room(8 * GIB, 8 * GIB, Context::known(GIB));
+        assert_eq!(
+            said(7 * GIB + GIB / 4, card).unwrap(),
+            "it needs 7.250 GiB, and 7.000 of 8.000 GiB are left beside the context: 1.000 GiB \
+             (1073741824 bytes)"
         );
     }
 
     #[test]
     fn what_is_unknown_is_no_shortage() {
-        for (total, available) in [(None, None), (Some(1000), None), (None, Some(1000))] {
-            assert_eq!(Memory { total, available }.room_for(None), Ok(()));
-            assert_eq!(Memory { total, available }.room_for(Some(920)), Ok(()));
-        }
+        assert_eq!(shortage(Some(1), None), None);
+        assert_eq!(shortage(None, Some(room(1000, 900, Context::NONE))), None);
     }
 }

@@ -9,7 +9,7 @@ use super::binary::Target;
 use super::child::{self, Crash, Limits, Outcome};
 use super::plan::Row;
 use super::progress::Progress;
-use super::room::{Memory, Shortage};
+use super::room::{Shortage, shortage};
 
 /// What became of a row.
 pub enum Fate {
@@ -89,9 +89,7 @@ impl Runner {
     fn shortage(&self, row: &Row) -> Option<Shortage> {
         match self.preflight {
             Preflight::Trust => None,
-            Preflight::Skip | Preflight::Tell => {
-                Memory::of(&self.target).room_for(row.predicted()).err()
-            }
+            Preflight::Skip | Preflight::Tell => shortage(row.predicted(), self.target.room()),
         }
     }
 

@@ -175,6 +175,15 @@ pub struct Metrics {
     /// allocator has no neighbours.
     #[serde(default)]
     pub vram_disturbance_bytes: Option<u64>,
+    /// The measured step, from 0, after which the run slept on purpose; -1 is none.
+    #[serde(default)]
+    pub debug_stall_after_step: Option<i64>,
+    /// How long it slept there.
+    #[serde(default)]
+    pub debug_stall_s: Option<f64>,
+    /// The stall threshold that was asked for; 0 is the usual rule.
+    #[serde(default)]
+    pub debug_stall_threshold_s: Option<f64>,
     /// Memory ran out.
     pub had_oom: bool,
     /// A loss or gradient was NaN.

@@ -3,20 +3,24 @@
 use comfy_table::{CellAlignment, Table, presets};
 use miette::miette;
 use serde::Serialize;
-use vram_metrics::{DeviceFacts, VRAM_GUARD_RATIO};
+use vram_metrics::VRAM_GUARD_RATIO;
 use vram_presets::{Kind, Library, Precision, WorkloadSpec};
 
 use super::Reply;
-use crate::args::{ListFormat, Mode, Vram, Workload};
-use crate::budget::{DEFAULT_CALIBRATION, Oracle};
+use crate::args::{CalibrationArg, ListFormat, Mode, Vram, Workload};
+use crate::budget::Oracle;
+use crate::room::{Bound, Context, Room};
 use crate::study::{gib, short};
 use crate::{device, escape};
 
 /// `vram capacity`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "The maximum batch keeps predicted reserved within guard x total, the safe batch within
-safe-ratio x total. Nothing runs.
+    after_help = "The maximum batch keeps predicted reserved within the lower of two bounds: guard x total, and
+what the device has left beside the context that a process holds on a card and, with --vram auto,
+what others hold now. The safe batch stays within safe-ratio x total, and never exceeds the
+maximum. A card of which no --calibration tells the context is assumed to have the largest one of
+all calibrations. Nothing runs.
 
 Examples:
   vram capacity --ant od1_canon_real --colony od1_canon_real --precision fp16 --vram 16GiB
@@ -48,9 +52,8 @@ pub struct Args {
     /// Part of the memory that a safe start leaves reserved within
     #[arg(long, value_name = "RATIO", default_value = "0.85", value_parser = ratio)]
     safe_ratio: f64,
-    /// Calibration preset or file
-    #[arg(long, value_name = "NAME|FILE", default_value = DEFAULT_CALIBRATION)]
-    calibration: String,
+    #[command(flatten)]
+    calibration: CalibrationArg,
     /// How to print the capacity
     #[arg(long, value_enum, default_value_t)]
     format: ListFormat,
@@ -70,12 +73,22 @@ struct Capacity {
     colony: String,
     /// Largest batch whose reserved stays within the limit; 0 where not one sample fits.
     max_batch: u64,
-    /// Largest batch whose reserved stays within the safe limit.
+    /// Largest batch whose reserved stays within the safe limit; never above the maximum.
     safe_batch: u64,
-    /// `guard * total`.
+    /// The lower one of the next two.
     limit_bytes: u64,
+    limited_by: Bound,
+    /// `guard * total`.
+    guard_limit_bytes: u64,
+    /// The total without the context and what others hold.
+    device_limit_bytes: u64,
+    /// `safe_ratio * total`, or the limit where that is lower.
     safe_limit_bytes: u64,
     total_bytes: u64,
+    #[serde(flatten)]
+    context: Context,
+    /// What others hold now, where the device that is here was asked.
+    held_by_others_bytes: u64,
     /// Predicted reserved of the maximum batch.
     reserved_bytes: Option<u64>,
     /// Predicted reserved of one sample more, which breaks the limit.
@@ -85,15 +98,15 @@ struct Capacity {
 
 pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
     let library = super::library()?;
-    let oracle = Oracle::load(&library, &args.calibration)?;
-    let total = total(args.vram)?;
+    let oracle = Oracle::load(&library, args.calibration.named())?;
+    let room = room(args.vram, oracle.context())?;
     let pairs = match (&args.ant, &args.colony) {
         (Some(ant), Some(colony)) => vec![(ant.clone(), colony.clone())],
         _ => all(&library),
     };
     let mut found = Vec::new();
     for (ant, colony) in &pairs {
-        match capacity(args, &library, &oracle, total, (ant, colony)) {
+        match capacity(args, &library, &oracle, room, (ant, colony)) {
             Ok(capacity) => found.push(capacity),
             // A preset without a tier, say, is no reason to keep the others back.
             Err(why) if args.all => tracing::warn!("{ant} x {colony}: {why}"),
@@ -103,22 +116,23 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
     Ok(Reply::done(match (args.format, args.all) {
         (ListFormat::Json, true) => format!("{:#}\n", serde_json::json!(found)),
         (ListFormat::Json, false) => format!("{:#}\n", serde_json::json!(found[0])),
-        (ListFormat::Table, true) => table(&found),
-        (ListFormat::Table, false) => lines(&found[0], args),
+        (ListFormat::Table, true) => table(&found, room, args),
+        (ListFormat::Table, false) => lines(&found[0], room, args),
     }))
 }
 
-fn total(vram: Vram) -> miette::Result<u64> {
+fn room(vram: Vram, context: Context) -> miette::Result<Room> {
     match vram {
-        Vram::Bytes(bytes) => Ok(bytes),
-        Vram::Auto => match device::card(0) {
-            Ok(card) => Ok(card.total_bytes),
-            Err(why) => {
+        Vram::Bytes(bytes) => Ok(Room::empty(bytes, context)),
+        Vram::Auto => {
+            let card = device::card(0).inspect_err(|why| {
                 tracing::info!("the memory of this host counts: {why}");
-                let total = DeviceFacts::host().total_bytes;
-                total.ok_or_else(|| miette!(help = "name a size: --vram 16GiB", "{why}"))
-            }
-        },
+            });
+            let context = if card.is_ok() { context } else { Context::NONE };
+            Room::of(&device::facts(card.as_ref().ok()), context).ok_or_else(|| {
+                miette!(help = "name a size: --vram 16GiB", "the device does not tell its memory")
+            })
+        }
     }
 }
 
@@ -136,7 +150,7 @@ fn capacity(
     args: &Args,
     library: &Library,
     oracle: &Oracle,
-    total_bytes: u64,
+    room: Room,
     (ant, colony): (&str, &str),
 ) -> miette::Result<Capacity> {
     let spec = WorkloadSpec::new(library.ant(ant)?.spec, library.colony(colony)?.spec);
@@ -144,55 +158,72 @@ fn capacity(
     // The batch is what is asked for; one sample stands for it.
     let workload = Workload::new(spec.with_batch(1)?, args.mode)?;
     let predictor = oracle.predictor(&workload)?;
-    // Whole bytes below the ratio, as the guard compares.
-    let part = |ratio: f64| (total_bytes as f64 * ratio) as u64;
-    let (limit_bytes, safe_limit_bytes) = (part(args.guard), part(args.safe_ratio));
-    let max_batch = predictor.most(limit_bytes);
+    let limit = room.limit(args.guard);
+    let safe_limit_bytes = room.part(args.safe_ratio).min(limit.bytes);
+    let max_batch = predictor.most(limit.bytes);
     let next = predictor.budget(max_batch + 1);
     Ok(Capacity {
         ant: ant.to_owned(),
         colony: colony.to_owned(),
         max_batch,
         safe_batch: predictor.most(safe_limit_bytes),
-        limit_bytes,
+        limit_bytes: limit.bytes,
+        limited_by: limit.bound,
+        guard_limit_bytes: room.part(args.guard),
+        device_limit_bytes: room.left_bytes(),
         safe_limit_bytes,
-        total_bytes,
+        total_bytes: room.total_bytes,
+        context: room.context,
+        held_by_others_bytes: room.held_bytes,
         reserved_bytes: predictor.budget(max_batch.max(1)).map(|b| b.reserved_bytes),
         next_reserved_bytes: next.as_ref().map(|b| b.reserved_bytes),
         source: next.map_or(String::new(), |b| b.source),
     })
 }
 
-fn lines(found: &Capacity, args: &Args) -> String {
+fn lines(found: &Capacity, room: Room, args: &Args) -> String {
     let size = |bytes: Option<u64>| bytes.map_or("beyond 64 bits".to_owned(), |b| gib(b) + " GiB");
-    let limit = gib(found.limit_bytes);
+    let limit = room.limit(args.guard);
+    let next = size(found.next_reserved_bytes);
     let mut text = match found.max_batch {
         0 => format!(
-            "maximum batch  0: one sample reserves {}, the guard allows {limit} GiB\n",
-            size(found.next_reserved_bytes)
+            "maximum batch  0: one sample reserves {next}, and {} GiB may be\n",
+            gib(limit.bytes)
         ),
         most => format!(
-            "maximum batch  {most}: reserved {} of the {limit} GiB that the guard allows\n\
-             limited by     the guard: {} samples would reserve {}\n",
+            "maximum batch  {most}: reserves {} of the {} GiB that it may; {} would reserve {next}\n",
             size(found.reserved_bytes),
+            gib(limit.bytes),
             most + 1,
-            size(found.next_reserved_bytes)
         ),
     };
     text += &format!(
-        "safe batch     {} (within {} of the memory)\ncard           {} GiB ({} bytes), guard {}\n\
-         source         {}\n",
+        "limited by     {limit}\nsafe batch     {} (within {} of the memory, and the maximum)\n\
+         device         {} GiB ({} bytes), guard {}\n",
         found.safe_batch,
         args.safe_ratio,
         gib(found.total_bytes),
         found.total_bytes,
         args.guard,
-        escape::line(&found.source)
     );
+    text += &beside(room);
+    text + &format!("source         {}\n", escape::line(&found.source))
+}
+
+/// What is held on the device beside what a step reserves.
+fn beside(room: Room) -> String {
+    let mut text = match room.context {
+        Context::NONE => String::new(),
+        context => format!("context        {context}\n"),
+    };
+    if room.held_bytes > 0 {
+        text +=
+            &format!("held by others {} GiB ({} bytes)\n", gib(room.held_bytes), room.held_bytes);
+    }
     text
 }
 
-fn table(found: &[Capacity]) -> String {
+fn table(found: &[Capacity], room: Room, args: &Args) -> String {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED);
     table.set_header(["ant", "colony", "max batch", "reserved GiB", "next GiB", "safe batch"]);
@@ -208,6 +239,10 @@ fn table(found: &[Capacity]) -> String {
         ]);
     }
     table.column_iter_mut().skip(2).for_each(|c| c.set_cell_alignment(CellAlignment::Right));
-    let limit = found.first().map_or(0, |c| c.limit_bytes);
-    format!("{table}\nmax batch: reserved within {} GiB; next: one sample more\n", gib(limit))
+    let limit = room.limit(args.guard);
+    format!(
+        "{table}\nmax batch: reserved within {} GiB; next: one sample more\nlimited by     {limit}\n{}",
+        gib(limit.bytes),
+        beside(room)
+    )
 }

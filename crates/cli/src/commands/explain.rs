@@ -34,7 +34,7 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t)]
     device: Kind,
     /// Draw the phases as stacked bars into this file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE.svg", value_parser = svg_file)]
     svg: Option<PathBuf>,
     /// How to print the ledger
     #[arg(long, value_enum, default_value_t)]
@@ -48,6 +48,15 @@ enum Kind {
     Cuda,
     /// The host.
     Cpu,
+}
+
+/// A name that promises another format would be a lie about what is in the file.
+fn svg_file(text: &str) -> Result<PathBuf, &'static str> {
+    let path = PathBuf::from(text);
+    match path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("svg")) {
+        true => Ok(path),
+        false => Err("it is drawn as SVG: expected a file name that ends in .svg"),
+    }
 }
 
 pub(crate) fn run(args: &Args) -> miette::Result<Reply> {

@@ -1,17 +1,21 @@
 //! `vram fit`: constants and errors of measured runs.
 
-use std::path::PathBuf;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use miette::miette;
 use serde_json::json;
-use vram_fit::RowFit;
+use vram_fit::{Calibration, FitError, RowFit};
 
 use super::Reply;
 use crate::Exit;
 use crate::artifacts::{RunRecord, write_atomically};
 use crate::escape;
 use crate::study::{
-    Catalogue, Runs, Study, Style, Terms, constants_table, results_csv, results_table,
+    Catalogue, Runs, Study, Style, Terms, constants_table, reserved_by_ledger, results_csv,
+    results_table,
 };
 use crate::terminal;
 
@@ -31,10 +35,13 @@ pub struct Args {
     /// How the fit is printed
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
-    /// Write the constants to this file too
+    /// Write the constants to this file too: a new one, or in place of a calibration
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
 }
+
+/// In bytes. A file beyond it is not read to see that it is no calibration.
+const LARGEST_CALIBRATION: u64 = 4 << 20;
 
 /// How a fit is printed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -48,7 +55,31 @@ pub enum Format {
     Csv,
 }
 
+/// Refuses to write over a file that is no calibration. One whose constants predict nothing is
+/// one, too.
+fn refuse_another(path: &Path) -> miette::Result<()> {
+    let is_calibration = match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Ok(found) if found.is_file() && found.len() <= LARGEST_CALIBRATION => {
+            let text = fs::read_to_string(path).unwrap_or_default();
+            matches!(Calibration::from_toml(&text), Ok(_) | Err(FitError::Constants { .. }))
+        }
+        _ => false,
+    };
+    if is_calibration {
+        return Ok(());
+    }
+    Err(miette!(
+        help = "name another file, or move this one away; nothing was touched",
+        "{} is there and is no calibration",
+        path.display()
+    ))
+}
+
 pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
+    if let Some(path) = &args.out {
+        refuse_another(path)?;
+    }
     let (runs, study) = terminal::with_progress(|bar| {
         let runs = Runs::load(&args.dirs, bar)?;
         bar.set_message("runs read; fitting them");
@@ -98,7 +129,7 @@ pub(crate) fn calibration(study: &Study, runs: &Runs) -> miette::Result<String> 
     let machine = runs.records.first().map_or("no machine", RunRecord::machine);
     let ids: Vec<&str> = study.fitted.iter().map(|r| r.id.as_str()).collect();
     let source = format!("vram fit on {machine}: {}", ids.join(", "));
-    study.calibration(&source).to_toml().map_err(|e| miette::miette!("{e}"))
+    study.calibration(&source).to_toml().map_err(|e| miette!("{e}"))
 }
 
 fn table(study: &Study, catalogue: &Catalogue) -> String {
@@ -164,6 +195,7 @@ fn row_json(run: &RunRecord, row: &RowFit) -> serde_json::Value {
         "probe_id": run.metrics.probe_id,
         "pred_allocated_bytes": row.pred_allocated_bytes,
         "pred_reserved_bytes": row.pred_reserved_bytes,
+        "ledger_reserved_bytes": reserved_by_ledger(run),
         "meas_reserved_bytes": row.meas_reserved_bytes,
         "meas_allocated_bytes": row.meas_allocated_bytes,
         "err_percent": row.err_percent,

@@ -4,8 +4,8 @@ use miette::miette;
 use serde_json::json;
 
 use super::Reply;
-use crate::args::{ListFormat, WorkloadArgs};
-use crate::budget::{Budget, DEFAULT_CALIBRATION, Oracle};
+use crate::args::{CalibrationArg, ListFormat, WorkloadArgs};
+use crate::budget::{Budget, Oracle};
 use crate::escape;
 use crate::study::gib;
 
@@ -24,9 +24,8 @@ Examples:
 pub struct Args {
     #[command(flatten)]
     workload: WorkloadArgs,
-    /// Calibration preset or file
-    #[arg(long, value_name = "NAME|FILE", default_value = DEFAULT_CALIBRATION)]
-    calibration: String,
+    #[command(flatten)]
+    calibration: CalibrationArg,
     /// How to print the prediction
     #[arg(long, value_enum, default_value_t)]
     format: ListFormat,
@@ -35,7 +34,7 @@ pub struct Args {
 pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
     let library = super::library()?;
     let workload = args.workload.resolve(&library)?;
-    let oracle = Oracle::load(&library, &args.calibration)?;
+    let oracle = Oracle::load(&library, args.calibration.named())?;
     let batch = workload.spec.colony.batch_size;
     let budget = oracle.predictor(&workload)?.budget(batch);
     let budget = budget.ok_or_else(|| miette!("the prediction does not fit 64 bits"))?;
@@ -59,7 +58,8 @@ fn lines(probe_id: &str, budget: &Budget) -> String {
     }
     match budget.card_bytes {
         Some(bytes) => text += &format!("card       {}, the context included\n", size(bytes)),
-        None => text += "card       unknown: the calibration holds no context\n",
+        None => text += "card       beyond 64 bits\n",
     }
+    text += &format!("  context  {}\n", budget.context);
     text + &format!("source     {}\n", escape::line(&budget.source))
 }

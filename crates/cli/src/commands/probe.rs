@@ -17,6 +17,7 @@ use crate::artifacts::{ARTIFACT_VERSION, Metrics, RunCmd, RunDir, summary};
 use crate::budget::Forecast;
 use crate::device::{Choice, Place, executable_beside, hand_over};
 use crate::events::{Event, Finished, Started, Status};
+use crate::room::{Context, Room};
 use crate::study::gib;
 use crate::{Exit, machine, terminal};
 use target::{Cpu, Target};
@@ -137,7 +138,11 @@ impl<T: Target> Probe<'_, T> {
         let forecast = Forecast::new(&self.workload, self.target.kind());
         let needs =
             forecast.ok().and_then(|f| f.reserved_bytes(self.workload.spec.colony.batch_size));
-        match (needs, self.target.facts().available_bytes) {
+        // The facts were asked for before the context was opened.
+        let context = self.target.context_bytes().and_then(Result::ok);
+        let context = context.map_or(Context::NONE, Context::known);
+        let room = Room::of(self.target.facts(), context);
+        match (needs, room.map(|room| room.left_bytes())) {
             (Some(needs), Some(free)) if needs > free => tracing::warn!(
                 "the step needs {} GiB, and {} GiB are free now: it will likely run out of memory",
                 gib(needs),

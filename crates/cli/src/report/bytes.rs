@@ -4,12 +4,10 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use vram_metrics::Phase;
-use vram_workload::{DeviceKind, Ledger, Shape};
 
 use super::markdown::grid;
-use crate::artifacts::RunRecord;
 use crate::escape;
-use crate::study::{Runs, knobs};
+use crate::study::{Runs, knobs, ledger};
 
 /// What reserved is made of, and what hits a card's ceiling: the pool's peak and what the process
 /// holds beside it.
@@ -128,13 +126,4 @@ pub(super) fn phases(runs: &Runs) -> String {
          before anything ran (`vram explain`); on the CPU with what the process held at the start.\n\n\
          {table}"
     )
-}
-
-/// The ledger of a run of this project's step.
-fn ledger(run: &RunRecord) -> Option<Ledger> {
-    let m = &run.metrics;
-    m.artifact_version.as_ref()?;
-    let shape = Shape::new(&run.spec, m.out_dim, m.amp == 1).ok()?;
-    let kind = if m.device == "cpu" { DeviceKind::Cpu } else { DeviceKind::Cuda };
-    Ledger::new(&shape, kind).ok()
 }

@@ -2,6 +2,7 @@
 
 mod catalogue;
 pub mod knobs;
+mod ledger;
 mod load;
 mod table;
 mod terms;
@@ -16,6 +17,7 @@ use vram_fit::{
 use vram_presets::PresetError;
 
 pub use catalogue::{Catalogue, calibration, workload};
+pub(crate) use ledger::{ledger, reserved_by_ledger};
 pub use load::Runs;
 pub use table::{Line, Style, constants_table, gib, results_csv, results_table};
 pub use terms::Terms;

@@ -1,9 +1,9 @@
 use comfy_table::presets::{ASCII_MARKDOWN, UTF8_FULL_CONDENSED};
 use comfy_table::{CellAlignment, ContentArrangement, Table};
-use vram_fit::{Estimate, TierConstants, TierFit};
+use vram_fit::{Estimate, RowFit, TierConstants, TierFit};
 use vram_presets::{Published, WorkloadSpec};
 
-use super::{Catalogue, Study, Tier};
+use super::{Catalogue, Study, Tier, reserved_by_ledger};
 use crate::artifacts::RunRecord;
 use crate::escape;
 
@@ -44,27 +44,45 @@ impl Study {
     pub fn lines(&self, catalogue: &Catalogue) -> Vec<Line> {
         let fitted = self.rows().map(|(run, row)| {
             let note = catalogue.note(run);
-            let why_no_loo = row.why_no_loo.as_ref().map(ToString::to_string);
-            let notes = [note.as_deref(), guard_note(run), why_no_loo.as_deref()];
-            Line {
+            let by_ledger = self.only_by_ledger(run, row);
+            let why_no_loo = row.why_no_loo.as_ref().filter(|_| by_ledger.is_none());
+            let why_no_loo = why_no_loo.map(ToString::to_string);
+            let line = Line {
                 pred_reserved_bytes: row.pred_reserved_bytes,
                 err_percent: row.err_percent,
                 loo_err_percent: row.loo_err_percent,
-                ..Line::measured(run, catalogue, &notes)
-            }
+                ..Line::measured(
+                    run,
+                    catalogue,
+                    &[note.as_deref(), guard_note(run), why_no_loo.as_deref()],
+                )
+            };
+            line.by_ledger(by_ledger)
         });
         let spots = self.spot_checks.iter().map(|(run, what)| {
             let predicted = self.predict(run);
-            let measured = run.metrics.peak_vram_reserved_bytes;
-            let error = |(p, m): (u64, u64)| 100.0 * (p as f64 - m as f64) / m as f64;
-            Line {
+            let line = Line {
                 pred_reserved_bytes: predicted,
-                err_percent: predicted.zip(measured).map(error),
+                err_percent: predicted.zip(run.metrics.peak_vram_reserved_bytes).map(error),
                 ..Line::measured(run, catalogue, &[Some(what), Some("spot check, not fitted")])
-            }
+            };
+            line.by_ledger(predicted.is_none().then(|| reserved_by_ledger(run)).flatten())
         });
         fitted.chain(spots).collect()
     }
+
+    /// The ledger's prediction of a row that the fit has nothing to say of: a tier's only one,
+    /// without constants. What a fit gives for it is its own measurement.
+    fn only_by_ledger(&self, run: &RunRecord, row: &RowFit) -> Option<u64> {
+        let tier = self.fit.tiers.iter().find(|tier| tier.tier == row.tier)?;
+        let unknown = tier.coefficients.iter().any(|c| c.value.is_none());
+        (tier.anchored && unknown).then(|| reserved_by_ledger(run)).flatten()
+    }
+}
+
+/// (predicted - measured) / measured, in percent.
+fn error((predicted, measured): (u64, u64)) -> f64 {
+    100.0 * (predicted as f64 - measured as f64) / measured as f64
 }
 
 fn guard_note(run: &RunRecord) -> Option<&'static str> {
@@ -89,6 +107,20 @@ impl Line {
             loo_err_percent: None,
             published: None,
             notes,
+        }
+    }
+
+    /// The line with what the step's ledger predicts, where that is all there is.
+    fn by_ledger(self, predicted: Option<u64>) -> Self {
+        if predicted.is_none() {
+            return self;
+        }
+        let before = if self.notes.is_empty() { "" } else { "; " };
+        Self {
+            pred_reserved_bytes: predicted,
+            err_percent: predicted.zip(self.meas_reserved_bytes).map(error),
+            notes: format!("{}{before}predicted by the step's ledger, not by a fit", self.notes),
+            ..self
         }
     }
 

@@ -4,5 +4,6 @@ mod bad_input;
 mod commands;
 mod disk;
 mod faults;
+mod one_run;
 mod probe;
 mod support;

@@ -12,9 +12,12 @@ const ARTIFACTS: [&str; 5] =
     ["run_cmd.txt", "env.json", "metrics.json", "metrics.csv", "summary.md"];
 
 /// Keys that the original harness writes and that mean the same here.
-const METRICS_KEYS: [&str; 28] = [
+const METRICS_KEYS: [&str; 31] = [
     "amp",
     "batch_size",
+    "debug_stall_after_step",
+    "debug_stall_s",
+    "debug_stall_threshold_s",
     "device",
     "fail_reasons",
     "had_inf",
@@ -234,21 +237,23 @@ fn a_probe_outlives_its_reader() {
     assert_eq!(sandbox.json("out/metrics.json")["stability_pass"], true);
 }
 
+fn reasons(metrics: &Value) -> Vec<&str> {
+    metrics["fail_reasons"].as_array().unwrap().iter().filter_map(Value::as_str).collect()
+}
+
 /// The step never returns in time: the watchdog writes what there is and ends the process.
 #[test]
 fn a_stall_is_written_down_by_the_watchdog() {
     let sandbox = Sandbox::new();
     let began = std::time::Instant::now();
-    let stall = ["--debug-stall-after-step", "3", "--debug-stall-s", "600"];
+    let stall = ["--debug-stall-after-step", "0", "--debug-stall-s", "600"];
     let more = ["--debug-stall-threshold-s", "0.3", "--output-dir", "out"];
     let ran = sandbox.probe(&[&stall[..], &more].concat());
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(began.elapsed().as_secs() < 60);
     let metrics = sandbox.json("out/metrics.json");
     assert_eq!(metrics["stability_pass"], false);
-    let reasons: Vec<&str> =
-        metrics["fail_reasons"].as_array().unwrap().iter().filter_map(|r| r.as_str()).collect();
-    assert!(reasons.contains(&"heartbeat_stall"), "{reasons:?}");
+    assert!(reasons(&metrics).contains(&"heartbeat_stall"), "{metrics}");
     assert_eq!(metrics["heartbeat_stall_detected"], true);
     assert_eq!(metrics["heartbeat_stall_threshold_s"], 0.3);
     // Two steps of warm-up and one measured were heard of.
@@ -257,11 +262,52 @@ fn a_stall_is_written_down_by_the_watchdog() {
     assert!(metrics["peak_vram_allocated_bytes"].as_u64().unwrap() > 2 << 20);
 }
 
+/// Measured steps are counted from 0, whatever the warm-up; the last one has nothing after it and
+/// is a step all the same. What was asked for is repeated.
+#[test]
+fn a_stall_comes_after_the_measured_step_that_is_named() {
+    for (warmup, measured, after) in [("1", "100", 0), ("0", "3", 1), ("3", "3", 2)] {
+        let sandbox = Sandbox::new();
+        let steps = ["--warmup-steps", warmup, "--measure-steps", measured];
+        let at = after.to_string();
+        let stall = ["--debug-stall-after-step", &at, "--debug-stall-s", "2"];
+        let more = ["--debug-stall-threshold-s", "1", "--output-dir", "out"];
+        let ran = sandbox.probe(&[&steps[..], &stall, &more].concat());
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        let metrics = sandbox.json("out/metrics.json");
+        assert!(reasons(&metrics).contains(&"heartbeat_stall"), "{metrics}");
+        assert_eq!(metrics["step_times_s"].as_array().unwrap().len(), after + 1);
+        assert_eq!(metrics["debug_stall_after_step"], after);
+        assert_eq!(metrics["debug_stall_s"], 2.0);
+        assert_eq!(metrics["debug_stall_threshold_s"], 1.0);
+    }
+}
+
+/// -1 and 0, as the original harness writes them where nothing was asked for.
+#[test]
+fn no_stall_is_the_default_and_can_be_said() {
+    let sandbox = Sandbox::new();
+    let said = ["--debug-stall-after-step", "-1", "--debug-stall-s", "0"];
+    let said = [&said[..], &["--debug-stall-threshold-s", "0.0", "--output-dir", "said"]].concat();
+    for (args, out) in [(&said[..], "said"), (&["--output-dir", "silent"], "silent")] {
+        assert_eq!(sandbox.probe(args).code, Some(0));
+        let metrics = sandbox.json(&format!("{out}/metrics.json"));
+        assert_eq!(metrics["stability_pass"], true);
+        assert_eq!(metrics["debug_stall_after_step"], -1);
+        assert_eq!(metrics["debug_stall_s"], 0.0);
+        assert_eq!(metrics["debug_stall_threshold_s"], 0.0);
+        assert_eq!(metrics["heartbeat_stall_threshold_s"], 60.0);
+    }
+}
+
 /// A silence that is shorter than the threshold is none.
 #[test]
 fn a_short_pause_is_no_stall() {
     let sandbox = Sandbox::new();
-    let pause = ["--debug-stall-after-step", "3", "--debug-stall-s", "0.2", "--output-dir", "out"];
+    let pause = ["--debug-stall-after-step", "0", "--debug-stall-s", "0.5", "--output-dir", "out"];
     assert_eq!(sandbox.probe(&pause).code, Some(0));
-    assert_eq!(sandbox.json("out/metrics.json")["stability_pass"], true);
+    let metrics = sandbox.json("out/metrics.json");
+    assert_eq!(metrics["stability_pass"], true, "{metrics}");
+    // The pause is part of no step.
+    assert!(metrics["max_step_time_s"].as_f64().unwrap() < 0.5, "{metrics}");
 }

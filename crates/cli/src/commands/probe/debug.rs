@@ -9,15 +9,22 @@ use vram_workload::{Backend, Fault, Trainer, WorkloadError};
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "To cause trouble on purpose")]
 pub(super) struct Debug {
-    /// Sleep after this step, counted from 1 through both stages
-    #[arg(long, value_name = "N", requires = "debug_stall_s")]
-    debug_stall_after_step: Option<u64>,
+    /// Sleep after this measured step, counted from 0; -1 is never
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "-1",
+        allow_negative_numbers = true,
+        requires = "debug_stall_s",
+        value_parser = clap::value_parser!(i64).range(-1..)
+    )]
+    pub(super) debug_stall_after_step: i64,
     /// Sleep this long
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
-    debug_stall_s: Option<Duration>,
-    /// A silence this long is a stall, in place of max(60 s, 10 x the warm-up's median)
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
-    debug_stall_threshold_s: Option<Duration>,
+    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = seconds)]
+    pub(super) debug_stall_s: Duration,
+    /// What silence is a stall; 0 is max(60 s, 10 x the warm-up's median)
+    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = seconds)]
+    pub(super) debug_stall_threshold_s: Duration,
     /// What goes wrong at the step that --debug-fault-at-step names
     #[arg(long, value_enum, value_name = "FAULT", requires = "debug_fault_at_step")]
     debug_fault: Option<Trouble>,
@@ -42,14 +49,14 @@ enum Trouble {
 
 fn seconds(text: &str) -> Result<Duration, &'static str> {
     let seconds = text.parse().ok().and_then(|s| Duration::try_from_secs_f64(s).ok());
-    seconds.filter(|s| !s.is_zero()).ok_or("expected a number of seconds above 0")
+    seconds.ok_or("expected a number of seconds, 0 or above")
 }
 
 impl Debug {
-    /// Sleeps if this is the step to sleep after.
-    pub(super) fn after_step(&self, step: u64) {
-        if self.debug_stall_after_step == Some(step) {
-            std::thread::sleep(self.debug_stall_s.unwrap_or_default());
+    /// Sleeps if this is the step to sleep after, a measured one counted from 0.
+    pub(super) fn after_measured(&self, step: u64) {
+        if u64::try_from(self.debug_stall_after_step) == Ok(step) {
+            std::thread::sleep(self.debug_stall_s);
         }
     }
 
@@ -69,7 +76,8 @@ impl Debug {
         }
     }
 
-    pub(super) fn stall_threshold(&self) -> Option<Duration> {
-        self.debug_stall_threshold_s
+    /// How long a silence is a stall, in place of the usual rule.
+    pub(super) fn stall_after(&self) -> Option<Duration> {
+        Some(self.debug_stall_threshold_s).filter(|threshold| !threshold.is_zero())
     }
 }

@@ -58,8 +58,6 @@ impl<B: Backend> TrainingStep for Steps<'_, B> {
     type Error = Failure;
 
     fn run(&mut self, mark: &mut dyn FnMut(Phase)) -> Result<(), Failure> {
-        // After the step before: that one was heard of.
-        self.debug.after_step(self.done);
         self.done += 1;
         let trainer = self.trainer.as_mut().map_err(|failure| failure.clone())?;
         self.debug.before_step(self.done, trainer)?;
@@ -99,7 +97,8 @@ impl<T: Target> Probe<'_, T> {
         let window = Window {
             warmup_steps: self.args.warmup_steps,
             measure_steps: self.args.measure_steps,
-            stall_floor: self.args.debug.stall_threshold().unwrap_or(STALL_FLOOR),
+            stall_floor: STALL_FLOOR,
+            stall_after: self.args.debug.stall_after(),
         };
         let mut clock = self.target.clock();
         // What a thread takes to start is taken before the step, every time.
@@ -114,6 +113,10 @@ impl<T: Target> Probe<'_, T> {
             let observe = &mut |progress: &Progress| {
                 watch.step(&window, progress);
                 self.tell(progress);
+                // The watchdog has heard of the step; the next has not begun.
+                if let Some(measured) = progress.step.checked_sub(window.warmup_steps + 1) {
+                    self.args.debug.after_measured(measured);
+                }
             };
             let _ending = watch.until_dropped();
             window.run(meter, clock.as_mut(), &mut marks, &mut steps, observe)
@@ -187,6 +190,9 @@ impl<T: Target> Probe<'_, T> {
             loss,
             skipped_steps: measured.skipped_steps,
             vram_disturbance_bytes: measured.disturbance_bytes.and_then(known),
+            debug_stall_after_step: Some(self.args.debug.debug_stall_after_step),
+            debug_stall_s: Some(self.args.debug.debug_stall_s.as_secs_f64()),
+            debug_stall_threshold_s: Some(self.args.debug.debug_stall_threshold_s.as_secs_f64()),
             had_oom,
             had_nan: measured.nan,
             had_inf: measured.inf,
