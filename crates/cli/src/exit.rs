@@ -38,7 +38,7 @@ impl Exit {
                 "done; a probe's results are written, PASS or FAIL; a sweep's rows passed"
             }
             Self::Failed => {
-                "results cannot be written, a row of a sweep failed or has none, nothing to fit, a defect"
+                "results cannot be written, a row of a sweep failed or has none, a fit without a run or with a constant below zero, a defect"
             }
             Self::Refused => "usage or bad input: refused, nothing ran",
             Self::Interrupted => "ended by Ctrl-C; finished rows are kept, --resume continues",

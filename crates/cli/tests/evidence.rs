@@ -97,6 +97,10 @@ fn a_tier_borrows_a_slope_per_element() {
     let said =
         "2048x256 fp16 amp1 cuda (NVIDIA H200): the base would be -16466193 bytes, below zero";
     assert!(errors.contains(said), "{errors}");
+    // What was asked for was a fit of every tier.
+    let (code, table, errors) = vram(&["fit", held_out.to_str().unwrap()]);
+    assert_eq!(code, 1, "{errors}");
+    assert!(errors.contains(said) && table.contains("below zero"), "{errors}\n{table}");
     let path = out.path().join("calibration.toml");
     let calibration = Calibration::from_toml(&fs::read_to_string(&path).unwrap()).unwrap();
     assert!(calibration.tiers.iter().all(|t| !t.name.starts_with("2048x256 fp16")));
@@ -157,7 +161,8 @@ fn a_calibration_below_zero_is_refused_by_every_reader() {
     let text = fs::read_to_string(published).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("mine.toml");
-    fs::write(&path, text.replace("base_bytes = 31457280", "base_bytes = -42783809815")).unwrap();
+    let text = text.replace("base_bytes = 31457280", "base_bytes = -42783809815");
+    fs::write(&path, text.replacen("overhead_bytes = ", "overhead_bytes = -", 1)).unwrap();
     let path = path.to_str().unwrap();
     let workload =
         ["--ant", "od1_canon_small", "--colony", "od1_canon_real", "--precision", "fp16"];
@@ -170,6 +175,7 @@ fn a_calibration_below_zero_is_refused_by_every_reader() {
         let (code, _, errors) = vram(&args);
         assert_eq!(code, 2, "{args:?}: {errors}");
         assert!(errors.contains("base_bytes is -42783809815, below zero"), "{args:?}: {errors}");
+        assert!(errors.contains("overhead_bytes is -"), "{args:?}: {errors}");
     }
 }
 

@@ -163,13 +163,39 @@ fn an_artifact_that_is_no_file_is_refused_at_once() {
     }
 }
 
+/// The longest numbers that a clock could give, once for each step.
+#[test]
+fn the_longest_run_is_read_again() {
+    let (_dir, run) = run_with("metrics.json", &original("metrics.json"));
+    let mut metrics = artifacts::read(&run).unwrap().metrics;
+    metrics.step_times_s = vec![1.234_567_890_123_456_7e-100; artifacts::MOST_STEPS as usize];
+    for file in FILES {
+        fs::remove_file(run.join(file)).unwrap();
+    }
+    artifacts::RunDir::create(&run).unwrap().write_results(&metrics).unwrap();
+    let text = vram_source::read_text(&run.join("metrics.json")).unwrap();
+    let room = vram_source::LIMIT_BYTES - text.len() as u64;
+    assert!(room > 1 << 19, "{room} bytes are left for messages");
+}
+
 /// A row's id, a device's name and a directory come from files: they are shown and do nothing.
 #[test]
 fn hostile_names_are_only_shown() {
     const NAME: &str = "a|b\u{1b}[31m\n# Title\u{202e}</text>`";
     let row_id = changed("run_cmd.txt", |r| r["row_id"] = NAME.into());
     let (dir, run) = run_with("run_cmd.txt", row_id.as_bytes());
-    fs::write(run.join("env.json"), changed("env.json", |e| e["gpu_name"] = NAME.into())).unwrap();
+    // Another batch of the same tier, so that there are constants.
+    let second = dir.path().join("second");
+    fs::create_dir(&second).unwrap();
+    for name in FILES {
+        let larger = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let larger = larger.join("tests/data/torch_h200/dp02_smallxreal_B32");
+        fs::copy(larger.join(name), second.join(name)).unwrap();
+    }
+    for run in [&run, &second] {
+        let env = changed("env.json", |e| e["gpu_name"] = NAME.into());
+        fs::write(run.join("env.json"), env).unwrap();
+    }
     let broken = dir.path().join("x\u{1b}]0;t\u{7}|y\nz");
     fs::create_dir(&broken).unwrap();
     fs::write(broken.join("env.json"), "{").unwrap();

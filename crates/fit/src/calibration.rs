@@ -130,9 +130,9 @@ impl Calibration {
         if calibration.terms.is_empty() {
             return Err(source.fault(0..0, FitError::NoTerms.to_string()).into());
         }
-        let faults = places.into_iter().enumerate().filter_map(|(i, place)| {
-            let error = calibration.check_tier(i).err()?;
-            Some(source.fault(place, error.to_string()))
+        let faults = places.into_iter().enumerate().flat_map(|(i, place)| {
+            let errors = calibration.faults(i);
+            errors.map(move |error| source.fault(place.clone(), error.to_string()))
         });
         Faults::new(faults.collect()).map_or(Ok(calibration), Err)
     }
@@ -177,22 +177,26 @@ impl Calibration {
         if self.terms.is_empty() {
             return Err(FitError::NoTerms);
         }
-        (0..self.tiers.len()).try_for_each(|i| self.check_tier(i))
+        (0..self.tiers.len()).flat_map(|i| self.faults(i)).next().map_or(Ok(()), Err)
     }
 
-    fn check_tier(&self, i: usize) -> Result<(), FitError> {
+    /// Everything that keeps a tier from predicting.
+    fn faults(&self, i: usize) -> impl Iterator<Item = FitError> {
         let tier = &self.tiers[i];
         let named = |name: &str| self.tiers.iter().position(|t| t.name == name);
         let lender_is_missing = tier.borrowed_from.as_deref().is_some_and(|n| named(n).is_none());
-        let reason = match tier {
-            t if t.coefficients.len() != self.terms.len() => "needs one coefficient per term",
-            t if t.coefficients.iter().any(|c| !c.is_finite()) => "a coefficient is not a number",
-            t if t.granule_bytes == Some(0) => "its granule has no size",
-            t if named(&t.name) != Some(i) => "is there twice",
-            _ if lender_is_missing => "borrows from a tier that is not there",
-            _ => return tier.check_signs(&self.terms),
-        };
-        Err(FitError::Constants { tier: tier.name.clone(), reason })
+        let not_finite = tier.coefficients.iter().any(|c| !c.is_finite());
+        let found = [
+            (tier.coefficients.len() != self.terms.len(), "needs one coefficient per term"),
+            (not_finite, "a coefficient is not a number"),
+            (tier.granule_bytes == Some(0), "its granule has no size"),
+            (named(&tier.name) != Some(i), "is there twice"),
+            (lender_is_missing, "borrows from a tier that is not there"),
+        ];
+        let found = found.into_iter().filter(|(is_so, _)| *is_so);
+        let found =
+            found.map(|(_, reason)| FitError::Constants { tier: tier.name.clone(), reason });
+        found.chain(tier.below_zero(&self.terms))
     }
 
     /// Writes a calibration.
@@ -232,17 +236,17 @@ impl TierConstants {
     }
 
     /// No step takes less than nothing, and no larger one takes less.
-    fn check_signs(&self, terms: &[String]) -> Result<(), FitError> {
+    fn below_zero(&self, terms: &[String]) -> impl Iterator<Item = FitError> {
         let coefficients = terms.iter().zip(&self.coefficients);
         let coefficients = coefficients.map(|(term, &k)| (format!("the coefficient of {term}"), k));
         let sizes = [("base_bytes", self.base_bytes), ("overhead_bytes", self.overhead_bytes)];
         let sizes = sizes.into_iter().map(|(name, bytes)| (name.to_owned(), bytes as f64));
-        match coefficients.chain(sizes).find(|(_, value)| *value < 0.0) {
-            Some((constant, value)) => {
-                Err(FitError::Negative { tier: self.name.clone(), constant, value })
-            }
-            None => Ok(()),
-        }
+        let negative = coefficients.chain(sizes).filter(|(_, value)| *value < 0.0);
+        negative.map(|(constant, value)| FitError::Negative {
+            tier: self.name.clone(),
+            constant,
+            value,
+        })
     }
 
     /// Peaks of a run of this tier with these terms, in bytes.

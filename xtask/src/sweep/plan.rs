@@ -95,7 +95,8 @@ impl Row {
         let spec = workload(library, row)
             .map_err(|e| miette::Report::new(e).wrap_err(format!("row {}", row.id)))?;
         let mode = Mode { amp: Some(row.amp), out_dim: row.out_dim };
-        let forecast = Workload::new(spec, mode)
+        let forecast = artifacts::steps_total(row.warmup_steps, row.measure_steps)
+            .and_then(|_| Workload::new(spec, mode))
             .and_then(|workload| Forecast::new(&workload, kind))
             .wrap_err_with(|| format!("row {} cannot run", row.id))?;
         Ok(Self {

@@ -32,6 +32,26 @@ pub mod names {
     pub const ASIDE: &str = ".unfinished-";
 }
 
+/// The most steps of a run: `metrics.json` holds the time of each, and what is larger than
+/// [`vram_source::LIMIT_BYTES`] is not read again.
+pub const MOST_STEPS: u64 = 250_000;
+
+/// Steps of a run, the warm-up's and the measured ones.
+///
+/// # Errors
+///
+/// More than [`MOST_STEPS`].
+pub fn steps_total(warmup_steps: u64, measure_steps: u64) -> miette::Result<u64> {
+    let total = warmup_steps.checked_add(measure_steps).filter(|&steps| steps <= MOST_STEPS);
+    total.ok_or_else(|| {
+        miette::miette!(
+            help = "a peak is the same after a few steps",
+            "{warmup_steps} warm-up and {measure_steps} measured steps: a run has {MOST_STEPS} at \
+             most, whose times metrics.json can hold"
+        )
+    })
+}
+
 /// Why artifacts cannot be written or read.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 #[non_exhaustive]

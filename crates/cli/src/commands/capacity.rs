@@ -126,7 +126,10 @@ fn room(vram: Vram, context: Context) -> miette::Result<Room> {
         Vram::Bytes(bytes) => Ok(Room::empty(bytes, context)),
         Vram::Auto => {
             let card = device::card(0).inspect_err(|why| {
-                tracing::info!("the memory of this host counts: {why}");
+                tracing::warn!(
+                    "the memory of this host counts, without a context, and what a step would \
+                     reserve on a card: {why}"
+                );
             });
             let context = if card.is_ok() { context } else { Context::NONE };
             Room::of(&device::facts(card.as_ref().ok()), context).ok_or_else(|| {

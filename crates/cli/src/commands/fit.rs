@@ -1,6 +1,5 @@
 //! `vram fit`: constants and errors of measured runs.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -8,6 +7,7 @@ use clap::ValueEnum;
 use miette::miette;
 use serde_json::json;
 use vram_fit::{Calibration, FitError, RowFit};
+use vram_source::{ReadError, read_text};
 
 use super::Reply;
 use crate::Exit;
@@ -40,9 +40,6 @@ pub struct Args {
     pub out: Option<PathBuf>,
 }
 
-/// In bytes. A file beyond it is not read to see that it is no calibration.
-const LARGEST_CALIBRATION: u64 = 4 << 20;
-
 /// How a fit is printed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -57,23 +54,19 @@ pub enum Format {
 
 /// Refuses to write over a file that is no calibration. One whose constants predict nothing is
 /// one, too.
-fn refuse_another(path: &Path) -> miette::Result<()> {
-    let is_calibration = match fs::metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Ok(found) if found.is_file() && found.len() <= LARGEST_CALIBRATION => {
-            let text = fs::read_to_string(path).unwrap_or_default();
-            matches!(Calibration::from_toml(&text), Ok(_) | Err(FitError::Constants { .. }))
-        }
-        _ => false,
+pub(crate) fn refuse_another(path: &Path) -> miette::Result<()> {
+    let parsed = match read_text(path) {
+        Err(ReadError::System(error)) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        text => text.ok().map(|text| Calibration::from_toml(&text)),
     };
-    if is_calibration {
-        return Ok(());
+    match parsed {
+        None | Some(Err(FitError::Parse(_) | FitError::Format { .. })) => Err(miette!(
+            help = "name another file, or move this one away; nothing was touched",
+            "{} is there and is no calibration",
+            path.display()
+        )),
+        Some(_) => Ok(()),
     }
-    Err(miette!(
-        help = "name another file, or move this one away; nothing was touched",
-        "{} is there and is no calibration",
-        path.display()
-    ))
 }
 
 pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
@@ -87,7 +80,7 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
         miette::Result::<_>::Ok((runs, study))
     })?;
     let catalogue = Catalogue::new(&super::library()?);
-    let mut exit = verdict(&study);
+    let mut exit = if is_whole(&study) { Exit::Done } else { Exit::Failed };
     match &args.out {
         Some(path) if study.predicts() => {
             write_atomically(path, calibration(&study, &runs)?.as_bytes())?;
@@ -106,22 +99,21 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
     Ok(Reply { text, exit })
 }
 
-/// How a fit ends: it failed where no run could be fitted, or where the tiers that could be have
-/// impossible constants. Says both, and which tiers these are.
-pub(crate) fn verdict(study: &Study) -> Exit {
-    let mut contradicted = false;
+/// Whether every tier has possible constants and there is a run to fit at all. Says what is not so.
+pub(crate) fn is_whole(study: &Study) -> bool {
+    let mut whole = true;
     for (name, why) in study.contradictions() {
-        contradicted = true;
         tracing::error!("tier {name}: {why}; it has no constants");
+        whole = false;
     }
     if study.fitted.is_empty() {
         tracing::error!(
             "nothing is fitted: every run is left out ({} of them)",
             study.excluded.len()
         );
+        whole = false;
     }
-    let is_usable = !study.fitted.is_empty() && (study.predicts() || !contradicted);
-    if is_usable { Exit::Done } else { Exit::Failed }
+    whole
 }
 
 /// The constants as a file, with where they come from.

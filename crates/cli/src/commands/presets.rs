@@ -12,6 +12,7 @@ use vram_workload::Shape;
 
 use super::Reply;
 use crate::args::ListFormat;
+use crate::artifacts::steps_total;
 use crate::study::{calibration, workload};
 use crate::{Exit, escape, terminal};
 
@@ -264,10 +265,15 @@ fn check_rows(library: &Library, arg: &str, sweep: &Sweep, found: &mut Found) {
                 }
                 miette::Report::new(error)
             }
-            Ok(spec) => match Shape::new(&spec, row.out_dim, row.amp) {
-                Err(error) => miette!("{error}"),
-                Ok(_) => continue,
-            },
+            Ok(spec) => {
+                if let Err(error) = Shape::new(&spec, row.out_dim, row.amp) {
+                    found.note(in_row(miette!("{error}")));
+                }
+                match steps_total(row.warmup_steps, row.measure_steps) {
+                    Err(error) => error,
+                    Ok(_) => continue,
+                }
+            }
         };
         found.note(in_row(error));
     }

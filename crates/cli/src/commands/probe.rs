@@ -13,7 +13,7 @@ use clap::ValueEnum;
 
 use super::Reply;
 use crate::args::{Workload, WorkloadArgs, at_least_0, at_least_1};
-use crate::artifacts::{ARTIFACT_VERSION, Metrics, RunCmd, RunDir, summary};
+use crate::artifacts::{ARTIFACT_VERSION, Metrics, RunCmd, RunDir, steps_total, summary};
 use crate::budget::Forecast;
 use crate::device::{Choice, Place, executable_beside, hand_over};
 use crate::events::{Event, Finished, Started, Status};
@@ -103,9 +103,7 @@ fn prepare<T>(
     open: impl FnOnce() -> miette::Result<T>,
 ) -> miette::Result<Probe<'_, T>> {
     let workload = args.workload.resolve(&super::library()?)?;
-    let Some(steps_total) = args.warmup_steps.checked_add(args.measure_steps) else {
-        miette::bail!("--warmup-steps and --measure-steps together exceed 64 bits");
-    };
+    let steps_total = steps_total(args.warmup_steps, args.measure_steps)?;
     Ok(Probe { args, workload, steps_total, target: open()? })
 }
 

@@ -11,7 +11,7 @@ use vram_presets::Library;
 
 use crate::Exit;
 use crate::artifacts::{ArtifactError, write_atomically};
-use crate::commands::fit::{calibration, verdict};
+use crate::commands::fit::{calibration, is_whole, refuse_another};
 use crate::study::{Catalogue, Runs, Study, Terms, results_csv};
 
 /// Names of a report's files.
@@ -36,12 +36,16 @@ pub struct Written {
     pub exit: Exit,
 }
 
-/// Writes the report on `runs` into `out`. A calibration without a tier is not written.
+/// Writes the report on `runs` into `out`. A calibration without a tier is not written; that one from
+/// earlier stays there is said.
 ///
 /// # Errors
 ///
-/// Runs that cannot be fitted, or files that cannot be written.
+/// Runs that cannot be fitted, files that cannot be written, or a file where the calibration goes
+/// that is none; then nothing is written.
 pub fn write(runs: &Runs, library: &Library, out: &Path) -> miette::Result<Written> {
+    let constants = out.join(names::CALIBRATION);
+    refuse_another(&constants)?;
     let catalogue = Catalogue::new(library);
     let ring = Study::new(runs, Terms::Ring)?;
     let pooled = Study::new(runs, Terms::RingStateToken)?;
@@ -54,6 +58,11 @@ pub fn write(runs: &Runs, library: &Library, out: &Path) -> miette::Result<Writt
     ];
     if ring.predicts() {
         files.push((names::CALIBRATION, calibration(&ring, runs)?));
+    } else if constants.exists() {
+        tracing::warn!(
+            "{} is from earlier and stays as it is: no tier of this report has constants",
+            constants.display()
+        );
     }
     files.push((names::PLOT, plot));
     let mut paths = Vec::new();
@@ -62,5 +71,6 @@ pub fn write(runs: &Runs, library: &Library, out: &Path) -> miette::Result<Writt
         write_atomically(&path, text.as_bytes())?;
         paths.push(path);
     }
-    Ok(Written { paths, exit: verdict(&ring) })
+    let useful = is_whole(&ring) || ring.predicts();
+    Ok(Written { paths, exit: if useful { Exit::Done } else { Exit::Failed } })
 }

@@ -169,8 +169,16 @@ fn check_tries_the_rows_of_a_sweep() {
     let fp64 = "precision = \"fp64\"\namp = 0";
     let sweep = include_str!("../../../../presets/sweeps/smoke.toml");
     sandbox.write("fp64.toml", &sweep.replacen("precision = \"fp16\"\namp = 1", fp64, 1));
-    let ran = sandbox.vram(&["presets", "check", "named.toml", "fp64.toml"]);
+    let sweep = include_str!("../../../../presets/sweeps/smoke.toml");
+    let long = sweep.replacen("measure_steps = 3", "measure_steps = 250000", 1);
+    sandbox.write("long.toml", &long);
+    let ran = sandbox.vram(&["presets", "check", "named.toml", "fp64.toml", "long.toml"]);
     assert_eq!(ran.code, Some(2), "{}", ran.stdout);
+    assert!(
+        ran.stderr.contains("2 warm-up and 250000 measured steps: a run has"),
+        "{}",
+        ran.stderr
+    );
     assert_eq!(ran.stderr.matches("unknown ant `smoke_narow`").count(), 1, "{}", ran.stderr);
     assert!(ran.stderr.contains("fp64"), "{}", ran.stderr);
 }

@@ -72,6 +72,33 @@ fn a_fit_writes_over_nothing_but_a_calibration() {
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         assert!(sandbox.read("mine.toml").starts_with("format = \"vram_calibration_v1\""));
     }
+    // One that no reader takes any more is made again.
+    let mine = sandbox.read("mine.toml");
+    sandbox.write("old.toml", &mine.replacen("overhead_bytes = ", "overhead_bytes = -1", 1));
+    assert_eq!(sandbox.vram(&["presets", "check", "old.toml"]).code, Some(2));
+    assert_eq!(sandbox.vram(&["fit", "runs", "--out", "old.toml"]).code, Some(0));
+    assert!(sandbox.read("old.toml") == mine);
+}
+
+/// The same holds for the calibration of a report, and one that the runs do not bear stays no
+/// silent part of it.
+#[test]
+fn a_report_writes_over_nothing_but_a_calibration() {
+    let sandbox = Sandbox::new();
+    assert_eq!(sandbox.probe(&["--output-dir", "runs/a"]).code, Some(0));
+    sandbox.write("runs/calibration.toml", "title = 'mine'\n");
+    let before = sandbox.contents();
+    let ran = sandbox.vram(&["report", "runs"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(ran.stderr.contains("is no calibration"), "{}", ran.stderr);
+    assert!(before == sandbox.contents());
+    let earlier = include_str!("../../../../presets/calibrations/h200.toml");
+    sandbox.write("runs/calibration.toml", earlier);
+    let ran = sandbox.vram(&["report", "runs"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(ran.stderr.contains("is from earlier and stays as it is"), "{}", ran.stderr);
+    assert!(!ran.stdout.contains("calibration.toml"));
+    assert_eq!(sandbox.read("runs/calibration.toml"), earlier);
 }
 
 #[test]
