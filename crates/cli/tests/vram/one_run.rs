@@ -5,12 +5,18 @@ use std::fs;
 use crate::support::{ANT, COLONY, Sandbox};
 use serde_json::Value;
 
+/// A run of one measured step: beside itself it cannot be slow, however busy the machine is.
+fn measured(sandbox: &Sandbox, args: &[&str]) {
+    let ran = sandbox.probe(&[&["--measure-steps", "1"], args].concat());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+}
+
 /// One run has no line to be fitted to: beside its measurement stands what the step's ledger says.
 #[test]
 fn a_single_run_is_shown_beside_its_ledger() {
     let sandbox = Sandbox::new();
     let out = ["--row-id", "mine", "--output-dir", "runs/mine"];
-    assert_eq!(sandbox.probe(&out).code, Some(0));
+    measured(&sandbox, &out);
     let explain = ["explain", "--ant", ANT, "--colony", COLONY, "--device", "cpu"];
     let explained = sandbox.vram(&[&explain[..], &["--format", "json"]].concat()).stdout;
     let explained: Value = serde_json::from_str(&explained).unwrap();
@@ -45,7 +51,7 @@ fn a_single_run_is_shown_beside_its_ledger() {
 fn a_single_spot_check_is_shown_beside_its_ledger() {
     let sandbox = Sandbox::new();
     let out = ["--out-dim", "4", "--output-dir", "runs/mine"];
-    assert_eq!(sandbox.probe(&out).code, Some(0));
+    measured(&sandbox, &out);
     let ran = sandbox.vram(&["fit", "runs/mine", "--format", "csv"]);
     assert!(ran.stdout.contains("predicted by the step's ledger"), "{}", ran.stdout);
 }
@@ -54,7 +60,7 @@ fn a_single_spot_check_is_shown_beside_its_ledger() {
 fn a_fit_writes_over_nothing_but_a_calibration() {
     let sandbox = Sandbox::new();
     for (batch, out) in [("2", "runs/a"), ("4", "runs/b")] {
-        assert_eq!(sandbox.probe(&["--batch", batch, "--output-dir", out]).code, Some(0));
+        measured(&sandbox, &["--batch", batch, "--output-dir", out]);
     }
     sandbox.write("thesis.toml", "title = 'mine'\n");
     fs::create_dir(sandbox.path("folder")).unwrap();
@@ -85,7 +91,7 @@ fn a_fit_writes_over_nothing_but_a_calibration() {
 #[test]
 fn a_report_writes_over_nothing_but_a_calibration() {
     let sandbox = Sandbox::new();
-    assert_eq!(sandbox.probe(&["--output-dir", "runs/a"]).code, Some(0));
+    measured(&sandbox, &["--output-dir", "runs/a"]);
     sandbox.write("runs/calibration.toml", "title = 'mine'\n");
     let before = sandbox.contents();
     let ran = sandbox.vram(&["report", "runs"]);
