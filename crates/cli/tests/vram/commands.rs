@@ -1,6 +1,6 @@
 //! `presets`, `workload-id`, `env` and what `--help` says.
 
-use crate::support::Sandbox;
+use crate::support::{ANT, COLONY, Sandbox};
 use insta::assert_snapshot;
 use serde_json::Value;
 
@@ -130,4 +130,18 @@ fn a_reader_that_has_read_enough_is_no_error() {
     drop(reader);
     let output = sandbox.command(&["presets", "list"]).stdout(writer).output().unwrap();
     assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
+}
+
+/// Where no card is, what is held against what is said, not only where the size comes from.
+#[test]
+fn capacity_without_a_card_says_what_it_assumes() {
+    let sandbox = Sandbox::new();
+    let args = ["capacity", "--ant", ANT, "--colony", COLONY, "--vram", "auto", "--format", "json"];
+    let ran = sandbox.vram(&args);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let said = "the memory of this host counts, without a context, and what a step would reserve \
+                on a card";
+    assert!(ran.stderr.contains(said), "{}", ran.stderr);
+    let found: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!((&found["context_bytes"], &found["context_assumed"]), (&0.into(), &false.into()));
 }
