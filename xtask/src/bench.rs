@@ -1,20 +1,20 @@
 //! `cargo xtask bench`: how long a step takes, against the time its tape alone needs.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Instant;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use miette::{IntoDiagnostic, WrapErr, bail};
 use serde::Serialize;
 use vram_cli::artifacts::{self, RunRecord};
-use vram_cli::device::Choice;
+use vram_cli::budget::NO_LEDGER;
+use vram_cli::device::{Choice, Executable};
 use vram_cli::events::Step;
 use vram_cli::{Reply, terminal};
 use vram_metrics::Phase;
-use vram_presets::Library;
+use vram_presets::{Library, StepKind};
 
-use crate::sweep::binary::Target;
+use crate::sweep::binary::{Capability, Target};
 use crate::sweep::child::{self, Crash, Limits, Outcome};
 use crate::sweep::plan::{self, Plan, Row};
 use crate::sweep::room::shortage;
@@ -29,6 +29,7 @@ use crate::sweep::room::shortage;
   cargo xtask bench
   cargo xtask bench --device cpu --only DP1
   cargo xtask bench --sweep h200_large
+  cargo xtask bench --step plain
 
 Prints the table, and writes it as bench.json into the run directory.")]
 pub struct Args {
@@ -39,11 +40,14 @@ pub struct Args {
     #[arg(long, default_value_t, value_parser = str::parse::<Choice>)]
     device: Choice,
     /// Compute capability to build the CUDA probe for [default: the card's]
-    #[arg(long, value_name = "X.Y")]
-    compute_cap: Option<String>,
+    #[arg(long, value_name = "X.Y", value_parser = str::parse::<Capability>)]
+    compute_cap: Option<Capability>,
     /// Run only these rows
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     only: Vec<String>,
+    /// Which step of the model, fused or plain, in place of the rows' own
+    #[arg(long, value_name = "STEP", value_parser = str::parse::<StepKind>)]
+    step: Option<StepKind>,
     /// Steps of each row that are timed
     #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u64).range(1..))]
     steps: u64,
@@ -69,6 +73,7 @@ struct Bench {
 #[derive(Debug, Serialize)]
 struct Timing {
     id: String,
+    step: StepKind,
     batch_size: u64,
     synth_len: u64,
     tape_bytes: u64,
@@ -86,7 +91,10 @@ struct Timing {
 
 pub fn run(args: &Args) -> miette::Result<Reply> {
     let library = Library::discover(&std::env::current_dir().into_diagnostic()?);
-    let sweep = library.sweep(&args.sweep)?.spec;
+    let mut sweep = library.sweep(&args.sweep)?.spec;
+    if let Some(step) = args.step {
+        sweep.rows.iter_mut().for_each(|row| row.step = step);
+    }
     let rows = plan::select(&sweep, &args.only)?;
     let target = Target::choose(args.device, !args.no_build, &library)?;
     let out = args.out.clone().unwrap_or_else(|| {
@@ -95,7 +103,7 @@ pub fn run(args: &Args) -> miette::Result<Reply> {
     });
     let mut plan = Plan::new(&library, target.kind(), rows, &out)?;
     plan.refuse_occupied()?;
-    let probe = target.executable(args.compute_cap.as_deref())?;
+    let probe = target.executable(args.compute_cap)?;
     let copy_bytes_per_s = bandwidth(&probe, target.choice())?;
     terminal::say(&format!(
         "copy bandwidth: {:.1} GB/s, read plus written",
@@ -109,6 +117,9 @@ pub fn run(args: &Args) -> miette::Result<Reply> {
         if let Some(shortage) = shortage(row.predicted(), target.room()) {
             terminal::say(&format!("{:8} not run: {shortage}", row.id));
             continue;
+        }
+        if row.forecast.is_none() {
+            terminal::say(&format!("{:8} runs without a prediction: {NO_LEDGER}", row.id));
         }
         row.row.measure_steps = args.steps;
         let (timing, record) = time(row, &probe, target.choice(), copy_bytes_per_s)?;
@@ -134,9 +145,10 @@ pub fn run(args: &Args) -> miette::Result<Reply> {
 }
 
 /// What the executable says of its device, in bytes per second.
-fn bandwidth(probe: &Path, choice: Choice) -> miette::Result<f64> {
+fn bandwidth(probe: &Executable, choice: Choice) -> miette::Result<f64> {
     let device = choice.to_string();
-    let output = Command::new(probe)
+    let output = probe
+        .command()
         .args(["bandwidth", "--format", "json", "--device", &device])
         .output()
         .into_diagnostic()?;
@@ -152,7 +164,7 @@ fn bandwidth(probe: &Path, choice: Choice) -> miette::Result<f64> {
 
 fn time(
     row: &Row,
-    probe: &Path,
+    probe: &Executable,
     choice: Choice,
     copy_bytes_per_s: f64,
 ) -> miette::Result<(Timing, RunRecord)> {
@@ -179,6 +191,7 @@ fn time(
     let phase = |phase| metrics.phase_times_s.get(&phase).copied();
     let timing = Timing {
         id: row.id.clone(),
+        step: row.row.step,
         batch_size: colony.batch_size,
         synth_len: colony.synth_len,
         tape_bytes,
@@ -204,6 +217,7 @@ fn table(bench: &Bench) -> String {
     table.set_content_arrangement(ContentArrangement::Disabled);
     table.set_header([
         "case",
+        "step",
         "B",
         "T",
         "forward ms",
@@ -218,6 +232,7 @@ fn table(bench: &Bench) -> String {
     for row in &bench.rows {
         table.add_row([
             row.id.clone(),
+            row.step.to_string(),
             row.batch_size.to_string(),
             row.synth_len.to_string(),
             milliseconds(row.forward_s),
@@ -230,7 +245,7 @@ fn table(bench: &Bench) -> String {
             format!("{:.2}", row.probe_s),
         ]);
     }
-    table.column_iter_mut().skip(1).for_each(|c| c.set_cell_alignment(CellAlignment::Right));
+    table.column_iter_mut().skip(2).for_each(|c| c.set_cell_alignment(CellAlignment::Right));
     let rate = bench.copy_bytes_per_s / 1e9;
     format!(
         "{table}\n{} ({}): copy bandwidth {rate:.1} GB/s, {} rows in {:.1} s\n",

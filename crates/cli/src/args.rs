@@ -6,7 +6,7 @@ use bytesize::ByteSize;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use miette::{IntoDiagnostic, WrapErr};
 use tracing::level_filters::LevelFilter;
-use vram_presets::{Library, Origin, Precision, Preset, PresetError, WorkloadSpec};
+use vram_presets::{Library, Origin, Precision, Preset, PresetError, StepKind, WorkloadSpec};
 use vram_workload::Shape;
 
 use crate::Exit;
@@ -154,6 +154,9 @@ pub struct Mode {
     /// Readout heads
     #[arg(long, value_name = "N", default_value = "1", value_parser = at_least_1, allow_negative_numbers = true)]
     pub out_dim: u64,
+    /// Which step of the model: fused (what VRA-34 budgets) or plain (candle's operations and autograd)
+    #[arg(long, value_name = "STEP", default_value_t, value_parser = str::parse::<StepKind>)]
+    pub step: StepKind,
 }
 
 fn flag(text: &str) -> Result<bool, &'static str> {
@@ -217,6 +220,8 @@ pub struct Workload {
     pub amp: bool,
     /// Its readout heads.
     pub out_dim: u64,
+    /// Which step of the model it takes.
+    pub step: StepKind,
     /// The sizes of its step.
     pub shape: Shape,
 }
@@ -253,7 +258,7 @@ impl Workload {
         let amp = mode.amp.unwrap_or(spec.ant.precision.default_amp());
         let shape = Shape::new(&spec, mode.out_dim, amp).into_diagnostic()?;
         spec.ring_buf_bytes()?;
-        Ok(Self { spec, amp, out_dim: mode.out_dim, shape })
+        Ok(Self { spec, amp, out_dim: mode.out_dim, step: mode.step, shape })
     }
 }
 

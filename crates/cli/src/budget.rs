@@ -7,7 +7,7 @@
 use miette::{IntoDiagnostic, miette};
 use serde::Serialize;
 use vram_fit::{Attribute, Calibration, TierConstants};
-use vram_presets::{Library, Preset, WorkloadSpec};
+use vram_presets::{Library, Preset, StepKind, WorkloadSpec};
 use vram_workload::{DeviceKind, Ledger};
 
 use crate::args::Workload;
@@ -16,6 +16,9 @@ use crate::study::{self, Terms};
 
 /// The calibration that is used where none is named.
 pub const DEFAULT_CALIBRATION: &str = "h200";
+
+/// Why nothing is predicted of a plain step but by a calibration that has it.
+pub const NO_LEDGER: &str = "the plain step has no ledger yet";
 
 /// Predicted peaks in bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -71,12 +74,12 @@ pub struct Forecast {
 
 impl Forecast {
     /// The forecast of `workload` on a kind of device, without a calibration: a card's pool has the
-    /// usual granule.
+    /// usual granule. None for the plain step, which has no ledger.
     ///
     /// # Errors
     ///
     /// None that a checked workload can cause.
-    pub fn new(workload: &Workload, kind: DeviceKind) -> miette::Result<Self> {
+    pub fn new(workload: &Workload, kind: DeviceKind) -> miette::Result<Option<Self>> {
         let granule = match kind {
             DeviceKind::Cpu => 1,
             DeviceKind::Cuda => USUAL_GRANULE,
@@ -84,9 +87,14 @@ impl Forecast {
         Self::by(granule, workload, kind)
     }
 
-    fn by(granule: u64, workload: &Workload, kind: DeviceKind) -> miette::Result<Self> {
-        let ledger = Ledger::new(&workload.shape, kind).into_diagnostic()?;
-        Ok(Self { ledger, granule })
+    fn by(granule: u64, workload: &Workload, kind: DeviceKind) -> miette::Result<Option<Self>> {
+        match workload.step {
+            StepKind::Plain => Ok(None),
+            StepKind::Fused => {
+                let ledger = Ledger::new(&workload.shape, kind).into_diagnostic()?;
+                Ok(Some(Self { ledger, granule }))
+            }
+        }
     }
 
     fn allocated_bytes(&self, batch: u64) -> Option<u64> {
@@ -150,12 +158,15 @@ impl Oracle {
     ///
     /// # Errors
     ///
-    /// A calibration without a granule and without the workload's tier.
+    /// A calibration without the workload's tier, for what no ledger answers: the plain step, or a
+    /// card of which no granule is known.
     pub fn predictor(&self, workload: &Workload) -> miette::Result<Predictor<'_>> {
-        let way = match self.granule {
-            Some(granule) => {
-                Way::Ledger(Box::new(Forecast::by(granule, workload, DeviceKind::Cuda)?))
-            }
+        let forecast = match self.granule {
+            Some(granule) => Forecast::by(granule, workload, DeviceKind::Cuda)?,
+            None => None,
+        };
+        let way = match forecast {
+            Some(forecast) => Way::Ledger(Box::new(forecast)),
             None => {
                 let terms = Terms::of(&self.calibration.terms).ok_or_else(|| {
                     miette!(
@@ -179,22 +190,35 @@ impl Oracle {
             ("amp", Attribute::Integer(u64::from(workload.amp))),
         ];
         let matches = |tier: &&TierConstants| {
-            wanted.iter().all(|(name, value)| tier.attributes.get(*name) == Some(value))
+            study::step_of(tier) == Some(workload.step)
+                && wanted.iter().all(|(name, value)| tier.attributes.get(*name) == Some(value))
         };
         self.calibration.tiers.iter().find(matches).ok_or_else(|| {
             let names: Vec<&str> = self.calibration.tiers.iter().map(|t| t.name.as_str()).collect();
-            miette!(
-                help = format!(
-                    "its tiers: {}; a calibration with a granule, such as {DEFAULT_CALIBRATION}, \
-                     answers for every size",
-                    names.join(", ")
+            let (why, instead) = match workload.step {
+                StepKind::Plain => (
+                    format!("{NO_LEDGER}, and "),
+                    "measure it with `vram probe --step plain`, let `vram fit --out FILE` fit the \
+                     runs, and name that --calibration FILE; or leave out --step for the fused step"
+                        .to_owned(),
                 ),
-                "calibration {} has no tier for ring {} x {} in {} with amp {}",
+                StepKind::Fused => (
+                    String::new(),
+                    format!(
+                        "a calibration with a granule, such as {DEFAULT_CALIBRATION}, answers for \
+                         every size"
+                    ),
+                ),
+            };
+            miette!(
+                help = format!("its tiers: {}; {instead}", names.join(", ")),
+                "{why}calibration {} has no tier for ring {} x {} in {} with amp {}{}",
                 self.name,
                 ant.ring_len,
                 ant.slot_dim,
                 ant.precision,
-                u8::from(workload.amp)
+                u8::from(workload.amp),
+                study::unless_fused(workload.step)
             )
         })
     }
@@ -217,8 +241,13 @@ impl Predictor<'_> {
             Way::Constants(tier, spec, terms) => {
                 let spec = spec.with_batch(batch).ok()?;
                 let predicted = tier.predict(&terms.values(&spec).ok()?).ok()?;
+                let why = match study::step_of(tier) {
+                    Some(StepKind::Plain) => format!("{NO_LEDGER}: "),
+                    _ => String::new(),
+                };
                 let source = format!(
-                    "constants of tier {} in {}, fitted and not exact: base + k * ring + overhead",
+                    "{why}constants of tier {} in {}, fitted and not exact: base + k * ring + \
+                     overhead",
                     tier.name, self.oracle.name
                 );
                 (predicted.allocated_bytes, predicted.reserved_bytes, None, source)

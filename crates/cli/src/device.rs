@@ -1,9 +1,10 @@
 //! Which device a command runs on, and how it gets there.
 //!
 //! `vram` itself links no CUDA and starts on every machine. What runs on a card is a second
-//! executable, `vram-cuda`, which takes the same command line; `vram` asks the driver first, so
-//! that what is missing is said in words and not by a loader.
+//! executable, `vram-cuda`, which takes the same command line; `vram` asks the driver first, and loads
+//! what `vram-cuda` links, so that what is missing is said in words and not by a loader.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,6 +16,7 @@ use vram_metrics::{Card, DeviceFacts, Driver, DriverError};
 #[cfg(not(unix))]
 use crate::Exit;
 use crate::Reply;
+use crate::libraries::{LIBRARY_PATH, LibraryError, library_path};
 
 /// What `--device` asks for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -58,7 +60,45 @@ pub enum Place {
     /// On the CPU, with the reason where it was not asked for.
     Cpu(Option<String>),
     /// On a card, in this executable.
-    Cuda(Card, PathBuf),
+    Cuda(Card, Executable),
+}
+
+/// A file that can be started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Executable {
+    path: PathBuf,
+    /// What the loader has to be told of.
+    library_path: Option<OsString>,
+}
+
+impl Executable {
+    /// One that needs nothing which the system's loader does not find.
+    pub fn plain(path: PathBuf) -> Self {
+        Self { path, library_path: None }
+    }
+
+    /// The one for cards, with every library that it needs.
+    ///
+    /// # Errors
+    ///
+    /// A library that it needs is missing or broken.
+    pub fn for_cards(path: PathBuf) -> Result<Self, LibraryError> {
+        Ok(Self { library_path: library_path(&path)?, path })
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What starts it.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(&self.path);
+        if let Some(path) = &self.library_path {
+            command.env(LIBRARY_PATH, path);
+        }
+        command
+    }
 }
 
 /// Why the device that was asked for cannot be used.
@@ -80,6 +120,11 @@ pub enum DeviceError {
         /// Where it should be.
         path: PathBuf,
     },
+
+    /// A library that the CUDA executable needs is missing or broken.
+    #[error(transparent)]
+    #[diagnostic(help("{}; or run on the CPU: --device cpu", .0.advice()))]
+    Library(#[from] LibraryError),
 }
 
 /// The card that is meant.
@@ -111,10 +156,11 @@ impl Choice {
             Self::Cuda(ordinal) => ordinal,
         };
         let found = card(ordinal).map_err(DeviceError::from).and_then(|card| {
-            if executable.is_file() {
-                return Ok(Place::Cuda(card, executable.to_owned()));
+            let path = executable.to_owned();
+            if !executable.is_file() {
+                return Err(DeviceError::NoExecutable { path });
             }
-            Err(DeviceError::NoExecutable { path: executable.to_owned() })
+            Ok(Place::Cuda(card, Executable::for_cards(path)?))
         });
         match (self, found) {
             (Self::Auto, Err(why)) => Ok(Place::Cpu(Some(why.to_string()))),
@@ -140,14 +186,14 @@ pub fn executable_beside() -> miette::Result<PathBuf> {
 
 /// Lets `executable` do what this process was asked for: in its place where the system allows,
 /// as a child otherwise.
-pub(crate) fn hand_over(executable: &Path) -> miette::Result<Reply> {
-    let mut command = Command::new(executable);
+pub(crate) fn hand_over(executable: &Executable) -> miette::Result<Reply> {
+    let mut command = executable.command();
     command.args(std::env::args_os().skip(1));
     #[cfg(unix)]
     {
         use std::os::unix::process::CommandExt;
         let error = command.exec();
-        Err(miette::miette!("cannot start {}: {error}", executable.display()))
+        Err(miette::miette!("cannot start {}: {error}", executable.path.display()))
     }
     #[cfg(not(unix))]
     {

@@ -30,12 +30,14 @@ pub mod device;
 mod escape;
 pub mod events;
 mod exit;
+pub mod libraries;
 mod machine;
 mod panics;
 pub mod report;
 pub mod room;
 pub mod study;
 pub mod terminal;
+pub mod toolkit;
 
 use std::process::ExitCode;
 

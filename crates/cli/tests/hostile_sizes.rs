@@ -9,7 +9,7 @@ use vram_cli::artifacts::{self, RunRecord};
 use vram_cli::report;
 use vram_cli::study::Runs;
 use vram_presets::{Library, Syntax, WorkloadSpec, workload_from_text};
-use vram_workload::Shape;
+use vram_workload::{Extent, Shape};
 
 const METRICS: &str = include_str!("data/torch_h200/dp01_smallxreal_B16/metrics.json");
 const RUN_CMD: &str = include_str!("data/torch_h200/dp01_smallxreal_B16/run_cmd.txt");
@@ -97,7 +97,7 @@ proptest! {
             Ok(shape) => {
                 prop_assert!(addressable(exact));
                 prop_assert!(shape.state_len() >= 1 && shape.tokens() >= 1);
-                prop_assert!(addressable(Some(4 * shape.parameters() as u128)));
+                prop_assert!(addressable(Some(4 * u128::from(Extent::Parameters.of(&shape)))));
             }
             Err(error) => {
                 let largest = sizes.iter().chain([&out_dim]).max();

@@ -29,6 +29,7 @@ mod library;
 mod name;
 mod parse;
 mod spec;
+mod step;
 mod sweep;
 
 pub use error::PresetError;
@@ -38,5 +39,6 @@ pub use library::{
 };
 pub use name::check_name;
 pub use spec::{AntSpec, ColonySpec, Precision, PtrDtype, SCHEMA_VERSION, WorkloadSpec};
+pub use step::StepKind;
 pub use sweep::{Published, Sweep, SweepRow};
 pub use vram_source::Syntax;

@@ -5,7 +5,7 @@ use vram_source::{Check, Fields, Node, Source};
 
 use crate::name::preset_name;
 use crate::spec::SCHEMA_VERSION;
-use crate::{AntSpec, ColonySpec, Precision, PresetError, PtrDtype};
+use crate::{AntSpec, ColonySpec, Precision, PresetError, PtrDtype, StepKind};
 
 /// A spec and its notes.
 pub(crate) type Noted<T> = (Option<String>, T);
@@ -30,6 +30,10 @@ pub(crate) fn flag(value: &Node) -> Result<bool, String> {
 
 pub(crate) fn precision(value: &Node) -> Result<Precision, String> {
     value.one_of(Precision::ALL)
+}
+
+pub(crate) fn step(value: &Node) -> Result<StepKind, String> {
+    value.one_of(StepKind::ALL)
 }
 
 /// An ant: alone, or as one half of a workload.

@@ -2,8 +2,8 @@ use std::collections::HashSet;
 
 use vram_source::{Check, Faults, Fields, Node, Source, Syntax};
 
-use crate::parse::{count, flag, precision, size};
-use crate::{Precision, PresetError, name};
+use crate::parse::{count, flag, precision, size, step};
+use crate::{Precision, PresetError, StepKind, name};
 
 /// An ordered list of datapoints to measure.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +33,8 @@ pub struct SweepRow {
     pub precision: Precision,
     /// Whether the step runs under amp.
     pub amp: bool,
+    /// Which step of the model it takes; fused where neither it nor the defaults say.
+    pub step: StepKind,
     /// Steps before the measurement window.
     pub warmup_steps: u64,
     /// Steps in the measurement window.
@@ -60,6 +62,7 @@ struct Defaults {
     out_dim: Option<u64>,
     precision: Option<Precision>,
     amp: Option<bool>,
+    step: Option<StepKind>,
     warmup_steps: Option<u64>,
     measure_steps: Option<u64>,
 }
@@ -92,6 +95,7 @@ fn defaults(fields: &mut Fields<'_>) -> Defaults {
         out_dim: fields.required("out_dim", size),
         precision: fields.required("precision", precision),
         amp: fields.required("amp", flag),
+        step: fields.optional("step", step),
         warmup_steps: fields.required("warmup_steps", count),
         measure_steps: fields.required("measure_steps", size),
     };
@@ -112,6 +116,7 @@ fn row(
     let out_dim = fields.optional("out_dim", size);
     let own_precision = fields.optional("precision", precision);
     let own_amp = fields.optional("amp", flag);
+    let own_step = fields.optional("step", step);
     let warmup_steps = fields.optional("warmup_steps", count);
     let measure_steps = fields.optional("measure_steps", size);
     let note = fields.optional("note", Node::text);
@@ -140,6 +145,7 @@ fn row(
         out_dim: out_dim.or(defaults.out_dim)?,
         precision: precision?,
         amp: amp?,
+        step: own_step.or(defaults.step).unwrap_or_default(),
         warmup_steps: warmup_steps.or(defaults.warmup_steps)?,
         measure_steps: measure_steps.or(defaults.measure_steps)?,
         note,

@@ -3,7 +3,10 @@
 use std::fs;
 
 use proptest::prelude::*;
-use vram_presets::{Kind, Library, Origin, PresetError, workload_from_file};
+use vram_presets::{
+    Kind, Library, Origin, PresetError, StepKind, SweepRow, Syntax, sweep_from_text,
+    workload_from_file,
+};
 
 fn json(ring_len: u64, slot_dim: u64, batch: u64) -> String {
     format!(
@@ -165,4 +168,42 @@ proptest! {
             Err(other) => prop_assert!(false, "{other:?}"),
         }
     }
+}
+
+/// The rows of vra34, each with the one step and then with the other, and otherwise alike.
+#[test]
+fn the_sweep_of_both_steps_is_the_published_one_twice() {
+    let library = Library::built_in();
+    let published = library.sweep("vra34").unwrap().spec.rows;
+    assert!(published.iter().all(|r| r.step == StepKind::Fused));
+    let expected = published.into_iter().filter(|r| !r.on_demand).flat_map(|row| {
+        let fused = SweepRow { note: None, published: None, ..row };
+        let id = format!("{}_plain", fused.id);
+        [fused.clone(), SweepRow { id, step: StepKind::Plain, ..fused }]
+    });
+    let steps = library.sweep("steps").unwrap().spec.rows;
+    assert_eq!(steps, expected.collect::<Vec<_>>());
+}
+
+#[test]
+fn a_row_takes_the_step_of_the_defaults_unless_it_has_its_own() {
+    let steps = |defaults: &str, row: &str| {
+        let text = format!(
+            "name = \"s\"\n[defaults]\nout_dim = 1\nprecision = \"fp32\"\namp = 0\n{defaults}\
+             warmup_steps = 0\nmeasure_steps = 1\n\
+             [[row]]\nid = \"a\"\nant = \"x\"\ncolony = \"y\"\nbatch = 1\n{row}"
+        );
+        sweep_from_text(&text, Syntax::Toml).map(|sweep| sweep.rows[0].step)
+    };
+    let (fused, plain) = ("step = \"fused\"\n", "step = \"plain\"\n");
+    for (defaults, row, expected) in [
+        ("", "", StepKind::Fused),
+        (plain, "", StepKind::Plain),
+        (plain, fused, StepKind::Fused),
+        (fused, plain, StepKind::Plain),
+    ] {
+        assert_eq!(steps(defaults, row).unwrap(), expected, "{defaults} {row}");
+    }
+    let wrong = steps("", "step = \"Plain\"\n").unwrap_err().to_string();
+    assert!(wrong.contains("step") && wrong.contains("one of fused, plain"), "{wrong}");
 }

@@ -1,7 +1,5 @@
 use vram_presets::{Precision, PtrDtype};
 
-use crate::shape::MOST_HEADS;
-
 /// What can go wrong between a spec and a finished training step.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -27,10 +25,6 @@ pub enum WorkloadError {
     #[error("ptr_dtype {0} cannot address a ring (in fp16, 4097 + 1 = 4096): use fp64 or fp32")]
     PointerNotRunnable(PtrDtype),
 
-    /// The spec asks for the state loop, which this workload does not have.
-    #[error("state_loop_samples {0} is not supported: the state loop is not part of OD1, use 0")]
-    StateLoop(u64),
-
     /// A size that must be at least one.
     #[error("{name} must be at least 1")]
     Zero {
@@ -39,10 +33,12 @@ pub enum WorkloadError {
     },
 
     /// More readout heads than any step has.
-    #[error("{heads} readout heads are more than the {MOST_HEADS} that a step can have")]
+    #[error("{heads} readout heads are more than the {most} that a step can have")]
     TooManyHeads {
         /// The number that was asked for.
         heads: u64,
+        /// The largest that can be had.
+        most: u64,
     },
 
     /// A product of sizes does not fit the address space.
@@ -62,6 +58,10 @@ pub enum WorkloadError {
         /// Its size in bytes.
         bytes: u64,
     },
+
+    /// An allocation of candle's own was refused, in an operation of the plain step.
+    #[error("out of memory in an operation of candle's, which does not say how much it asked for")]
+    CandleOutOfMemory,
 
     /// The device failed.
     #[error("{operation} failed on the device: {reason}")]
@@ -84,7 +84,25 @@ pub enum WorkloadError {
         card: String,
     },
 
-    /// A tensor given by the caller has another name, shape or type than the model's.
+    /// A device that this workload has no kernels for.
+    #[error(
+        "no kernels for {device}: the fused step runs on the CPU and, built with the feature \
+         `cuda`, on an NVIDIA card"
+    )]
+    NoKernels {
+        /// The device.
+        device: String,
+    },
+
+    /// The device works in each thread's own stream.
+    #[error(
+        "this device works in a stream of each thread's own, in which a second thread's step would \
+         race: open it with Device::new_cuda_with_stream"
+    )]
+    PerThreadStream,
+
+    /// A tensor of the caller's is missing, or has another shape, type or device than the step
+    /// takes.
     #[error("tensor {name}: expected {expected}, found {found}")]
     Tensor {
         /// The tensor's name.
@@ -98,4 +116,37 @@ pub enum WorkloadError {
     /// candle refused an operation.
     #[error(transparent)]
     Candle(#[from] candle_core::Error),
+}
+
+impl WorkloadError {
+    /// Whether memory ran out.
+    pub fn is_out_of_memory(&self) -> bool {
+        matches!(self, Self::OutOfMemory { .. } | Self::CandleOutOfMemory)
+    }
+
+    /// What candle says of an operation: out of memory, or as it is.
+    pub(crate) fn of_operation(error: candle_core::Error) -> Self {
+        if is_oom(&error) { Self::CandleOutOfMemory } else { Self::Candle(error) }
+    }
+
+    /// What candle says of an allocation of `bytes` bytes: out of memory, or as it is.
+    pub(crate) fn of_allocation(what: &'static str, bytes: u64, error: candle_core::Error) -> Self {
+        if is_oom(&error) { Self::OutOfMemory { what, bytes } } else { Self::Candle(error) }
+    }
+}
+
+/// Whether candle's error is the driver's refusal of memory.
+pub(crate) fn is_oom(error: &candle_core::Error) -> bool {
+    match error {
+        candle_core::Error::WithBacktrace { inner, .. } => is_oom(inner),
+        #[cfg(feature = "cuda")]
+        candle_core::Error::Cuda(error) => {
+            use candle_core::cuda_backend::CudaError;
+            use candle_core::cuda_backend::cudarc::driver::sys::CUresult;
+
+            matches!(error.downcast_ref(), Some(CudaError::Cuda(driver))
+                if driver.0 == CUresult::CUDA_ERROR_OUT_OF_MEMORY)
+        }
+        _ => false,
+    }
 }

@@ -5,71 +5,82 @@
 //! `T = synth_len` tokens, cross-entropy on the last token's logits, backward, Adam. Its dominant
 //! memory is the tape: one whole fp32 ring state `[B,R,D]` per token, kept until backward.
 //!
-//! **One decision: the backward is written by hand.** candle's autograd keeps a chain of `T`
-//! partial sums alive for every weight that is used in every token, so that the measured peak
-//! would be the autograd's and not the workload's (k_ring 2.89 instead of 2.02 was seen). Here the
-//! gradient of the ring state is one buffer updated in place, weight gradients are taken from all
-//! tokens at once, and nothing is allocated per token beyond the tape. candle gives the tensors
-//! that go in and come out; the CPU's matrix products go to the library that candle's use, the
-//! GPU's kernels (feature `cuda`) are ours, each beside its CPU twin in `src/kernels`.
+//! **One decision: one model, two steps.** [`Od1`] is a candle model: named tensors from a
+//! `VarBuilder`, differentiable operations, any optimizer. But candle's autograd keeps a chain of
+//! `T` partial sums alive for every weight that is used in every token, so that the peak of a plain
+//! step is the autograd's and not the workload's. So there is a second step on the same tensors,
+//! [`FusedStep`], whose backward is written by hand: the gradient of the ring state is one buffer
+//! updated in place, weight gradients are taken from all tokens at once, and nothing is allocated
+//! per token beyond the tape. Its kernels run in the stream of candle's device, its memory is
+//! candle's, and its gradients are a `GradStore`.
 //!
 //! ```
+//! use candle_core::{DType, Device, Tensor};
+//! use candle_nn::{Optimizer, VarBuilder, VarMap};
+//! use rand::{SeedableRng, rngs::StdRng};
 //! use vram_presets::{AntSpec, ColonySpec, Precision, PtrDtype, WorkloadSpec};
-//! use vram_workload::{Host, Shape, Trainer};
+//! use vram_workload::{Batch, FusedStep, LossScale, Od1, Shape, draw_parameters};
 //!
 //! let ant = AntSpec { ring_len: 32, slot_dim: 24, ptr_dtype: PtrDtype::Fp64, precision: Precision::Fp32 };
 //! let colony = ColonySpec { seq_len: 8, synth_len: 8, batch_size: 2, ptr_update_every: 1, state_loop_samples: 0 };
 //! let shape = Shape::new(&WorkloadSpec { ant, colony }, 1, false)?;
 //!
-//! let mut phases = Vec::new();
-//! let mut trainer = Trainer::new(shape, 0, &Host, &mut |phase| phases.push(phase))?;
-//! trainer.step(&mut |phase| phases.push(phase))?;
-//! assert!(trainer.outcome()?.is_some_and(|o| o.loss.is_finite()));
-//! assert_eq!(phases.len(), 5); // parameters, optimizer, forward end, backward peak, step end
-//! # Ok::<(), vram_workload::WorkloadError>(())
+//! let device = Device::Cpu; // or Device::new_cuda_with_stream(0)?
+//! let vars: VarMap = draw_parameters(&shape, &mut StdRng::seed_from_u64(0), &device)?;
+//! let model = Od1::new(shape.clone(), VarBuilder::from_varmap(&vars, DType::F32, &device))?;
+//! let x = Tensor::randn(0f32, 1.0, (2, 8, 1), &device)?;
+//! let y = Tensor::new(&[7u32, 200], &device)?;
+//! let starts = Tensor::new(&[0.25f64, 0.75], &device)?;
+//!
+//! let batch = Batch::new(&shape, &x, &y)?;
+//! let mut step = FusedStep::new(&model)?;
+//! let mut scale = LossScale::new(&shape, &device)?;
+//! let mut sgd = candle_nn::SGD::new(model.vars()?, 0.1)?;
+//! let mut losses = Vec::new();
+//! for _ in 0..5 {
+//!     let results = step.run(&batch, &starts, &mut scale, &mut |_phase| ())?;
+//!     sgd.step(&results.gradients.store)?;
+//!     losses.push(results.loss.to_scalar::<f32>()?);
+//! }
+//! assert!(losses[4] < losses[0]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 #![deny(missing_docs)]
 
-mod activations;
-mod backend;
-mod backward;
-mod bandwidth;
-mod batch;
 #[cfg(feature = "cuda")]
-mod cuda;
+pub mod build;
 mod error;
-mod fault;
-mod forward;
-mod gradients;
-mod host;
-mod item;
-mod kernels;
+mod extent;
+mod formula;
 mod ledger;
-mod loss_scale;
 mod memory;
 mod model;
-mod numeric;
-mod optimizer;
-mod params;
+mod ops;
+mod parameters;
 mod shape;
-mod tape;
-mod trainer;
+mod step;
+mod tensor_check;
 
-pub use backend::Backend;
-pub use bandwidth::copy_rate;
-pub use batch::Batch;
-#[cfg(feature = "cuda")]
-pub use cuda::Cuda;
 pub use error::WorkloadError;
-pub use fault::Fault;
-pub use forward::Forward;
-pub use gradients::Gradients;
-pub use host::Host;
-pub use item::{Class, Dim, Item};
-pub use ledger::{DeviceKind, Entry, Knob, Ledger};
-pub use loss_scale::LossScale;
-pub use model::Model;
-pub use optimizer::Adam;
+pub use extent::{Extent, SizeParam};
+pub use ledger::Ledger;
+pub use memory::context::DeviceKind;
+pub use memory::log::Entry;
+pub use memory::spec::{BufferKind, BufferSpec};
+pub use model::draw::draw_parameters;
+pub use model::od1::Od1;
+pub use model::plain::Output;
+pub use model::state_loop::{StateLoop, StateLoopReport};
+pub use ops::threads::start_threads;
 pub use shape::{CLASSES, Compute, MOST_HEADS, Pointer, Shape, TAPS};
-pub use tape::Tape;
-pub use trainer::{StepOutcome, Trainer};
+pub use step::adam::Adam;
+pub use step::batch::Batch;
+pub use step::copy_rate::copy_rate;
+pub use step::fault::Fault;
+pub use step::forward::Forward;
+pub use step::fused::{FusedStep, StepResults};
+pub use step::gradients::{GradientFlags, Gradients};
+pub use step::loss_scale::LossScale;
+pub use step::plain::{PlainGradients, gradients as plain_gradients};
+pub use step::tape::Tape;
+pub use step::trainer::{StepKind, StepOutcome, Trainer};

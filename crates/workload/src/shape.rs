@@ -1,13 +1,13 @@
 use vram_presets::{Precision, PtrDtype, WorkloadSpec};
 
-use crate::{Knob, WorkloadError};
+use crate::error::WorkloadError;
 
 /// Classes of the readout (`C` in the model's description).
 pub const CLASSES: usize = 256;
 
-/// The most readout heads of a step. Each has names and places of its own in host memory, so that
-/// an absurd number would take that memory before the first buffer could be refused.
-pub const MOST_HEADS: usize = 1 << 16;
+/// The most readout heads of a step. Each is two named tensors with allocations of their own, so
+/// that an absurd number would take the host's memory before the first buffer could be refused.
+pub const MOST_HEADS: usize = 1 << 12;
 
 /// Number of slots a token reads and writes: half-width 2 around the pointer.
 pub const TAPS: usize = 5;
@@ -55,6 +55,8 @@ pub struct Shape {
     pub compute: Compute,
     /// Numbers of the pointer.
     pub pointer: Pointer,
+    /// Samples whose hidden state is watched, at most; 0 watches none.
+    pub state_loop_samples: usize,
 }
 
 impl Shape {
@@ -63,8 +65,8 @@ impl Shape {
     /// # Errors
     ///
     /// Refuses precision fp64 and amp, a precision that contradicts `amp`, half-precision
-    /// pointers, a state loop, zero sizes, more than [`MOST_HEADS`] heads, and sizes whose product
-    /// leaves the address space.
+    /// pointers, zero sizes, more than [`MOST_HEADS`] heads, and sizes whose product leaves the
+    /// address space.
     pub fn new(spec: &WorkloadSpec, out_dim: u64, amp: bool) -> Result<Self, WorkloadError> {
         let compute = match (spec.ant.precision, amp) {
             (Precision::Fp32, false) => Compute::Fp32,
@@ -80,9 +82,6 @@ impl Shape {
             PtrDtype::Fp32 => Pointer::Fp32,
             other => return Err(WorkloadError::PointerNotRunnable(other)),
         };
-        if spec.colony.state_loop_samples > 0 {
-            return Err(WorkloadError::StateLoop(spec.colony.state_loop_samples));
-        }
         let slot_dim = size("slot_dim", spec.ant.slot_dim)?;
         let ring_len = size("ring_len", spec.ant.ring_len)?;
         let shape = Self {
@@ -96,6 +95,9 @@ impl Shape {
             ptr_update_every: size("ptr_update_every", spec.colony.ptr_update_every)?,
             compute,
             pointer,
+            // More than the address space holds is every sample, as is any number from `B` on.
+            state_loop_samples: usize::try_from(spec.colony.state_loop_samples)
+                .unwrap_or(usize::MAX),
         };
         shape.check_products()?;
         Ok(shape)
@@ -111,33 +113,9 @@ impl Shape {
         self.batch * self.synth_len
     }
 
-    /// Elements of all parameters.
-    pub fn parameters(&self) -> usize {
-        let (r, d, s) = (self.ring_len, self.slot_dim, self.sensory);
-        let linear = |outputs: usize, inputs: usize| outputs * (inputs + 1);
-        let gru = |width: usize| 2 * linear(3 * width, width);
-        let fields = 2 * r + 1;
-        let sensory = linear(s, 1) + gru(s) + linear(d, s);
-        let main = linear(d, 1) + gru(d) + linear(4, d);
-        fields + sensory + main + self.out_dim * linear(CLASSES, d)
-    }
-
-    /// `d ln(parameters) / d ln(knob)`.
-    pub(crate) fn parameters_elasticity(&self, knob: Knob) -> f64 {
-        let (r, d, e) = (self.ring_len as f64, self.slot_dim as f64, self.out_dim as f64);
-        let (s, classes) = (self.sensory as f64, CLASSES as f64);
-        // What each knob multiplies, once per power of it; S follows D from D = 24 on.
-        let follows = if self.slot_dim >= 24 { 1.0 } else { 0.0 };
-        let sensory = follows * (2.0 * s + 12.0 * s * s + 6.0 * s + d * s);
-        let grown = match knob {
-            Knob::RingLen => 2.0 * r,
-            Knob::SlotDim => {
-                sensory + (d * s + d) + 2.0 * d + 12.0 * d * d + 6.0 * d + 4.0 * d + e * classes * d
-            }
-            Knob::OutDim => e * classes * (d + 1.0),
-            Knob::Batch | Knob::SynthLen => 0.0,
-        };
-        grown / self.parameters() as f64
+    /// Samples whose hidden state the state loop watches, `n' = min(B, state_loop_samples)`.
+    pub fn watched(&self) -> usize {
+        self.batch.min(self.state_loop_samples)
     }
 
     /// Every product the step forms is bounded by one of these, so that none of them can wrap.
@@ -179,12 +157,12 @@ fn size(name: &'static str, value: u64) -> Result<usize, WorkloadError> {
 fn heads(out_dim: u64) -> Result<usize, WorkloadError> {
     match size("out_dim", out_dim)? {
         heads if heads <= MOST_HEADS => Ok(heads),
-        heads => Err(WorkloadError::TooManyHeads { heads: heads as u64 }),
+        heads => Err(WorkloadError::TooManyHeads { heads: heads as u64, most: MOST_HEADS as u64 }),
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use vram_presets::{AntSpec, ColonySpec};
 
     use super::*;
@@ -201,6 +179,13 @@ mod tests {
                 synth_len: 5,
             },
         )
+    }
+
+    /// A small fp32 shape of these sizes.
+    pub(crate) fn shape_of(ring_len: u64, slot_dim: u64, out_dim: u64) -> Shape {
+        let mut spec = spec();
+        (spec.ant.ring_len, spec.ant.slot_dim) = (ring_len, slot_dim);
+        Shape::new(&spec, out_dim, false).unwrap()
     }
 
     fn refused(amp: bool, change: impl FnOnce(&mut WorkloadSpec)) -> WorkloadError {
@@ -237,8 +222,6 @@ mod tests {
         );
         let pointer = refused(false, |s| s.ant.ptr_dtype = PtrDtype::Fp16);
         assert!(pointer.to_string().contains("cannot address a ring"));
-        let state_loop = refused(false, |s| s.colony.state_loop_samples = 2);
-        assert!(matches!(state_loop, E::StateLoop(2)));
         let zero = refused(false, |s| s.colony.batch_size = 0);
         assert!(matches!(zero, E::Zero { name: "batch_size" }));
     }
@@ -265,7 +248,7 @@ mod tests {
         wide.ant.slot_dim = 1 << 20;
         for heads in [MOST_HEADS as u64 + 1, 1 << 40] {
             let error = Shape::new(&wide, heads, false).unwrap_err();
-            assert!(matches!(error, WorkloadError::TooManyHeads { heads: h } if h == heads));
+            assert!(matches!(error, WorkloadError::TooManyHeads { heads: h, .. } if h == heads));
         }
         assert!(Shape::new(&spec(), MOST_HEADS as u64, false).is_ok());
     }

@@ -1,76 +1,70 @@
-//! The hand-written gradients against central differences in fp64.
+//! The gradients of both steps against central differences in fp64.
 
 #[macro_use]
 #[path = "support/devices.rs"]
 mod devices;
 #[path = "support/reference.rs"]
 mod reference;
+mod support;
 
-use candle_core::{DType, Device, Tensor};
-use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
+use candle_core::Device;
 use reference::{Frozen, Params, Sizes, loss};
-use vram_presets::{AntSpec, ColonySpec, Precision, PtrDtype, WorkloadSpec};
-use vram_workload::{Backend, Batch, Gradients, LossScale, Model, Shape};
+use support::{Case, SMALL, take, values};
+use vram_workload::StepKind;
 
 /// Entries of each parameter that are differenced: all of the small ones, a sample of the rest.
 const PROBED: usize = 24;
 
-fn values(t: &Tensor) -> Vec<f64> {
-    t.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1().unwrap()
-}
+fn check(kind: StepKind, device: &Device, case: &Case) {
+    let model = case.model(device);
+    let inputs = case.inputs(device);
+    let got = take(kind, &model, &inputs);
 
-fn check<B: Backend>(backend: &B, sizes: &Sizes) {
-    let ant = AntSpec {
-        ring_len: sizes.ring as u64,
-        slot_dim: sizes.width as u64,
-        ptr_dtype: PtrDtype::Fp64,
-        precision: Precision::Fp32,
-    };
-    let colony = ColonySpec {
-        seq_len: sizes.tokens as u64,
-        synth_len: sizes.tokens as u64,
-        batch_size: sizes.batch as u64,
-        ptr_update_every: sizes.update_every as u64,
-        state_loop_samples: 0,
-    };
-    let spec = WorkloadSpec::new(ant, colony);
-    let shape = Shape::new(&spec, sizes.experts as u64, false).unwrap();
-    let mut rng = StdRng::seed_from_u64(7);
-    let mut model = Model::new(shape.clone(), &mut rng, backend).unwrap();
-
-    let x: Vec<f32> =
-        (0..sizes.batch * sizes.tokens).map(|_| rng.random_range(-1.5..1.5)).collect();
-    let labels: Vec<usize> = (0..sizes.batch).map(|_| rng.random_range(0..256)).collect();
-    let starts: Vec<f64> = (0..sizes.batch).map(|_| rng.random()).collect();
-    let tensor = Tensor::from_slice(&x, (sizes.batch, sizes.tokens, 1), &Device::Cpu).unwrap();
-    let y: Vec<i64> = labels.iter().map(|&l| l as i64).collect();
-    let y = Tensor::from_vec(y, sizes.batch, &Device::Cpu).unwrap();
-    let batch = Batch::new(&shape, &tensor, &y, backend).unwrap();
-    let forward = model.forward(&batch, &starts).unwrap();
-
-    let mut params: Params =
-        model.parameters().unwrap().into_iter().map(|(name, t)| (name, values(&t))).collect();
-    let x: Vec<f64> = x.into_iter().map(f64::from).collect();
+    let sizes = Sizes::from(case);
+    let labels: Vec<usize> = values(&inputs.y).into_iter().map(|y| y as usize).collect();
+    let (x, starts) = (values(&inputs.x), values(&inputs.starts));
+    let mut params: Params = model.named().map(|(n, t)| (n.to_owned(), values(t))).collect();
     let mut frozen = Frozen::default();
-    let mut at = |params: &Params| loss(sizes, params, (&x, &labels, &starts), &mut frozen);
+    let mut at = |params: &Params| loss(&sizes, params, (&x, &labels, &starts), &mut frozen);
     let base = at(&params);
-    let loss = f64::from(forward.loss().unwrap());
-    assert!((base - loss).abs() < 1e-5, "{base} {loss}");
+    let found = values(&got.loss)[0];
+    assert!((base - found).abs() < 1e-5, "{base} {found}");
 
-    let mut grads = Gradients::new(&model).unwrap();
-    let scale = LossScale::new(&model).unwrap();
-    model.backward(&batch, forward, &mut grads, &scale, &mut |_| ()).unwrap();
-    for (name, grad) in grads.named(&model).unwrap() {
+    let slots: Vec<usize> = values(&got.ptr_int).into_iter().map(|s| s as usize).collect();
+    let reached: Vec<bool> =
+        (0..case.heads).map(|head| slots.iter().any(|slot| slot % case.heads == head)).collect();
+    if let Some(flags) = &got.flags.reached {
+        for ((name, _), flag) in model.named().zip(values(flags)) {
+            let expected = match head_of(name) {
+                Some(head) => reached[head],
+                None => !name.starts_with("input_proj"),
+            };
+            assert_eq!(flag != 0.0, expected, "{name}");
+        }
+    }
+    let mut compared = 0;
+    for (name, tensor) in model.named() {
+        let grad = got.grads.get(tensor);
+        if name.starts_with("input_proj") {
+            assert!(grad.is_none());
+        }
+        // The fused step's are zeros and a flag.
+        if let (StepKind::Plain, Some(head)) = (kind, head_of(name)) {
+            assert_eq!(grad.is_some(), reached[head], "{name}");
+        }
+        // What is absent has no influence: the differences say so.
+        let grad = grad.cloned().unwrap_or_else(|| tensor.zeros_like().unwrap());
+        assert_eq!(grad.dims(), tensor.dims(), "{name}");
         let grad = values(&grad);
+        compared += 1;
         let largest = grad.iter().fold(0.0, |a: f64, g| a.max(g.abs()));
         let stride = grad.len().div_ceil(PROBED);
         for i in (0..grad.len()).step_by(stride) {
             let mut nudged = |by: f64| {
-                let saved = params[&name][i];
-                params.get_mut(&name).unwrap()[i] = saved + by;
+                let saved = params[name][i];
+                params.get_mut(name).unwrap()[i] = saved + by;
                 let value = at(&params);
-                params.get_mut(&name).unwrap()[i] = saved;
+                params.get_mut(name).unwrap()[i] = saved;
                 value
             };
             let step = 1e-5;
@@ -85,21 +79,49 @@ fn check<B: Backend>(backend: &B, sizes: &Sizes) {
             );
         }
     }
+    assert_eq!(compared, 25 + 2 * case.heads);
 }
 
-const TINY: Sizes = Sizes { batch: 2, tokens: 6, ring: 12, width: 9, experts: 1, update_every: 1 };
+/// The readout head that a parameter belongs to.
+fn head_of(name: &str) -> Option<usize> {
+    let rest = name.strip_prefix("head.experts.")?;
+    rest.split('.').next()?.parse().ok()
+}
 
-test_devices! {
-    a_tiny_model => |b| check(b, &TINY);
+impl From<&Case> for Sizes {
+    fn from(case: &Case) -> Self {
+        Self {
+            batch: case.batch,
+            tokens: case.tokens,
+            ring: case.ring,
+            width: case.width,
+            experts: case.heads,
+            update_every: case.update_every,
+        }
+    }
+}
+
+const TINY: Case = Case { batch: 2, tokens: 6, ring: 12, width: 9, ..SMALL };
+
+test_steps! {
+    a_tiny_model => |k, d: &Device| check(k, d, &TINY);
     pointers_held_between_updates =>
-        |b| check(b, &Sizes { tokens: 7, ring: 10, width: 8, update_every: 3, ..TINY });
+        |k, d: &Device| check(k, d, &Case { tokens: 7, ring: 10, width: 8, update_every: 3, ..TINY });
     experts_get_only_their_samples =>
-        |b| check(b, &Sizes { batch: 3, tokens: 5, ring: 16, width: 8, experts: 3, ..TINY });
+        |k, d: &Device| check(k, d, &Case { batch: 3, tokens: 5, ring: 16, width: 8, heads: 3, ..TINY });
+    more_experts_than_samples =>
+        |k, d: &Device| check(k, d, &Case { tokens: 3, ring: 16, width: 8, heads: 9, ..TINY });
     // Five taps on three slots: the same slot is read and written more than once, and the sensory
     // delay of one token feeds every state back.
-    a_ring_shorter_than_its_neighbourhood => |b| check(b, &Sizes { ring: 3, width: 8, ..TINY });
-    a_single_token => |b| check(b, &Sizes { batch: 1, tokens: 1, ring: 8, width: 8, ..TINY });
+    a_ring_shorter_than_its_neighbourhood =>
+        |k, d: &Device| check(k, d, &Case { ring: 3, width: 8, ..TINY });
+    a_ring_of_one_slot => |k, d: &Device| check(k, d, &Case { ring: 1, width: 8, tokens: 3, ..TINY });
+    a_single_token =>
+        |k, d: &Device| check(k, d, &Case { batch: 1, tokens: 1, ring: 8, width: 8, ..TINY });
     // More samples and columns than one block of any kernel takes, neither a multiple of it.
     sizes_that_divide_nothing =>
-        |b| check(b, &Sizes { batch: 19, tokens: 4, ring: 37, width: 71, ..TINY });
+        |k, d: &Device| check(k, d, &Case { batch: 19, tokens: 4, ring: 37, width: 71, ..TINY });
+    // 49 * (1/49) is less than 1: a whole turn must still be one.
+    a_ring_whose_reciprocal_rounds_down =>
+        |k, d: &Device| check(k, d, &Case { batch: 8, tokens: 6, ring: 49, width: 8, ..TINY });
 }

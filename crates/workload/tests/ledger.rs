@@ -6,31 +6,34 @@ mod phases;
 use phases::{Sizes, shape};
 use vram_metrics::Phase;
 use vram_presets::Precision;
-use vram_workload::{DeviceKind, Ledger};
+use vram_workload::{DeviceKind, Ledger, Shape};
 
 #[cfg(feature = "cuda")]
 #[test]
 fn on_a_card_every_phase_is_right_to_the_byte() {
-    use phases::measure;
+    use phases::{measure, watching};
     use vram_metrics::{Driver, PoolMeter};
-    use vram_workload::Cuda;
 
     let card = Driver::open().unwrap().card(0).unwrap();
     let meter = PoolMeter::new(&card).unwrap();
-    let cuda = Cuda::new(0).unwrap();
+    let cuda = candle_core::Device::new_cuda_with_stream(0).unwrap();
     let mut compared = 0;
     for precision in [Precision::Fp32, Precision::Fp16, Precision::Bf16] {
         for out_dim in [1, 16] {
-            for (ring_len, slot_dim, synth_len, batch) in [
-                (2048, 256, 32, 4),
-                (37, 71, 5, 3),
-                (1, 8, 1, 1),
-                (3, 8, 7, 2),
-                (999, 33, 13, 17),
-                (8192, 576, 6, 1),
-                (16384, 768, 3, 1),
+            for (samples, (ring_len, slot_dim, synth_len, batch)) in [
+                (0, (2048, 256, 32, 4)),
+                (0, (37, 71, 5, 3)),
+                (0, (1, 8, 1, 1)),
+                (0, (3, 8, 7, 2)),
+                (0, (999, 33, 13, 17)),
+                (0, (8192, 576, 6, 1)),
+                (0, (16384, 768, 3, 1)),
+                // A part of the samples watched, and more than there are.
+                (2, (37, 71, 5, 3)),
+                (99, (999, 33, 13, 17)),
             ] {
-                let shape = shape((ring_len, slot_dim, synth_len, batch, out_dim), precision);
+                let sizes = (ring_len, slot_dim, synth_len, batch, out_dim);
+                let shape = watching(samples, shape(sizes, precision));
                 let ledger = Ledger::new(&shape, DeviceKind::Cuda).unwrap();
                 for (phase, measured) in measure(&cuda, &meter, &shape) {
                     let expected = ledger.at(phase).unwrap();
@@ -40,19 +43,46 @@ fn on_a_card_every_phase_is_right_to_the_byte() {
             }
         }
     }
-    assert_eq!(compared, 3 * 2 * 7 * 6);
+    assert_eq!(compared, 3 * 2 * 9 * 6);
 }
 
+/// DP1's figures, and how near they are to those that were measured before the model was candle's
+/// (docs/results/h200/vra34/DP1_smallxreal_B16): a peak at most 0.05 % above, and at most 64 KiB more
+/// at the marks before the first step.
 #[test]
-fn the_peak_of_dp1_is_the_one_that_was_measured() {
-    // docs/results/h200/vra34/DP1_smallxreal_B16.
+fn dp1_needs_what_was_measured() {
     let dp1 = shape((2048, 256, 256, 16, 1), Precision::Fp16);
     let ledger = Ledger::new(&dp1, DeviceKind::Cuda).unwrap();
-    assert_eq!(ledger.peak(), Some(8_673_822_890));
     assert_eq!(ledger.peak_phase(), Phase::BackwardPeak);
-    assert_eq!(ledger.at(Phase::ForwardEnd), Some(8_638_793_322));
-    assert_eq!(ledger.at(Phase::Optimizer), Some(9_596_570));
+    for (phase, expected, measured, allowed) in [
+        (Phase::Parameters, 3_210_474, 3_209_810, 64 << 10),
+        (Phase::Optimizer, 9_598_078, 9_596_570, 64 << 10),
+        (Phase::ForwardEnd, 8_638_811_146, 8_638_793_322, 8_638_793_322 / 2000),
+        (Phase::BackwardPeak, 8_673_857_098, 8_673_822_890, 8_673_822_890 / 2000),
+    ] {
+        assert_eq!(ledger.at(phase), Some(expected), "{phase}");
+        assert!(expected <= measured + allowed, "{phase}: {expected} against {measured}");
+    }
+    assert_eq!(ledger.peak(), ledger.at(Phase::BackwardPeak));
     assert_eq!(ledger.peak_with_batch(16), ledger.peak());
+}
+
+/// What is watched costs its directions, `[D,8]`, for good, and its counts, `[n',12]`, in a step.
+#[test]
+fn the_state_loop_is_in_the_ledger() {
+    let without = shape((37, 71, 5, 3, 1), Precision::Fp32);
+    for device in [DeviceKind::Cpu, DeviceKind::Cuda] {
+        let at = |shape: &_, phase| Ledger::new(shape, device).unwrap().at(phase).unwrap();
+        for (samples, watched) in [(1, 1), (2, 2), (3, 3), (99, 3)] {
+            let with = Shape { state_loop_samples: samples, ..without.clone() };
+            let more = |phase| at(&with, phase) - at(&without, phase);
+            assert_eq!(more(Phase::Start), 0);
+            assert_eq!(more(Phase::Optimizer), 71 * 8 * 4);
+            for phase in [Phase::ForwardEnd, Phase::BackwardPeak, Phase::StepEnd] {
+                assert_eq!(more(phase), 71 * 8 * 4 + watched * 12 * 4, "{phase}");
+            }
+        }
+    }
 }
 
 /// A million million tokens, or samples, are one buffer more or less to a ledger: it neither counts
@@ -68,31 +98,31 @@ fn a_step_of_any_size_has_its_ledger_at_once() {
     }
 }
 
-/// The derivative against a difference: a step of one per mille in each knob.
+/// The derivative against a difference: a step of one per mille in each size.
 #[test]
 fn elasticities_are_slopes() {
-    use vram_workload::Knob;
+    use vram_workload::SizeParam;
 
     let base: Sizes = (20_000, 3_000, 1_000, 1_000, 100);
     let peak = |sizes| {
         let ledger = Ledger::new(&shape(sizes, Precision::Fp32), DeviceKind::Cuda).unwrap();
         ledger.peak().unwrap() as f64
     };
-    let grown = |knob: Knob| {
+    let grown = |size: SizeParam| {
         let (r, d, t, b, e) = base;
-        match knob {
-            Knob::RingLen => (r + 20, d, t, b, e),
-            Knob::SlotDim => (r, d + 3, t, b, e),
-            Knob::SynthLen => (r, d, t + 1, b, e),
-            Knob::Batch => (r, d, t, b + 1, e),
-            Knob::OutDim => (r, d, t, b, e + 1),
+        match size {
+            SizeParam::RingLen => (r + 20, d, t, b, e),
+            SizeParam::SlotDim => (r, d + 3, t, b, e),
+            SizeParam::SynthLen => (r, d, t + 1, b, e),
+            SizeParam::Batch => (r, d, t, b + 1, e),
+            SizeParam::OutDim => (r, d, t, b, e + 1),
         }
     };
     let ledger = Ledger::new(&shape(base, Precision::Fp32), DeviceKind::Cuda).unwrap();
-    for knob in Knob::ALL {
-        let step: f64 = if knob == Knob::OutDim { 1.01 } else { 1.001 };
-        let slope = (peak(grown(knob)) / peak(base)).ln() / step.ln();
-        let exact = ledger.elasticity(knob).unwrap();
-        assert!((slope - exact).abs() < 1e-3, "{}: {exact} against {slope}", knob.name());
+    for size in SizeParam::ALL {
+        let step: f64 = if size == SizeParam::OutDim { 1.01 } else { 1.001 };
+        let slope = (peak(grown(size)) / peak(base)).ln() / step.ln();
+        let exact = ledger.elasticity(size).unwrap();
+        assert!((slope - exact).abs() < 1e-3, "{}: {exact} against {slope}", size.name());
     }
 }

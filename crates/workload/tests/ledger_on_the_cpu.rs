@@ -4,10 +4,10 @@
 #[path = "support/phases.rs"]
 mod phases;
 
-use phases::{measure, shape};
+use phases::{measure, shape, watching};
 use vram_metrics::{HostAllocator, HostMeter};
 use vram_presets::Precision;
-use vram_workload::{DeviceKind, Host, Ledger};
+use vram_workload::{DeviceKind, Ledger, start_threads};
 
 #[global_allocator]
 static ALLOC: HostAllocator = HostAllocator;
@@ -15,12 +15,17 @@ static ALLOC: HostAllocator = HostAllocator;
 #[test]
 fn on_the_cpu_every_phase_is_within_half_a_thousandth() {
     let meter = HostMeter::new().unwrap();
-    let host = Host::open();
+    start_threads();
     for precision in [Precision::Fp32, Precision::Fp16, Precision::Bf16] {
-        for sizes in [(2048, 256, 16, 4, 1), (512, 576, 24, 2, 16), (4096, 384, 1, 1, 1)] {
-            let shape = shape(sizes, precision);
+        for (samples, sizes) in [
+            (0, (2048, 256, 16, 4, 1)),
+            (0, (512, 576, 24, 2, 16)),
+            (0, (4096, 384, 1, 1, 1)),
+            (3, (2048, 256, 16, 4, 1)),
+        ] {
+            let shape = watching(samples, shape(sizes, precision));
             let ledger = Ledger::new(&shape, DeviceKind::Cpu).unwrap();
-            for (phase, measured) in measure(&host, &meter, &shape) {
+            for (phase, measured) in measure(&candle_core::Device::Cpu, &meter, &shape) {
                 let expected = ledger.at(phase).unwrap();
                 let off = measured.abs_diff(expected) as f64;
                 assert!(

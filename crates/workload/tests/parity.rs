@@ -1,4 +1,5 @@
-//! The original model's outputs, gradients and weights after three Adam steps, reproduced.
+//! The original model's outputs, gradients and weights after three Adam steps, reproduced by both
+//! steps.
 //!
 //! `OD1_PARITY_DIR` names another directory of fixtures.
 
@@ -9,9 +10,12 @@ mod support;
 
 use std::io::{self, Write};
 
-use support::{Fixture, distance, values};
+use candle_core::Device;
+use candle_nn::Optimizer;
+use support::fixture::Fixture;
+use support::{Step, distance, take, values};
 use vram_presets::{Precision, PtrDtype};
-use vram_workload::{Adam, Backend, Gradients, LossScale};
+use vram_workload::{Adam, StepKind};
 
 struct Comparison<'a> {
     fixture: &'a str,
@@ -37,70 +41,67 @@ impl Comparison<'_> {
     }
 }
 
-fn check<B: Backend>(backend: &B, fixture: &Fixture) -> usize {
+fn check(kind: StepKind, device: &Device, fixture: &Fixture) -> usize {
     let mut seen = Comparison { fixture: &fixture.name, compared: 0 };
-    let (mut model, batch) = fixture.model(backend, Precision::Fp32, PtrDtype::Fp64);
-    let mut grads = Gradients::new(&model).unwrap();
-    let mut adam = Adam::new(&model, fixture.learning_rate()).unwrap();
-    let mut scale = LossScale::new(&model).unwrap();
-    for step in 0..fixture.number("steps") {
-        let want = |name: &str| values(fixture.tensor(&format!("step{step}.{name}")));
-        let forward = model.forward(&batch, &fixture.starts(step)).unwrap();
-        let logits = values(&forward.logits().unwrap());
-        seen.relative("logits", &logits, &want("logits"), 1e-3);
-        seen.absolute("loss", &[f64::from(forward.loss().unwrap())], &want("loss"), 1e-4);
-        seen.relative(
-            "move_penalty",
-            &[forward.move_penalty().unwrap()],
-            &want("move_penalty"),
-            1e-4,
-        );
-        let slots: Vec<f64> = forward.ptr_int().unwrap().into_iter().map(f64::from).collect();
-        seen.absolute("ptr_int", &slots, &want("ptr_int"), 0.0);
-
-        model.backward(&batch, forward, &mut grads, &scale, &mut |_| ()).unwrap();
-        if step == 0 {
-            let got = grads.named(&model).unwrap();
+    let (model, inputs) = fixture.model(device, Precision::Fp32, PtrDtype::Fp64);
+    let batch = inputs.batch(&model);
+    let mut step = Step::new(kind, &model);
+    let mut adam = Adam::new(model.vars().unwrap(), fixture.learning_rate()).unwrap();
+    for i in 0..fixture.number("steps") {
+        let want = |name: &str| values(fixture.tensor(&format!("step{i}.{name}")));
+        let got = step.take(&batch, &fixture.starts(i, device));
+        seen.relative("logits", &values(&got.logits), &want("logits"), 1e-3);
+        seen.absolute("loss", &values(&got.loss), &want("loss"), 1e-4);
+        let moved = values(&got.move_penalty);
+        seen.relative("move_penalty", &moved, &want("move_penalty"), 1e-4);
+        seen.absolute("ptr_int", &values(&got.ptr_int), &want("ptr_int"), 0.0);
+        assert_eq!(values(&got.flags.non_finite), [0.0, 0.0]);
+        if i == 0 {
             for (name, want) in fixture.with_prefix("step0.grad.") {
-                let value = got.iter().find(|(n, _)| n == name).map(|(_, t)| values(t));
                 let want = values(want);
                 // The original reports zeros where a parameter had no gradient.
-                let value = value.unwrap_or_else(|| vec![0.0; want.len()]);
+                let value = got.gradient(&model, name).unwrap_or_else(|| vec![0.0; want.len()]);
                 seen.relative(&format!("gradient of {name}"), &value, &want, 1e-3);
             }
         }
-        adam.step(&mut model, &mut grads, &mut scale).unwrap();
+        adam.step_where(&got.grads, Some(&got.flags)).unwrap();
     }
-    let got = model.parameters().unwrap();
+    let got: Vec<_> = model.named().collect();
     let finals = fixture.with_prefix("final.");
     assert_eq!(finals.len(), got.len());
     let tolerance = if fixture.name.ends_with("_a") { 1e-4 } else { 5e-4 };
     for (name, want) in finals {
-        let (_, value) = got.iter().find(|(n, _)| n == name).unwrap();
+        let (_, value) = got.iter().find(|(n, _)| *n == name).unwrap();
         seen.absolute(&format!("final {name}"), &values(value), &values(want), tolerance);
     }
     seen.compared
 }
 
 #[expect(clippy::explicit_write, reason = "the test harness keeps what `println!` says")]
-fn every_fixture<B: Backend>(backend: &B) {
+fn every_fixture(kind: StepKind, device: &Device) {
     for fixture in Fixture::all() {
-        let compared = check(backend, &fixture);
+        let compared = check(kind, device, &fixture);
         // Past the test harness, which shows what a passing test prints only when asked.
-        writeln!(io::stdout(), "{}: {compared} tensors compared", fixture.name).unwrap();
+        writeln!(io::stdout(), "{}, {kind}: {compared} tensors compared", fixture.name).unwrap();
     }
 }
 
+/// Logits and last slots of a fixture's first step.
+fn first_step(
+    kind: StepKind,
+    device: &Device,
+    precision: Precision,
+    pointer: PtrDtype,
+) -> (Vec<f64>, Vec<f64>) {
+    let (model, inputs) = Fixture::named("od1_parity_a").model(device, precision, pointer);
+    let got = take(kind, &model, &inputs);
+    (values(&got.logits), values(&got.ptr_int))
+}
+
 /// Half precision computes in half precision: close to fp32, and not equal to it.
-fn half<B: Backend>(backend: &B, precision: Precision, tolerance: f64) {
-    let fixture = Fixture::named("od1_parity_a");
-    let run = |precision| {
-        let (mut model, batch) = fixture.model(backend, precision, PtrDtype::Fp64);
-        let forward = model.forward(&batch, &fixture.starts(0)).unwrap();
-        (values(&forward.logits().unwrap()), forward.ptr_int().unwrap())
-    };
-    let (single, slots) = run(Precision::Fp32);
-    let (logits, half_slots) = run(precision);
+fn half(kind: StepKind, device: &Device, precision: Precision, tolerance: f64) {
+    let (single, slots) = first_step(kind, device, Precision::Fp32, PtrDtype::Fp64);
+    let (logits, half_slots) = first_step(kind, device, precision, PtrDtype::Fp64);
     assert_eq!(half_slots, slots);
     let (worst, _) = distance(&logits, &single);
     assert!(worst <= tolerance, "{precision}: logits differ by {worst:e}");
@@ -108,20 +109,17 @@ fn half<B: Backend>(backend: &B, precision: Precision, tolerance: f64) {
 }
 
 /// Single-precision pointers take the same way: a slot at tokens' end, and logits near.
-fn fp32_pointers<B: Backend>(backend: &B) {
+fn fp32_pointers(kind: StepKind, device: &Device) {
     let fixture = Fixture::named("od1_parity_a");
-    let (mut model, batch) = fixture.model(backend, Precision::Fp32, PtrDtype::Fp32);
-    let forward = model.forward(&batch, &fixture.starts(0)).unwrap();
-    let slots: Vec<f64> = forward.ptr_int().unwrap().into_iter().map(f64::from).collect();
+    let (logits, slots) = first_step(kind, device, Precision::Fp32, PtrDtype::Fp32);
     assert_eq!(slots, values(fixture.tensor("step0.ptr_int")));
-    let want = values(fixture.tensor("step0.logits"));
-    let (worst, largest) = distance(&values(&forward.logits().unwrap()), &want);
+    let (worst, largest) = distance(&logits, &values(fixture.tensor("step0.logits")));
     assert!(worst <= 1e-3 * largest && worst > 0.0, "{worst:e}");
 }
 
-test_devices! {
+test_steps! {
     every_fixture_is_reproduced_in_fp32 => every_fixture;
-    fp16_is_near_fp32_and_not_equal => |b| half(b, Precision::Fp16, 1e-2);
-    bf16_is_near_fp32_and_not_equal => |b| half(b, Precision::Bf16, 5e-2);
+    fp16_is_near_fp32_and_not_equal => |k, d: &Device| half(k, d, Precision::Fp16, 1e-2);
+    bf16_is_near_fp32_and_not_equal => |k, d: &Device| half(k, d, Precision::Bf16, 5e-2);
     fp32_pointers_end_on_the_same_slots => fp32_pointers;
 }

@@ -5,20 +5,23 @@
 mod devices;
 mod support;
 
-use candle_core::Tensor;
-use support::{Fixture, distance, values};
+use candle_core::Device;
+use support::fixture::Fixture;
+use support::{distance, gradient_of};
 use vram_metrics::HostAllocator;
 use vram_presets::{Precision, PtrDtype};
-use vram_workload::{Backend, Batch, Forward, Gradients, Host, LossScale, Model, TAPS};
+use vram_workload::{Batch, Forward, FusedStep, LossScale, Od1, TAPS};
 
 #[global_allocator]
 static ALLOC: HostAllocator = HostAllocator;
 
-fn forward<B: Backend>(backend: &B) -> (Model<B>, Batch<B>, Forward<B>) {
+fn forward(device: &Device) -> (FusedStep, Batch, Forward) {
     let fixture = Fixture::named("od1_parity_a");
-    let (mut model, batch) = fixture.model(backend, Precision::Fp32, PtrDtype::Fp64);
-    let forward = model.forward(&batch, &fixture.starts(0)).unwrap();
-    (model, batch, forward)
+    let (model, inputs) = fixture.model(device, Precision::Fp32, PtrDtype::Fp64);
+    let batch = inputs.batch(&model);
+    let mut step = FusedStep::new(&model).unwrap();
+    let forward = step.forward(&batch, &inputs.starts).unwrap();
+    (step, batch, forward)
 }
 
 /// Slots and weights around `p`, straight from the model's description.
@@ -34,9 +37,9 @@ fn taps(p: f64, ring_len: usize) -> [(usize, f64); TAPS] {
     std::array::from_fn(|j| (slots[j] as usize, raw[j] / sum))
 }
 
-fn every_state<B: Backend>(backend: &B) {
-    let (model, _, forward) = forward(backend);
-    let shape = model.shape();
+fn every_state(device: &Device) {
+    let (step, _, forward) = forward(device);
+    let shape = step.model().shape();
     let (r, d) = (shape.ring_len, shape.slot_dim);
     let mut state = vec![0.0f64; shape.state_len()];
     assert_eq!(forward.tape().len(), shape.synth_len);
@@ -56,30 +59,22 @@ fn every_state<B: Backend>(backend: &B) {
     assert!(state.iter().any(|&m| m != 0.0));
 }
 
-fn gradients<B: Backend>(
-    backend: &B,
-    change: impl FnOnce(&mut Forward<B>, &Model<B>),
-) -> Vec<(String, Tensor)> {
-    let (model, batch, mut forward) = forward(backend);
-    change(&mut forward, &model);
-    let mut grads = Gradients::new(&model).unwrap();
-    let scale = LossScale::new(&model).unwrap();
-    model.backward(&batch, forward, &mut grads, &scale, &mut |_| ()).unwrap();
-    grads.named(&model).unwrap()
-}
-
-fn gradient_of(name: &str, grads: &[(String, Tensor)]) -> Vec<f64> {
-    values(&grads.iter().find(|(n, _)| n == name).unwrap().1)
+/// The gradient of the context's logit, after a change of what forward left.
+fn gradient(device: &Device, change: impl FnOnce(&mut Forward, &Od1)) -> Vec<f64> {
+    let (step, batch, mut forward) = forward(device);
+    change(&mut forward, step.model());
+    let mut scale = LossScale::new(step.model().shape(), device).unwrap();
+    let got = step.backward(&batch, forward, &mut scale, &mut |_| ()).unwrap();
+    gradient_of(step.model(), &got.gradients.store, "context_logit").unwrap()
 }
 
 /// Changing what token t read changes the gradients, for every token that reads a non-zero state;
 /// changing a row that nobody read changes nothing.
-fn each_tokens_rows<B: Backend>(backend: &B) {
-    let name = "context_logit";
-    let untouched = gradient_of(name, &gradients(backend, |_, _| ()));
-    let tokens = forward(backend).0.shape().synth_len;
+fn each_tokens_rows(device: &Device) {
+    let untouched = gradient(device, |_, _| ());
+    let tokens = forward(device).0.model().shape().synth_len;
     for t in 0..tokens {
-        let overwrite = |forward: &mut Forward<B>, model: &Model<B>, offset: usize| {
+        let overwrite = |forward: &mut Forward, model: &Od1, offset: usize| {
             let shape = model.shape();
             let slot = (taps(forward.pointers(t).unwrap()[0], shape.ring_len)[2].0 + offset)
                 % shape.ring_len;
@@ -87,9 +82,9 @@ fn each_tokens_rows<B: Backend>(backend: &B) {
             let sevens = vec![7.0; shape.slot_dim];
             forward.tape_mut().overwrite(t, row, &sevens).unwrap();
         };
-        let read = gradient_of(name, &gradients(backend, |f, m| overwrite(f, m, 0)));
+        let read = gradient(device, |f, m| overwrite(f, m, 0));
         assert_ne!(read, untouched, "token {t} did not read its state from the tape");
-        let half_a_ring_away = gradient_of(name, &gradients(backend, |f, m| overwrite(f, m, 16)));
+        let half_a_ring_away = gradient(device, |f, m| overwrite(f, m, 16));
         assert_eq!(half_a_ring_away, untouched, "token {t} read a slot it should not");
     }
 }
@@ -105,7 +100,7 @@ test_devices! {
 fn the_resident_set_shows_the_tape() {
     use vram_metrics::{HostMeter, Meter};
     use vram_presets::{AntSpec, ColonySpec, WorkloadSpec};
-    use vram_workload::{Shape, Trainer};
+    use vram_workload::{Shape, StepKind, Trainer};
 
     let ant = AntSpec {
         ring_len: 2048,
@@ -123,7 +118,7 @@ fn the_resident_set_shows_the_tape() {
     let shape = Shape::new(&WorkloadSpec::new(ant, colony), 1, false).unwrap();
     let tape_bytes = 128 * shape.state_len() as u64 * 4;
     assert_eq!(tape_bytes, 512 << 20);
-    let mut trainer = Trainer::new(shape, 0, &Host, &mut |_| ()).unwrap();
+    let mut trainer = Trainer::new(shape, StepKind::Fused, 0, &Device::Cpu, &mut |_| ()).unwrap();
     trainer.step(&mut |_| ()).unwrap();
     let allocated = HostMeter::new().unwrap().allocated().unwrap().peak;
     assert!(allocated > tape_bytes);

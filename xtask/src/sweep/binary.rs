@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::str::FromStr;
 
 use miette::{IntoDiagnostic, WrapErr, bail, miette};
-use vram_cli::device::{self, Choice, DeviceError, Place, card, executable_name};
+use vram_cli::device::{self, Choice, DeviceError, Executable, Place, card, executable_name};
 use vram_cli::room::{Context, Room};
-use vram_cli::terminal;
+use vram_cli::{libraries, terminal};
 use vram_metrics::Card;
 use vram_presets::Library;
 use vram_workload::DeviceKind;
@@ -18,7 +19,7 @@ pub struct Target {
     /// None is the CPU.
     pub card: Option<Card>,
     /// Carried along; none is built when it is needed.
-    carried: Option<PathBuf>,
+    carried: Option<Executable>,
     /// What a process holds on the device beside what it reserves.
     pub context: Context,
 }
@@ -30,8 +31,10 @@ impl Target {
     pub fn choose(choice: Choice, build: bool, library: &Library) -> miette::Result<Self> {
         let own = std::env::current_exe().into_diagnostic()?;
         let carried = own.with_file_name(executable_name());
+        // One that is built is built later.
+        let carried = Executable::plain(carried);
         let place = match (build, choice) {
-            (false, _) => choice.resolve(&carried)?,
+            (false, _) => choice.resolve(carried.path())?,
             (true, Choice::Cpu) => Place::Cpu(None),
             (true, Choice::Auto) => match card(0) {
                 Ok(card) => Place::Cuda(card, carried),
@@ -50,14 +53,15 @@ impl Target {
                 if let Some(why) = why {
                     terminal::say(&format!("device: cpu ({why})"));
                 }
-                (None, own.with_file_name(format!("vram{}", std::env::consts::EXE_SUFFIX)))
+                let vram = format!("vram{}", std::env::consts::EXE_SUFFIX);
+                (None, Executable::plain(own.with_file_name(vram)))
             }
         };
-        if !build && !executable.is_file() {
+        if !build && !executable.path().is_file() {
             bail!(
                 help = "leave out --no-build, or put it there",
                 "{} is not there",
-                executable.display()
+                executable.path().display()
             );
         }
         let context = card.as_ref().map_or(Context::NONE, |_| Context::assumed(library));
@@ -79,29 +83,51 @@ impl Target {
         self.card.as_ref().map_or(Choice::Cpu, |card| Choice::Cuda(card.ordinal))
     }
 
-    /// The executable, built if it was not carried along.
-    pub fn executable(&self, capability: Option<&str>) -> miette::Result<PathBuf> {
+    /// The executable with the libraries that it needs, built if it was not carried along.
+    pub fn executable(&self, capability: Option<Capability>) -> miette::Result<Executable> {
         match (&self.carried, &self.card) {
             (Some(executable), _) => Ok(executable.clone()),
             (None, Some(card)) => build_for(card, capability),
-            (None, None) => build(&workspace::root()?, &["--bin", "vram"], &[]),
+            (None, None) => {
+                build(&workspace::root()?, &["--bin", "vram"], &[]).map(Executable::plain)
+            }
         }
     }
 }
 
-/// Builds the CUDA probe, with a compiler that is installed or fetched.
-fn build_for(card: &Card, capability: Option<&str>) -> miette::Result<PathBuf> {
-    let root = workspace::root()?;
-    let own = format!("{}.{}", card.capability.0, card.capability.1);
-    let mut variables = vec![("CUDA_COMPUTE_CAP", capability.unwrap_or(&own).into())];
-    if !toolkit::is_installed() {
-        let home = toolkit::fetch(&toolkit::default_dir(&root)).wrap_err(
-            "no CUDA compiler is installed, and the probe for the card needs one (--device cpu \
-             measures without)",
-        )?;
-        variables.push(("CUDA_HOME", home.into_os_string()));
+/// A compute capability as a compiler is told: 90 is 9.0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capability(u32);
+
+impl FromStr for Capability {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let digits = match text.split_once('.') {
+            Some((major, minor)) if minor.len() == 1 => format!("{major}{minor}"),
+            Some(_) => String::new(),
+            None => text.to_owned(),
+        };
+        let is_number = digits.len() >= 2 && digits.bytes().all(|digit| digit.is_ascii_digit());
+        let number = is_number.then(|| digits.parse().ok()).flatten();
+        number.map(Self).ok_or("expected a compute capability such as 8.9 or 9.0")
     }
-    build(&root, &["--features", "cuda", "--bin", "vram-cuda"], &variables)
+}
+
+/// Builds the CUDA probe with a toolkit that is installed or fetched.
+fn build_for(card: &Card, capability: Option<Capability>) -> miette::Result<Executable> {
+    let root = workspace::root()?;
+    let home = toolkit::for_build(&root)?;
+    let (major, minor) = card.capability;
+    let own = format!("{major}{minor}");
+    let capability = capability.map_or(own, |Capability(number)| number.to_string());
+    let mut variables = toolkit::variables(&home)?;
+    variables.push(("CUDA_COMPUTE_CAP", capability.into()));
+    let path = build(&root, &["--features", "cuda", "--bin", "vram-cuda"], &variables)?;
+    libraries::built_with(&path, &home)
+        .into_diagnostic()
+        .wrap_err_with(|| format!("cannot write beside {}", path.display()))?;
+    Ok(Executable::for_cards(path).map_err(DeviceError::from)?)
 }
 
 fn build(
@@ -129,4 +155,19 @@ fn build(
         message.get("executable")?.as_str().map(PathBuf::from)
     });
     executable.ok_or_else(|| miette!("cargo did not say where it built vram"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_capability_is_read_with_its_dot_or_without() {
+        for (text, number) in [("9.0", 90), ("90", 90), ("8.9", 89), ("12.0", 120)] {
+            assert_eq!(text.parse(), Ok(Capability(number)));
+        }
+        for wrong in ["", "9", "9.", "9.00", "sm_90", "90a", ".9", "-9.0", "+90"] {
+            assert!(wrong.parse::<Capability>().is_err(), "{wrong}");
+        }
+    }
 }

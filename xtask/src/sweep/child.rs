@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use miette::{IntoDiagnostic, WrapErr};
+use vram_cli::device::Executable;
 use vram_cli::events::{Event, Step};
 
 use super::interrupt::Interrupt;
@@ -58,7 +59,7 @@ impl Drop for Guard {
 
 /// Runs one row's probe and tells `observe` of its steps.
 pub fn run(
-    probe: &Path,
+    probe: &Executable,
     row: &Row,
     device: &str,
     limits: &Limits,
@@ -71,13 +72,13 @@ pub fn run(
     let stderr = File::create(&log)
         .into_diagnostic()
         .wrap_err_with(|| format!("cannot write {}", log.display()))?;
-    let mut command = Command::new(probe);
+    let mut command = probe.command();
     command.args(arguments(row, device)).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
     end_with_parent(&mut command);
     let mut child = command
         .spawn()
         .into_diagnostic()
-        .wrap_err_with(|| format!("cannot start {}", probe.display()))?;
+        .wrap_err_with(|| format!("cannot start {}", probe.path().display()))?;
     let stdout = child.stdout.take();
     let mut child = Guard(child);
     limits.interrupt.watch(Some(child.0.id()));
@@ -203,6 +204,7 @@ fn arguments(row: &Row, device: &str) -> Vec<String> {
         ("--out-dim", r.out_dim.to_string()),
         ("--precision", r.precision.to_string()),
         ("--amp", u8::from(r.amp).to_string()),
+        ("--step", r.step.to_string()),
         ("--warmup-steps", r.warmup_steps.to_string()),
         ("--measure-steps", r.measure_steps.to_string()),
         ("--device", device.to_owned()),
@@ -242,6 +244,7 @@ mod tests {
         let plan = Plan::new(&library, DeviceKind::Cpu, rows, dir.path()).unwrap();
         let mut steps = Vec::new();
         let observe = &mut |s: &Step| steps.push(s.step);
+        let probe = Executable::plain(probe);
         let outcome = run(&probe, &plan.rows[0], "cpu", limits, observe).unwrap();
         (outcome, steps, dir)
     }
@@ -299,7 +302,7 @@ mod tests {
         let log = dir.path().join("N16_smoke_narrowxsmoke_short_B16").join(LOG);
         let said = fs::read_to_string(log).unwrap();
         let expected = "--quiet probe --ant smoke_narrow --colony smoke_short --batch 16 --out-dim 1 --precision fp16 \
-                        --amp 1 --warmup-steps 2 --measure-steps 3 --device cpu --row-id N16 --output-dir ";
+                        --amp 1 --step fused --warmup-steps 2 --measure-steps 3 --device cpu --row-id N16 --output-dir ";
         assert!(said.starts_with(expected), "{said}");
     }
 }

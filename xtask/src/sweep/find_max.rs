@@ -7,6 +7,7 @@ use std::path::Path;
 use comfy_table::{CellAlignment, Table, presets};
 use miette::miette;
 use vram_cli::artifacts::RunRecord;
+use vram_cli::budget::{Forecast, NO_LEDGER};
 use vram_cli::room::Limit;
 use vram_cli::study::{Runs, gib, short};
 use vram_cli::{Reply, terminal};
@@ -18,9 +19,14 @@ use super::plan::{Row, occupied};
 use super::progress::Progress;
 use super::rows::{Fate, Runner, in_one_line};
 
+/// A workload whose boundary is searched: with one sample, which stands for any number of them.
+struct Searched {
+    row: Row,
+    forecast: Forecast,
+}
+
 /// One workload's search.
 struct Found {
-    /// With one sample: it stands for any number of them.
     row: Row,
     predicted: u64,
     boundary: Boundary,
@@ -40,7 +46,7 @@ impl Searches<'_> {
     pub fn run(&self, rows: &[&SweepRow]) -> miette::Result<Reply> {
         let searched = self.distinct(rows)?;
         if !self.runner.resume {
-            searched.iter().try_for_each(|row| refuse_searched(&row.row, self.dir))?;
+            searched.iter().try_for_each(|one| refuse_searched(&one.row.row, self.dir))?;
         }
         let limit = self.limit.bytes;
         let free = self.runner.target.room().map_or(limit, |room| room.left_bytes());
@@ -53,14 +59,10 @@ impl Searches<'_> {
         let mut runs = Runs::default();
         let mut found = Vec::new();
         let mut failed = Vec::new();
-        for row in searched {
-            match self.find(&row, free, &mut runs.records) {
+        for Searched { row, forecast } in searched {
+            match self.find(&row.row, &forecast, free, &mut runs.records) {
                 Ok(boundary) => {
-                    found.push(Found {
-                        predicted: row.forecast.most(limit.min(free)),
-                        boundary,
-                        row,
-                    });
+                    found.push(Found { predicted: forecast.most(limit.min(free)), boundary, row });
                 }
                 Err(why) => failed.push(format!("{}: {}", row.id, in_one_line(&why))),
             }
@@ -76,22 +78,29 @@ impl Searches<'_> {
     }
 
     /// The first row of each workload, with one sample.
-    fn distinct(&self, rows: &[&SweepRow]) -> miette::Result<Vec<Row>> {
+    fn distinct(&self, rows: &[&SweepRow]) -> miette::Result<Vec<Searched>> {
         let mut seen = BTreeSet::new();
         let mut first = Vec::new();
         for row in rows {
-            let one = self.row(SweepRow { batch: 1, ..(*row).clone() })?;
+            let mut one = self.row(SweepRow { batch: 1, ..(*row).clone() })?;
+            let forecast = one.forecast.take().ok_or_else(|| unpredicted(&one))?;
             if seen.insert(one.spec.probe_id(row.out_dim, row.amp)) {
-                first.push(one);
+                first.push(Searched { row: one, forecast });
             }
         }
         Ok(first)
     }
 
-    fn find(&self, row: &Row, free: u64, records: &mut Vec<RunRecord>) -> miette::Result<Boundary> {
-        let most_within = |limit| row.forecast.most(limit);
-        let predicted = |batch| row.forecast.reserved_bytes(batch);
-        let probe = |batch| self.probe(&row.row, batch, records);
+    fn find(
+        &self,
+        row: &SweepRow,
+        forecast: &Forecast,
+        free: u64,
+        records: &mut Vec<RunRecord>,
+    ) -> miette::Result<Boundary> {
+        let most_within = |limit| forecast.most(limit);
+        let predicted = |batch| forecast.reserved_bytes(batch);
+        let probe = |batch| self.probe(row, batch, records);
         search(self.limit.bytes, free, most_within, predicted, probe)
     }
 
@@ -119,6 +128,23 @@ impl Searches<'_> {
             Fate::NotRun => Err(miette!("interrupted")),
         }
     }
+}
+
+/// A search begins where a batch is predicted to be.
+///
+/// # Errors
+///
+/// The first row of which nothing is predicted.
+pub fn refuse_unpredicted(rows: &[Row]) -> miette::Result<()> {
+    rows.iter().find(|row| row.forecast.is_none()).map_or(Ok(()), |row| Err(unpredicted(row)))
+}
+
+fn unpredicted(row: &Row) -> miette::Report {
+    miette!(
+        help = "name fused rows with --only, or measure single batches: vram probe --step plain",
+        "--find-max cannot search for row {}: {NO_LEDGER}, and a search begins at a prediction",
+        row.id
+    )
 }
 
 /// A directory that holds a search is continued on purpose or not at all.

@@ -22,7 +22,9 @@ pub fn finish(
     let mut unmeasured = Vec::new();
     let mut failed = Vec::new();
     for (row, fate) in rows.iter().zip(fates) {
-        let line = |note: String| Line::unmeasured(&row.id, &row.spec, row.predicted(), note);
+        let line = |note: String| {
+            Line::unmeasured(&row.id, &row.spec, row.row.step, row.predicted(), note)
+        };
         match fate {
             Fate::Measured(record) => {
                 if !record.metrics.stability_pass {

@@ -25,7 +25,7 @@ use vram_cli::{Exit, Reply, terminal};
 use vram_metrics::VRAM_GUARD_RATIO;
 use vram_presets::Library;
 
-use binary::Target;
+use binary::{Capability, Target};
 use child::Limits;
 use find_max::Searches;
 use interrupt::Interrupt;
@@ -57,8 +57,8 @@ pub struct Args {
     #[arg(long, default_value_t, value_parser = str::parse::<Choice>)]
     device: Choice,
     /// Compute capability to build the CUDA probe for [default: the card's]
-    #[arg(long, value_name = "X.Y")]
-    compute_cap: Option<String>,
+    #[arg(long, value_name = "X.Y", value_parser = str::parse::<Capability>)]
+    compute_cap: Option<Capability>,
     /// Run only these rows, on-demand ones included
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     only: Vec<String>,
@@ -102,8 +102,11 @@ pub fn run(args: &Args) -> miette::Result<Reply> {
     } else {
         plan.refuse_occupied()?;
     }
+    if args.find_max {
+        find_max::refuse_unpredicted(&plan.rows)?;
+    }
     let limit = args.find_max.then(|| limited_to(args.vram, &target)).transpose()?;
-    let probe = target.executable(args.compute_cap.as_deref())?;
+    let probe = target.executable(args.compute_cap)?;
     terminal::say(&format!("run directory: {}", dir.display()));
     let _lock = Lock::take(&dir)?;
     let interrupt = Interrupt::catch()?;

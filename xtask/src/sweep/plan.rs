@@ -21,8 +21,8 @@ pub struct Row {
     pub row: SweepRow,
     pub spec: WorkloadSpec,
     pub dir: PathBuf,
-    /// What its step reserves with any number of samples, by its ledger.
-    pub forecast: Forecast,
+    /// What its step reserves with any number of samples, by its ledger; none where it has none.
+    pub forecast: Option<Forecast>,
 }
 
 /// The sweep's rows that are meant: those that `only` names, or all that do not wait for it.
@@ -81,6 +81,7 @@ fn folder(row: &SweepRow) -> String {
 pub fn has_settings(run: &RunRecord, probe_id: &str, row: &SweepRow) -> bool {
     let m = &run.metrics;
     m.probe_id == probe_id
+        && m.step() == row.step
         && m.warmup_steps == row.warmup_steps
         && m.measure_steps == row.measure_steps
 }
@@ -94,7 +95,7 @@ impl Row {
     ) -> miette::Result<Self> {
         let spec = workload(library, row)
             .map_err(|e| miette::Report::new(e).wrap_err(format!("row {}", row.id)))?;
-        let mode = Mode { amp: Some(row.amp), out_dim: row.out_dim };
+        let mode = Mode { amp: Some(row.amp), out_dim: row.out_dim, step: row.step };
         let forecast = artifacts::steps_total(row.warmup_steps, row.measure_steps)
             .and_then(|_| Workload::new(spec, mode))
             .and_then(|workload| Forecast::new(&workload, kind))
@@ -110,7 +111,7 @@ impl Row {
 
     /// Predicted peak reserved, in bytes.
     pub fn predicted(&self) -> Option<u64> {
-        self.forecast.reserved_bytes(self.spec.colony.batch_size)
+        self.forecast.as_ref()?.reserved_bytes(self.spec.colony.batch_size)
     }
 
     /// The row's record, if it was measured before with these very settings.

@@ -74,15 +74,17 @@ fn refuse_other_settings(
         return Ok(());
     }
     bail!(
-        "{} is of another sweep than {}: it holds {} with {} + {} steps, and row {} is {ours} with \
-         {} + {}",
+        "{} is of another sweep than {}: it holds {} with {} + {} {} steps, and row {} is {ours} with \
+         {} + {} {}",
         run.dir.display(),
         sweep.name,
         m.probe_id,
         m.warmup_steps,
         m.measure_steps,
+        m.step(),
         row.id,
         row.warmup_steps,
-        row.measure_steps
+        row.measure_steps,
+        row.step
     )
 }

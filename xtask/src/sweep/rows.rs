@@ -1,8 +1,8 @@
 //! Rows, one probe process each: whatever happens to one, the next is unharmed.
 
-use std::path::PathBuf;
-
 use vram_cli::artifacts::{self, RunRecord};
+use vram_cli::budget::NO_LEDGER;
+use vram_cli::device::Executable;
 use vram_cli::events::Step;
 
 use super::binary::Target;
@@ -27,7 +27,7 @@ pub enum Fate {
 /// What rows are measured with.
 pub struct Runner {
     pub target: Target,
-    pub probe: PathBuf,
+    pub probe: Executable,
     pub limits: Limits,
     /// Rows that were measured before are kept.
     pub resume: bool,
@@ -70,6 +70,9 @@ impl Runner {
             }
             shortage => {
                 progress.start(row);
+                if row.forecast.is_none() {
+                    progress.line(row, &format!("runs without a prediction: {NO_LEDGER}"));
+                }
                 if let Some(shortage) = shortage {
                     progress.line(row, &format!("runs all the same: {shortage}"));
                 }

@@ -3,6 +3,7 @@
 
 mod disk;
 mod real;
+mod steps;
 mod support;
 mod survival;
 

@@ -74,6 +74,7 @@ pub(super) fn agree(
         ("--batch", m.batch_size.to_string()),
         ("--precision", m.precision.clone()),
         ("--amp", m.amp.to_string()),
+        ("--step", m.step().to_string()),
         ("--out-dim", m.out_dim.to_string()),
         ("--warmup-steps", m.warmup_steps.to_string()),
         ("--measure-steps", m.measure_steps.to_string()),

@@ -2,6 +2,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use vram_metrics::{DISTURBANCE_BYTES, Phase, PhaseMark};
+use vram_presets::StepKind;
+use vram_workload::StateLoopReport;
 
 /// Version of the keys that this project adds. Absent in the original harness's artifacts.
 pub const ARTIFACT_VERSION: &str = "vram_artifacts_v1";
@@ -103,6 +105,9 @@ pub struct Metrics {
     pub precision: String,
     /// Whether the step runs under amp.
     pub amp: u8,
+    /// Which step of the model was taken; null before there were two.
+    #[serde(default)]
+    pub step: Option<StepKind>,
     /// Readout heads.
     pub out_dim: u64,
     /// Samples per step.
@@ -168,6 +173,9 @@ pub struct Metrics {
     /// Loss of the last step.
     #[serde(default)]
     pub loss: Option<f32>,
+    /// The state loop of the last step; null where no sample is watched.
+    #[serde(default)]
+    pub state_loop: Option<StateLoopReport>,
     /// Steps whose update the loss scale left out.
     #[serde(default)]
     pub skipped_steps: u64,
@@ -209,6 +217,12 @@ pub struct Metrics {
 }
 
 impl Metrics {
+    /// The step that was taken: fused, where the run is of a time when there was no other. (The
+    /// original harness's, which is neither, is told by its lack of an `artifact_version`.)
+    pub fn step(&self) -> StepKind {
+        self.step.unwrap_or_default()
+    }
+
     /// `PASS` or `FAIL`.
     pub fn status(&self) -> &'static str {
         if self.stability_pass { "PASS" } else { "FAIL" }

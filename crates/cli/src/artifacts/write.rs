@@ -143,6 +143,7 @@ pub(crate) fn summary(metrics: &Metrics) -> String {
         format!("- workload_id: {}", metrics.workload_id),
         format!("- device: {}", metrics.device),
         format!("- precision/amp: {} / {}", metrics.precision, metrics.amp),
+        format!("- step: {}", metrics.step()),
         format!("- out_dim: {}", metrics.out_dim),
         format!("- batch_size: {}", metrics.batch_size),
         format!("- seq_len (accounting): {}", metrics.seq_len),

@@ -1,7 +1,8 @@
 //! `vram bandwidth`: how fast the device copies.
 
+use candle_core::Device;
 use miette::IntoDiagnostic;
-use vram_workload::{Backend, Host, copy_rate};
+use vram_workload::copy_rate;
 
 use super::Reply;
 use crate::args::ListFormat;
@@ -32,7 +33,7 @@ pub struct Args {
 pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
     match args.device.resolve(&executable_beside()?)? {
         Place::Cuda(_, executable) => hand_over(&executable),
-        Place::Cpu(_) => measure(args, &Host),
+        Place::Cpu(_) => measure(args, &Device::Cpu),
     }
 }
 
@@ -40,11 +41,11 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
 #[cfg(feature = "cuda")]
 pub(crate) fn run_on_card(args: &Args) -> miette::Result<Reply> {
     let card = super::probe::target::OpenCard::open(args.device)?;
-    measure(args, card.cuda())
+    measure(args, &card.device)
 }
 
-fn measure<B: Backend>(args: &Args, backend: &B) -> miette::Result<Reply> {
-    let rate = copy_rate(backend, (args.mib as usize) << 20).into_diagnostic()?;
+fn measure(args: &Args, device: &Device) -> miette::Result<Reply> {
+    let rate = copy_rate(device, (args.mib as usize) << 20).into_diagnostic()?;
     Ok(Reply::done(match args.format {
         ListFormat::Json => format!("{}\n", serde_json::json!({ "copy_bytes_per_s": rate })),
         ListFormat::Table => format!("{:.1} GB/s read plus written\n", rate / 1e9),

@@ -20,7 +20,8 @@ use crate::{device, escape};
 what the device has left beside the context that a process holds on a card and, with --vram auto,
 what others hold now. The safe batch stays within safe-ratio x total, and never exceeds the
 maximum. A card of which no --calibration tells the context is assumed to have the largest one of
-all calibrations. Nothing runs.
+all calibrations. --step plain has no ledger yet: it takes a --calibration that was fitted on plain
+runs. Nothing runs.
 
 Examples:
   vram capacity --ant od1_canon_real --colony od1_canon_real --precision fp16 --vram 16GiB

@@ -9,12 +9,13 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use miette::{IntoDiagnostic, miette};
 use serde_json::json;
 use vram_metrics::Phase;
-use vram_presets::Precision;
-use vram_workload::{DeviceKind, Entry, Knob, Ledger, Shape};
+use vram_presets::{Precision, StepKind};
+use vram_workload::{DeviceKind, Entry, Ledger, Shape, SizeParam};
 
 use super::Reply;
 use crate::args::{ListFormat, Workload, WorkloadArgs};
 use crate::artifacts::write_atomically;
+use crate::budget::NO_LEDGER;
 use crate::study::gib;
 
 /// `vram explain`.
@@ -61,6 +62,13 @@ fn svg_file(text: &str) -> Result<PathBuf, &'static str> {
 
 pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
     let workload = args.workload.resolve(&super::library()?)?;
+    if workload.step != StepKind::Fused {
+        return Err(miette!(
+            help = "leave out --step to explain the fused step; `vram predict --step plain` answers \
+                    from a --calibration that was fitted on plain runs",
+            "{NO_LEDGER}: nothing tells what its bytes are"
+        ));
+    }
     let ledger = ledger(&workload.shape, args.device)?;
     let peak = ledger.peak().ok_or_else(|| miette!("the peak does not fit 64 bits"))?;
     let elasticities = elasticities(&workload, args.device, &ledger)?;
@@ -96,9 +104,9 @@ fn elasticities(
     kind: Kind,
     ledger: &Ledger,
 ) -> miette::Result<Vec<(&'static str, f64)>> {
-    let mut found: Vec<_> = Knob::ALL
+    let mut found: Vec<_> = SizeParam::ALL
         .into_iter()
-        .filter_map(|knob| Some((knob.name(), ledger.elasticity(knob)?)))
+        .filter_map(|size| Some((size.name(), ledger.elasticity(size)?)))
         .collect();
     // From two bytes an element to four: the one step that this knob has.
     let peak = |precision: Precision, amp: bool| -> miette::Result<f64> {
@@ -125,8 +133,8 @@ fn to_json(
     let entries = ranked.iter().map(|(entry, bytes)| {
         let phases: Vec<_> = Phase::ALL.into_iter().filter(|p| entry.alive_at(*p)).collect();
         json!({
-            "name": entry.item.name,
-            "class": entry.item.class.name(),
+            "name": entry.spec.name,
+            "class": entry.spec.kind.name(),
             "formula": entry.formula(),
             "bytes": bytes,
             "phases": phases,
@@ -160,8 +168,8 @@ fn to_text(
     for (entry, bytes) in ranked {
         let part = 100.0 * *bytes as f64 / peak as f64;
         table.add_row([
-            entry.item.name.to_owned(),
-            entry.item.class.name().to_owned(),
+            entry.spec.name.to_owned(),
+            entry.spec.kind.name().to_owned(),
             entry.formula(),
             bytes.to_string(),
             if entry.alive_at(at) { format!("{part:.3}") } else { "-".to_owned() },

@@ -14,7 +14,8 @@ use crate::study::gib;
 #[command(
     after_help = "Allocated comes from the step's own ledger and is exact on a card. Reserved is rounded up to the
 granule of the card's memory pool, which the calibration holds. A calibration without one, such as
-rtx4070tisuper_published, is answered from by its own constants. Nothing runs; no card is needed.
+rtx4070tisuper_published, is answered from by its own constants, and so is --step plain, which has no
+ledger yet: by a calibration that was fitted on plain runs. Nothing runs; no card is needed.
 
 Examples:
   vram predict --ant od1_canon_small --colony od1_canon_real --batch 16 --precision fp16
@@ -43,6 +44,7 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
         ListFormat::Json => {
             let mut json = json!(budget);
             json["probe_id"] = probe_id.into();
+            json["step"] = json!(workload.step);
             format!("{json:#}\n")
         }
         ListFormat::Table => lines(&probe_id, &budget),

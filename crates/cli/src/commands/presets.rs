@@ -126,6 +126,7 @@ fn sweep(sweep: &Sweep) -> String {
         "out_dim",
         "precision",
         "amp",
+        "step",
         "on demand",
         "note",
     ]);
@@ -139,6 +140,7 @@ fn sweep(sweep: &Sweep) -> String {
             r.out_dim.to_string(),
             r.precision.to_string(),
             u8::from(r.amp).to_string(),
+            r.step.to_string(),
             on_demand.to_owned(),
             r.note.clone().unwrap_or_default(),
         ]

@@ -14,7 +14,7 @@ use clap::ValueEnum;
 use super::Reply;
 use crate::args::{Workload, WorkloadArgs, at_least_0, at_least_1};
 use crate::artifacts::{ARTIFACT_VERSION, Metrics, RunCmd, RunDir, steps_total, summary};
-use crate::budget::Forecast;
+use crate::budget::{Forecast, NO_LEDGER};
 use crate::device::{Choice, Place, executable_beside, hand_over};
 use crate::events::{Event, Finished, Started, Status};
 use crate::room::{Context, Room};
@@ -133,9 +133,12 @@ impl<T: Target> Probe<'_, T> {
 
     /// Tells of memory that is not there before the step asks for it.
     fn foresee(&self) {
-        let forecast = Forecast::new(&self.workload, self.target.kind());
+        let forecast = Forecast::new(&self.workload, self.target.kind()).ok();
+        if let Some(None) = forecast {
+            tracing::info!("{NO_LEDGER}: what it needs is not known before it runs");
+        }
         let needs =
-            forecast.ok().and_then(|f| f.reserved_bytes(self.workload.spec.colony.batch_size));
+            forecast.flatten().and_then(|f| f.reserved_bytes(self.workload.spec.colony.batch_size));
         // The facts were asked for before the context was opened.
         let context = self.target.context_bytes().and_then(Result::ok);
         let context = context.map_or(Context::NONE, Context::known);
@@ -183,6 +186,7 @@ impl<T: Target> Probe<'_, T> {
                 "seq_len is accounting: tokens/s uses it".to_owned(),
                 "synth_len is the number of tokens that a step computes".to_owned(),
                 "out_dim is no part of workload_schema_v1: compare by probe_id".to_owned(),
+                "step is no part of either id: compare by it, too".to_owned(),
             ],
         }
     }

@@ -89,11 +89,12 @@ pub(super) fn claims(runs: &Runs) -> String {
 
 /// Phase by phase: what was measured beside what the ledger says, before anything runs.
 pub(super) fn phases(runs: &Runs) -> String {
-    // A probe's id names its sizes.
+    // A probe's id names its sizes, and not its step.
     let mut ledgers = HashMap::new();
     let rows = runs.records.iter().flat_map(|run| {
         let m = &run.metrics;
-        let key = (m.probe_id.as_str(), m.device.as_str(), m.artifact_version.is_some());
+        let device = m.device.as_str();
+        let key = (m.probe_id.as_str(), m.step(), device, m.artifact_version.is_some());
         let ledger = ledgers.entry(key).or_insert_with(|| Rc::new(ledger(run))).clone();
         let start = run.metrics.phase_marks.iter().find(|mark| mark.phase == Phase::Start);
         // On the CPU the process holds more than the step, from the start on.

@@ -1,6 +1,7 @@
 use std::fmt::Write;
 
 use super::bytes::{ceiling, claims, phases};
+use super::steps;
 use crate::artifacts::RunRecord;
 use crate::escape;
 use crate::report::names;
@@ -25,6 +26,7 @@ pub(super) fn report(runs: &Runs, ring: &Study, pooled: &Study, catalogue: &Cata
     }
     let _ = write!(text, "\n![Predicted lines, measured points, residuals]({})\n", names::PLOT);
     text += &exclusions(ring);
+    text += &steps::both(runs, catalogue);
     text += &claims(runs);
     text += &ceiling(runs);
     text += &phases(runs);
@@ -136,6 +138,9 @@ fn command(run: &RunRecord) -> String {
     option("out-dim", m.out_dim.to_string());
     option("precision", m.precision.clone());
     option("amp", m.amp.to_string());
+    if let Some(step) = m.step {
+        option("step", step.to_string());
+    }
     option("warmup-steps", m.warmup_steps.to_string());
     option("measure-steps", m.measure_steps.to_string());
     if let Some(seed) = m.seed {

@@ -3,6 +3,7 @@
 mod bytes;
 mod markdown;
 mod plot;
+mod steps;
 
 use std::path::{Path, PathBuf};
 

@@ -51,7 +51,12 @@ fn differences<'a>(a: &'a RunRecord, b: &'a RunRecord) -> Vec<Knob> {
     KNOBS.into_iter().filter(|knob| (knob.value)(a) != (knob.value)(b)).collect()
 }
 
-/// Per run: how many others on its kind of device differ from it in one size alone.
+/// Whether runs differ in sizes alone: one device, one step.
+fn of_one_kind(a: &RunRecord, b: &RunRecord) -> bool {
+    (&a.metrics.device, a.metrics.step()) == (&b.metrics.device, b.metrics.step())
+}
+
+/// Per run: how many others of its step, on its kind of device, differ from it in one size alone.
 fn neighbours(runs: &[RunRecord]) -> Vec<usize> {
     let sizes: Vec<[u64; KNOBS.len()]> =
         runs.iter().map(|run| KNOBS.map(|knob| (knob.value)(run).to_bits())).collect();
@@ -63,7 +68,7 @@ fn neighbours(runs: &[RunRecord]) -> Vec<usize> {
         let keys = runs.iter().zip(&sizes).map(|(run, sizes)| {
             let mut others = *sizes;
             others[knob] = 0;
-            (run.metrics.device.as_str(), others)
+            (run.metrics.device.as_str(), run.metrics.step(), others)
         });
         let keys: Vec<_> = keys.collect();
         for (key, own) in keys.iter().zip(&sizes) {
@@ -87,7 +92,7 @@ pub fn changes(runs: &[RunRecord]) -> Vec<Change<'_>> {
     };
     let alone =
         runs.iter().enumerate().filter_map(|(i, other)| match differences(base, other)[..] {
-            [knob] if other.metrics.device == base.metrics.device => Some((knob, i)),
+            [knob] if of_one_kind(base, other) => Some((knob, i)),
             _ => None,
         });
     let others: Vec<(Knob, usize)> = alone.collect();

@@ -1,13 +1,18 @@
 //! What the step's own ledger says of a run, measured or not.
 
+use vram_presets::StepKind;
 use vram_workload::{DeviceKind, Ledger, Shape};
 
 use crate::artifacts::RunRecord;
 
-/// The ledger of a run of this project's step; the original harness's step is another.
+/// The ledger of a run of this project's fused step. The plain step has none yet, and the original
+/// harness's step is another.
 pub(crate) fn ledger(run: &RunRecord) -> Option<Ledger> {
     let m = &run.metrics;
     m.artifact_version.as_ref()?;
+    if m.step() != StepKind::Fused {
+        return None;
+    }
     let shape = Shape::new(&run.spec, m.out_dim, m.amp == 1).ok()?;
     let kind = if m.device == "cpu" { DeviceKind::Cpu } else { DeviceKind::Cuda };
     Ledger::new(&shape, kind).ok()

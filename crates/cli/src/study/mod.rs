@@ -14,7 +14,7 @@ use vram_fit::{
     Attribute, Calibration, Exclusion, Fit, FitError, Missing, Observation, RowFit, TierFit, admit,
     fit,
 };
-use vram_presets::PresetError;
+use vram_presets::{PresetError, StepKind};
 
 pub use catalogue::{Catalogue, calibration, workload};
 pub(crate) use ledger::{ledger, reserved_by_ledger};
@@ -22,6 +22,7 @@ pub use load::Runs;
 pub use table::{Line, Style, constants_table, gib, results_csv, results_table};
 pub use terms::Terms;
 pub use tier::{Tier, TierKey, short};
+pub(crate) use tier::{step_of, unless_fused};
 
 use crate::artifacts::RunRecord;
 
@@ -86,7 +87,7 @@ impl Study {
         }
         let observations =
             fitted.iter().map(|run| observe(run, terms)).collect::<Result<Vec<_>, _>>()?;
-        let fit = fit(&terms.model(), &observations)?;
+        let fit = fit_each_step(terms, &fitted, &observations)?;
         let tiers = tier::name(&fitted, &fit);
         Ok(Self { terms, fit, tiers, fitted, spot_checks, excluded })
     }
@@ -132,13 +133,36 @@ impl Study {
 fn attributes(key: &TierKey) -> BTreeMap<String, Attribute> {
     let integer = |name: &str, value| (name.to_owned(), Attribute::Integer(value));
     let text = |name: &str, value: &str| (name.to_owned(), Attribute::Text(value.to_owned()));
-    BTreeMap::from([
+    let step = tier::step_attribute(key.step).map(|step| (tier::STEP.to_owned(), step));
+    let sizes = [
         integer("ring_len", key.ring_len),
         integer("slot_dim", key.slot_dim),
         text("precision", &key.precision),
         integer("amp", u64::from(key.amp)),
         text("device", &key.device),
-    ])
+    ];
+    sizes.into_iter().chain(step).collect()
+}
+
+/// The fits of the runs of each step, as one: steps share no constant, and lend none to each other.
+/// Rows are in the order of the runs.
+fn fit_each_step(
+    terms: Terms,
+    runs: &[RunRecord],
+    observations: &[Observation],
+) -> Result<Fit, FitError> {
+    let (mut tiers, mut rows) = (Vec::new(), Vec::new());
+    for step in StepKind::ALL {
+        let all = runs.iter().zip(observations).enumerate();
+        let own = all.filter(|(_, (run, _))| run.metrics.step() == step);
+        let (places, own): (Vec<usize>, Vec<Observation>) =
+            own.map(|(i, (_, observation))| (i, observation.clone())).unzip();
+        let fitted = fit(&terms.model(), &own)?;
+        tiers.extend(fitted.tiers);
+        rows.extend(places.into_iter().zip(fitted.rows));
+    }
+    rows.sort_by_key(|(i, _)| *i);
+    Ok(Fit { model: terms.model(), tiers, rows: rows.into_iter().map(|(_, row)| row).collect() })
 }
 
 fn admission(run: &RunRecord) -> Result<(), Exclusion> {

@@ -1,7 +1,7 @@
 use comfy_table::presets::{ASCII_MARKDOWN, UTF8_FULL_CONDENSED};
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use vram_fit::{Estimate, RowFit, TierConstants, TierFit};
-use vram_presets::{Published, WorkloadSpec};
+use vram_presets::{Published, StepKind, WorkloadSpec};
 
 use super::{Catalogue, Study, Tier, reserved_by_ledger};
 use crate::artifacts::RunRecord;
@@ -14,6 +14,8 @@ pub struct Line {
     pub id: String,
     /// Its workload.
     pub spec: WorkloadSpec,
+    /// Which step of the model it takes.
+    pub step: StepKind,
     /// Predicted peak reserved in bytes.
     pub pred_reserved_bytes: Option<u64>,
     /// Measured peak reserved in bytes.
@@ -94,12 +96,14 @@ impl Line {
     pub fn unmeasured(
         id: &str,
         spec: &WorkloadSpec,
+        step: StepKind,
         pred_reserved_bytes: Option<u64>,
         notes: String,
     ) -> Self {
         Self {
             id: id.to_owned(),
             spec: *spec,
+            step,
             pred_reserved_bytes,
             meas_reserved_bytes: None,
             meas_allocated_bytes: None,
@@ -130,6 +134,7 @@ impl Line {
         Self {
             id: run.id.clone(),
             spec: run.spec,
+            step: run.metrics.step(),
             pred_reserved_bytes: None,
             meas_reserved_bytes: run.metrics.peak_vram_reserved_bytes,
             meas_allocated_bytes: run.metrics.peak_vram_allocated_bytes,
@@ -161,7 +166,7 @@ fn percent(value: f64) -> String {
 /// The VRA-34 table: predicted and measured peak reserved, error, and the published values. Where
 /// a narrow terminal has no room for a column, what it said stands below or is left to the report.
 pub fn results_table(lines: &[Line], style: Style) -> String {
-    let columns = [
+    let mut columns = vec![
         Column::text("case", 0, |l: &Line| l.id.clone()),
         Column::text("ring x slot", 1, |l: &Line| {
             format!("{} x {}", l.spec.ant.ring_len, l.spec.ant.slot_dim)
@@ -180,6 +185,10 @@ pub fn results_table(lines: &[Line], style: Style) -> String {
         }),
         Column::text("notes", 6, |l: &Line| l.notes.clone()),
     ];
+    // Where there is one step only, it need not be told.
+    if lines.iter().any(|line| line.step != StepKind::Fused) {
+        columns.insert(1, Column::text("step", 1, |l: &Line| l.step.to_string()));
+    }
     let (mut text, shown) = draw(&columns, lines, style);
     if shown < columns.len() {
         let notes = lines.iter().filter(|l| !l.notes.is_empty());
@@ -334,6 +343,7 @@ pub fn results_csv(lines: &[Line]) -> String {
         "published_meas_reserved_gib",
         "published_err_percent",
         "notes",
+        "step",
     ]);
     for line in lines {
         let (ant, colony) = (&line.spec.ant, &line.spec.colony);
@@ -352,6 +362,7 @@ pub fn results_csv(lines: &[Line]) -> String {
             cell(line.published.map(|p| p.meas_reserved_gib)),
             cell(line.published.map(|p| p.err_percent)),
             line.notes.clone(),
+            line.step.to_string(),
         ]);
     }
     String::from_utf8(csv.into_inner().unwrap_or_default()).unwrap_or_default()

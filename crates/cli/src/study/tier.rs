@@ -1,11 +1,15 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use vram_fit::Fit;
+use vram_fit::{Attribute, Fit, TierConstants};
+use vram_presets::StepKind;
 
 use crate::artifacts::RunRecord;
 
-/// What makes two runs of one tier: rows of another precision or device never mix.
+/// Name of the attribute that tells the step of a calibration's tier.
+pub(super) const STEP: &str = "step";
+
+/// What makes two runs of one tier: rows of another precision, step or device never mix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TierKey {
     /// Slots of the ring.
@@ -16,6 +20,8 @@ pub struct TierKey {
     pub precision: String,
     /// Whether it ran under amp.
     pub amp: u8,
+    /// Which step of the model it was.
+    pub step: StepKind,
     /// `cpu` or `cuda`.
     pub device: String,
     /// The device's name.
@@ -39,6 +45,7 @@ impl TierKey {
             slot_dim: run.spec.ant.slot_dim,
             precision: run.metrics.precision.clone(),
             amp: run.metrics.amp,
+            step: run.metrics.step(),
             device: run.metrics.device.clone(),
             machine: run.machine().to_owned(),
         }
@@ -47,9 +54,30 @@ impl TierKey {
 
 impl fmt::Display for TierKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { ring_len, slot_dim, precision, amp, device, machine } = self;
-        write!(f, "{ring_len}x{slot_dim} {precision} amp{amp} {device} ({machine})")
+        let Self { ring_len, slot_dim, precision, amp, step, device, machine } = self;
+        let step = unless_fused(*step);
+        write!(f, "{ring_len}x{slot_dim} {precision} amp{amp}{step} {device} ({machine})")
     }
+}
+
+/// The step as the end of a name, where it is not the one that is meant without a word.
+pub(crate) fn unless_fused(step: StepKind) -> &'static str {
+    match step {
+        StepKind::Fused => "",
+        StepKind::Plain => " plain",
+    }
+}
+
+/// A step as an attribute of a calibration's tier. Fused has none, so that calibrations from before
+/// there were two steps are read, and written, as they were.
+pub(super) fn step_attribute(step: StepKind) -> Option<Attribute> {
+    (step != StepKind::Fused).then(|| Attribute::Text(step.to_string()))
+}
+
+/// The step that a calibration's tier is of; none where it is unknown here.
+pub(crate) fn step_of(tier: &TierConstants) -> Option<StepKind> {
+    let written = tier.attributes.get(STEP);
+    StepKind::ALL.into_iter().find(|step| step_attribute(*step).as_ref() == written)
 }
 
 /// Name of a preset or file without its folder, its extension and what all of them share.
@@ -71,7 +99,8 @@ pub(super) fn name(runs: &[RunRecord], fit: &Fit) -> Vec<Tier> {
         let shared = !ant.contains('{') && runs.iter().all(|r| short(&r.ant) == ant);
         let key = TierKey::of(runs[0]);
         let sizes = format!("{}x{}", key.ring_len, key.slot_dim);
-        Tier { name: if shared { ant } else { sizes }, key }
+        let name = if shared { ant } else { sizes };
+        Tier { name: name + unless_fused(key.step), key }
     };
     let mut tiers: Vec<Tier> = fit.tiers.iter().map(|t| of(&grouped[t.tier.as_str()])).collect();
     let mut times: HashMap<String, usize> = HashMap::new();

@@ -65,6 +65,28 @@ fn a_panic_is_written_down_with_what_was_measured_and_its_log() {
     assert!(fs::read_to_string(log).unwrap().contains("asked for by --debug-fault panic"));
 }
 
+/// A panic outside of a run, in a process of its own: this test once more.
+#[test]
+fn a_panic_is_told_with_its_log() {
+    const HERE: &str = "VRAM_TEST_PANICS_HERE";
+    if std::env::var_os(HERE).is_some() {
+        let code = vram_cli::answer(|| panic!("a defect made on purpose"));
+        assert_eq!(code, std::process::ExitCode::from(1));
+        return;
+    }
+    let logs = tempfile::tempdir().unwrap();
+    let mut again = Command::new(std::env::current_exe().unwrap());
+    again.args(["--exact", "faults::a_panic_is_told_with_its_log", "--nocapture"]);
+    let output = again.env(HERE, "1").env("TMPDIR", logs.path()).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("stopped unexpectedly: a defect made on purpose"), "{said}");
+    assert!(said.contains("please report it with"), "{said}");
+    assert!(!said.contains("panicked at"), "{said}");
+    let log = fs::read_dir(logs.path()).unwrap().next().unwrap().unwrap().path();
+    assert!(fs::read_to_string(log).unwrap().contains("panicked at"));
+}
+
 /// Nothing can be written any more: what is there says what was asked for, and is no run.
 #[cfg(unix)]
 #[test]

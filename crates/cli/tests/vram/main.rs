@@ -6,4 +6,5 @@ mod disk;
 mod faults;
 mod one_run;
 mod probe;
+mod steps;
 mod support;

@@ -1,122 +1,208 @@
-//! Parity fixtures: inputs, initial weights and the original model's outputs for three Adam steps.
+//! Models, inputs and steps of the tests, the same on every device and for both steps.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+pub mod fixture;
 
-use candle_core::{Device, Tensor, safetensors};
-use rand::SeedableRng;
+use candle_core::backprop::GradStore;
+use candle_core::{DType, Device, Tensor};
+use candle_nn::{VarBuilder, VarMap};
 use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 use vram_presets::{AntSpec, ColonySpec, Precision, PtrDtype, WorkloadSpec};
-use vram_workload::{Backend, Batch, Model, Shape};
+use vram_workload::{
+    Batch, FusedStep, GradientFlags, LossScale, Od1, Output, Shape, StateLoop, StepKind,
+    draw_parameters, plain_gradients,
+};
 
-pub struct Fixture {
-    pub name: String,
-    meta: HashMap<String, String>,
-    tensors: HashMap<String, Tensor>,
+pub const PRECISIONS: [Precision; 3] = [Precision::Fp32, Precision::Fp16, Precision::Bf16];
+
+/// Every size that a test chooses.
+#[derive(Debug, Clone, Copy)]
+pub struct Case {
+    pub batch: usize,
+    pub tokens: usize,
+    pub ring: usize,
+    pub width: usize,
+    pub heads: usize,
+    pub update_every: usize,
+    pub watched: usize,
+    pub precision: Precision,
+    pub pointer: PtrDtype,
+    /// Of weights and inputs.
+    pub seed: u64,
 }
 
-impl Fixture {
-    pub fn load(path: &Path) -> Self {
-        let bytes = std::fs::read(path).unwrap();
-        let (_, header) = ::safetensors::SafeTensors::read_metadata(&bytes).unwrap();
-        Self {
-            name: path.file_stem().unwrap().to_string_lossy().into_owned(),
-            meta: header.metadata().clone().unwrap(),
-            tensors: safetensors::load_buffer(&bytes, &Device::Cpu).unwrap(),
-        }
-    }
+pub const SMALL: Case = Case {
+    batch: 3,
+    tokens: 7,
+    ring: 12,
+    width: 9,
+    heads: 1,
+    update_every: 1,
+    watched: 0,
+    precision: Precision::Fp32,
+    pointer: PtrDtype::Fp64,
+    seed: 7,
+};
 
-    pub fn named(name: &str) -> Self {
-        Self::load(&directory().join(format!("{name}.safetensors")))
-    }
-
-    /// Every fixture of `OD1_PARITY_DIR`, or of the committed ones, in order.
-    pub fn all() -> Vec<Self> {
-        let dir = directory();
-        let mut paths: Vec<_> = std::fs::read_dir(&dir)
-            .unwrap_or_else(|e| panic!("{}: {e}", dir.display()))
-            .map(|entry| entry.unwrap().path())
-            .filter(|path| path.extension().is_some_and(|e| e == "safetensors"))
-            .collect();
-        paths.sort();
-        assert!(!paths.is_empty(), "no parity fixture in {}", dir.display());
-        paths.iter().map(|path| Self::load(path)).collect()
-    }
-
-    pub fn number(&self, key: &str) -> u64 {
-        self.meta[key].parse().unwrap()
-    }
-
-    pub fn learning_rate(&self) -> f64 {
-        self.meta["lr"].parse().unwrap()
-    }
-
-    pub fn tensor(&self, name: &str) -> &Tensor {
-        self.tensors.get(name).unwrap_or_else(|| panic!("{} has no {name}", self.name))
-    }
-
-    /// The tensors whose name starts with `prefix`, by the rest of their names, in order.
-    pub fn with_prefix(&self, prefix: &str) -> Vec<(&str, &Tensor)> {
-        let mut found: Vec<_> = self
-            .tensors
-            .iter()
-            .filter_map(|(name, t)| Some((name.strip_prefix(prefix)?, t)))
-            .collect();
-        found.sort_by_key(|(name, _)| *name);
-        found
-    }
-
-    pub fn shape(&self, precision: Precision, ptr_dtype: PtrDtype) -> Shape {
+impl Case {
+    pub fn spec(&self) -> WorkloadSpec {
         let ant = AntSpec {
-            ring_len: self.number("ring_len"),
-            slot_dim: self.number("slot_dim"),
-            ptr_dtype,
-            precision,
+            ring_len: self.ring as u64,
+            slot_dim: self.width as u64,
+            ptr_dtype: self.pointer,
+            precision: self.precision,
         };
         let colony = ColonySpec {
-            seq_len: self.number("synth_len"),
-            synth_len: self.number("synth_len"),
-            batch_size: self.number("batch"),
-            ptr_update_every: self.number("ptr_update_every"),
-            state_loop_samples: 0,
+            seq_len: self.tokens as u64,
+            synth_len: self.tokens as u64,
+            batch_size: self.batch as u64,
+            ptr_update_every: self.update_every as u64,
+            state_loop_samples: self.watched as u64,
         };
-        let amp = precision != Precision::Fp32;
-        Shape::new(&WorkloadSpec::new(ant, colony), self.number("out_dim"), amp).unwrap()
+        WorkloadSpec::new(ant, colony)
     }
 
-    /// A model with the fixture's initial weights, and its inputs.
-    pub fn model<B: Backend>(
-        &self,
-        backend: &B,
-        precision: Precision,
-        ptr_dtype: PtrDtype,
-    ) -> (Model<B>, Batch<B>) {
-        let shape = self.shape(precision, ptr_dtype);
-        let batch = Batch::new(&shape, self.tensor("x"), self.tensor("y"), backend).unwrap();
-        let mut model = Model::new(shape, &mut StdRng::seed_from_u64(0), backend).unwrap();
-        let params = self.with_prefix("param.");
-        assert_eq!(params.len(), model.parameters().unwrap().len());
-        for (name, value) in params {
-            model.set_parameter(name, value).unwrap();
+    pub fn shape(&self) -> Shape {
+        Shape::new(&self.spec(), self.heads as u64, self.precision != Precision::Fp32).unwrap()
+    }
+
+    /// Always the same weights for the same sizes and seed.
+    pub fn weights(&self, device: &Device) -> VarMap {
+        draw_parameters(&self.shape(), &mut StdRng::seed_from_u64(self.seed), device).unwrap()
+    }
+
+    pub fn model(&self, device: &Device) -> Od1 {
+        self.model_of(&self.weights(device), device)
+    }
+
+    pub fn model_of(&self, weights: &VarMap, device: &Device) -> Od1 {
+        Od1::new(self.shape(), VarBuilder::from_varmap(weights, DType::F32, device)).unwrap()
+    }
+
+    /// Always the same inputs for the same sizes and seed.
+    pub fn inputs(&self, device: &Device) -> Inputs {
+        let mut rng = StdRng::seed_from_u64(self.seed + 4);
+        let (b, t) = (self.batch, self.tokens);
+        let x: Vec<f32> = (0..b * t).map(|_| rng.random_range(-1.5..1.5)).collect();
+        let y: Vec<u32> = (0..b).map(|_| rng.random_range(0..256)).collect();
+        let starts: Vec<f64> = (0..b).map(|_| rng.random()).collect();
+        Inputs {
+            x: Tensor::from_vec(x, (b, t, 1), device).unwrap(),
+            y: Tensor::from_vec(y, b, device).unwrap(),
+            starts: Tensor::from_vec(starts, b, device).unwrap(),
         }
-        (model, batch)
-    }
-
-    pub fn starts(&self, step: u64) -> Vec<f64> {
-        self.tensor(&format!("step{step}.ptr_unit")).to_vec1().unwrap()
     }
 }
 
-/// `OD1_PARITY_DIR`, or the committed fixtures.
-fn directory() -> PathBuf {
-    let committed = || Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
-    std::env::var_os("OD1_PARITY_DIR").map_or_else(committed, PathBuf::from)
+/// `x [B,T,1]`, `y [B]`, `starts [B]`.
+pub struct Inputs {
+    pub x: Tensor,
+    pub y: Tensor,
+    pub starts: Tensor,
+}
+
+impl Inputs {
+    pub fn batch(&self, model: &Od1) -> Batch {
+        Batch::new(model.shape(), &self.x, &self.y).unwrap()
+    }
+}
+
+/// One of the two steps of a model, with a loss scale as the fused step has it.
+pub enum Step {
+    Fused(Box<(FusedStep, LossScale)>),
+    Plain(Od1, Option<Tensor>),
+}
+
+/// What either step gives.
+pub struct Taken {
+    pub loss: Tensor,
+    pub logits: Tensor,
+    pub move_penalty: Tensor,
+    pub ptr_int: Tensor,
+    pub state_loop: Option<StateLoop>,
+    pub grads: GradStore,
+    pub flags: GradientFlags,
+}
+
+impl Step {
+    pub fn new(kind: StepKind, model: &Od1) -> Self {
+        let scale = LossScale::new(model.shape(), model.device()).unwrap();
+        match kind {
+            StepKind::Fused => Self::Fused(Box::new((FusedStep::new(model).unwrap(), scale))),
+            StepKind::Plain => {
+                let value = scale.value().unwrap();
+                let tensor = || Tensor::new(value, model.device()).unwrap();
+                Self::Plain(model.clone(), (value != 1.0).then(tensor))
+            }
+        }
+    }
+
+    pub fn take(&mut self, batch: &Batch, starts: &Tensor) -> Taken {
+        match self {
+            Self::Fused(fused) => {
+                let (step, scale) = &mut **fused;
+                let got = step.run(batch, starts, scale, &mut |_| ()).unwrap();
+                Taken {
+                    loss: got.loss,
+                    logits: got.logits,
+                    move_penalty: got.move_penalty,
+                    ptr_int: got.ptr_int,
+                    state_loop: got.state_loop,
+                    grads: got.gradients.store,
+                    flags: got.gradients.flags,
+                }
+            }
+            Self::Plain(model, scale) => {
+                let scale = scale.as_ref();
+                let got = plain_gradients(model, batch, starts, scale, &mut |_| ()).unwrap();
+                let Output { logits, move_penalty, ptr_int, state_loop } = got.output;
+                let flags = GradientFlags { non_finite: got.non_finite, reached: None };
+                let (loss, grads) = (got.loss, got.grads);
+                Taken { loss, logits, move_penalty, ptr_int, state_loop, grads, flags }
+            }
+        }
+    }
+}
+
+/// One step of `kind` from a model's weights.
+pub fn take(kind: StepKind, model: &Od1, inputs: &Inputs) -> Taken {
+    Step::new(kind, model).take(&inputs.batch(model), &inputs.starts)
+}
+
+impl Taken {
+    /// Everything that a step gives but its telemetry, to the bit.
+    pub fn bits(&self, model: &Od1) -> Vec<Option<Vec<u64>>> {
+        let results = [&self.loss, &self.logits, &self.move_penalty, &self.ptr_int];
+        let results = results.into_iter().map(|t| Some(bits(t)));
+        results.chain(model.named().map(|(_, t)| self.grads.get(t).map(bits))).collect()
+    }
+
+    /// A gradient by its parameter's name; none where the store has none.
+    pub fn gradient(&self, model: &Od1, name: &str) -> Option<Vec<f64>> {
+        gradient_of(model, &self.grads, name)
+    }
+}
+
+/// A gradient by its parameter's name; none where the store has none.
+pub fn gradient_of(model: &Od1, grads: &GradStore, name: &str) -> Option<Vec<f64>> {
+    let (_, tensor) = model.named().find(|(n, _)| *n == name).unwrap();
+    grads.get(tensor).map(values)
+}
+
+/// Every parameter to the bit, in order.
+pub fn weight_bits(model: &Od1) -> Vec<Vec<u64>> {
+    model.named().map(|(_, t)| bits(t)).collect()
 }
 
 pub fn values(t: &Tensor) -> Vec<f64> {
-    let t = t.to_dtype(candle_core::DType::F64).unwrap();
+    let t = t.to_device(&Device::Cpu).unwrap().to_dtype(DType::F64).unwrap();
     t.flatten_all().unwrap().to_vec1().unwrap()
+}
+
+/// The numbers as they are, to the bit.
+pub fn bits(t: &Tensor) -> Vec<u64> {
+    values(t).into_iter().map(f64::to_bits).collect()
 }
 
 /// Largest absolute difference, and the largest absolute entry of `want`.

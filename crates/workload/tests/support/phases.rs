@@ -1,9 +1,10 @@
 //! What a step holds at each phase, by the meter.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+use candle_core::Device;
 use vram_metrics::{Marks, Meter, Phase};
 use vram_presets::{AntSpec, ColonySpec, Precision, PtrDtype, WorkloadSpec};
-use vram_workload::{Backend, Shape, Trainer};
+use vram_workload::{Shape, StepKind, Trainer};
 
 /// ring_len, slot_dim, synth_len, batch, out_dim.
 pub type Sizes = (u64, u64, u64, u64, u64);
@@ -24,12 +25,17 @@ pub fn shape(
     Shape::new(&spec, out_dim, precision.default_amp()).unwrap()
 }
 
+/// The same shape with the state loop of its first `samples` samples watched.
+pub fn watching(samples: usize, shape: Shape) -> Shape {
+    Shape { state_loop_samples: samples, ..shape }
+}
+
 /// Bytes that were allocated at each phase of a second step, over those at the start.
-pub fn measure<B: Backend>(backend: &B, meter: &dyn Meter, shape: &Shape) -> Vec<(Phase, u64)> {
+pub fn measure(device: &Device, meter: &dyn Meter, shape: &Shape) -> Vec<(Phase, u64)> {
     let mut marks = Marks::new(meter);
     marks.mark(Phase::Start);
     let mark = &mut |phase| marks.mark(phase);
-    let mut trainer = Trainer::new(shape.clone(), 0, backend, mark).unwrap();
+    let mut trainer = Trainer::new(shape.clone(), StepKind::Fused, 0, device, mark).unwrap();
     trainer.step(mark).unwrap();
     trainer.step(mark).unwrap();
     trainer.outcome().unwrap();

@@ -1,7 +1,8 @@
 //! OD1's forward in fp64, one scalar at a time, with everything that has no derivative frozen.
 //!
 //! Written from the model's description and sharing nothing with the crate: the surrogate whose
-//! central differences the hand-written gradients must match.
+//! central differences the gradients of both steps must match.
+#![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::collections::HashMap;
 
@@ -108,8 +109,19 @@ impl Net<'_> {
 pub fn loss(
     sizes: &Sizes,
     params: &Params,
+    inputs: (&[f64], &[usize], &[f64]),
+    frozen: &mut Frozen,
+) -> f64 {
+    observed(sizes, params, inputs, frozen, &mut |_, _| ())
+}
+
+/// As [`loss`], and `see` is given each sample's hidden state after each token, in that order.
+pub fn observed(
+    sizes: &Sizes,
+    params: &Params,
     (x, labels, starts): (&[f64], &[usize], &[f64]),
     frozen: &mut Frozen,
+    see: &mut dyn FnMut(usize, &[f64]),
 ) -> f64 {
     let net = Net { params };
     let Frozen { taps, moves, steps, last } = frozen;
@@ -148,6 +160,7 @@ pub fn loss(
                 })
                 .collect();
             h = net.gru("gru", &input, &h);
+            see(b, &h);
             for (slot, w) in slots.into_iter().zip(w) {
                 ring[slot].iter_mut().zip(&h).for_each(|(m, h)| *m += w * h);
             }

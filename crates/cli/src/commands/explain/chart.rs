@@ -2,7 +2,7 @@
 
 use plotters::prelude::*;
 use vram_metrics::Phase;
-use vram_workload::{Class, Ledger};
+use vram_workload::{BufferKind, Ledger};
 
 const WIDTH: u32 = 900;
 const HEIGHT: u32 = 420;
@@ -53,8 +53,8 @@ pub(super) fn draw(ledger: &Ledger, title: &str) -> Result<String, Box<dyn std::
             .draw()?;
         for (at, phase) in phases.iter().enumerate() {
             let mut below = 0.0;
-            for (class, colour) in Class::ALL.iter().zip(COLOURS) {
-                let height = ledger.class_at(*class, *phase).unwrap_or(0) as f64 / size;
+            for (kind, colour) in BufferKind::ALL.iter().zip(COLOURS) {
+                let height = ledger.kind_at(*kind, *phase).unwrap_or(0) as f64 / size;
                 let corners = [(at as f64 + 0.15, below), (at as f64 + 0.85, below + height)];
                 chart.draw_series([Rectangle::new(corners, colour.filled())])?;
                 below += height;
@@ -64,15 +64,15 @@ pub(super) fn draw(ledger: &Ledger, title: &str) -> Result<String, Box<dyn std::
             root.draw(&(EmptyElement::at((x, y + 8)) + label))?;
         }
         legend.titled("at the peak", ("sans-serif", 13))?;
-        let shown = Class::ALL.iter().zip(COLOURS).filter_map(|(class, colour)| {
-            let bytes = ledger.class_at(*class, ledger.peak_phase())?;
-            (bytes > 0).then_some((class, colour, bytes))
+        let shown = BufferKind::ALL.iter().zip(COLOURS).filter_map(|(kind, colour)| {
+            let bytes = ledger.kind_at(*kind, ledger.peak_phase())?;
+            (bytes > 0).then_some((kind, colour, bytes))
         });
-        for (line, (class, colour, bytes)) in shown.enumerate() {
+        for (line, (kind, colour, bytes)) in shown.enumerate() {
             let y = 44 + 24 * line as i32;
             legend.draw(&Rectangle::new([(8, y), (22, y + 14)], colour.filled()))?;
             let part = 100.0 * bytes as f64 / peak;
-            let text = format!("{class}: {bytes} bytes ({part:.2} %)");
+            let text = format!("{kind}: {bytes} bytes ({part:.2} %)");
             legend.draw(&Text::new(text, (30, y), ("sans-serif", 12)))?;
         }
         root.present()?;

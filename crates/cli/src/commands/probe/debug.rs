@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::ValueEnum;
-use vram_workload::{Backend, Fault, Trainer, WorkloadError};
+use vram_workload::{Fault, Trainer, WorkloadError};
 
 /// The stall is the original harness's; the faults are ours.
 #[derive(Debug, Clone, clap::Args)]
@@ -61,10 +61,10 @@ impl Debug {
     }
 
     /// Breaks this step if it is the one to break.
-    pub(super) fn before_step<B: Backend>(
+    pub(super) fn before_step(
         &self,
         step: u64,
-        trainer: &mut Trainer<B>,
+        trainer: &mut Trainer,
     ) -> Result<(), WorkloadError> {
         match self.debug_fault.filter(|_| self.debug_fault_at_step == Some(step)) {
             None => Ok(()),

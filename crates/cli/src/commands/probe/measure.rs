@@ -9,7 +9,7 @@ use vram_metrics::{
     Evidence, Marks, Measurement, MeterError, Phase, PhaseMark, Progress, StepReport, TrainingStep,
     VRAM_GUARD_RATIO, Window,
 };
-use vram_workload::{Backend, Trainer, WorkloadError};
+use vram_workload::{StateLoopReport, Trainer, WorkloadError};
 
 use super::Probe;
 use super::debug::Debug;
@@ -32,7 +32,7 @@ pub(super) struct Failure {
 
 impl From<WorkloadError> for Failure {
     fn from(error: WorkloadError) -> Self {
-        Self { message: error.to_string(), oom: matches!(error, WorkloadError::OutOfMemory { .. }) }
+        Self { message: error.to_string(), oom: error.is_out_of_memory() }
     }
 }
 
@@ -46,14 +46,14 @@ fn contained<T>(work: impl FnOnce() -> T) -> Result<T, Failure> {
 }
 
 /// The probe's steps. A trainer that could not be made fails the first.
-struct Steps<'a, B: Backend> {
-    trainer: Result<Trainer<B>, Failure>,
+struct Steps<'a> {
+    trainer: Result<Trainer, Failure>,
     loss: Option<f32>,
     done: u64,
     debug: &'a Debug,
 }
 
-impl<B: Backend> TrainingStep for Steps<'_, B> {
+impl TrainingStep for Steps<'_> {
     type Running = ();
     type Error = Failure;
 
@@ -74,12 +74,30 @@ impl<B: Backend> TrainingStep for Steps<'_, B> {
     }
 }
 
+/// What the last step told beside its time and its memory.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    loss: Option<f32>,
+    state_loop: Option<StateLoopReport>,
+}
+
+impl Steps<'_> {
+    /// Read back when every step is over: none of them is timed with it.
+    fn told(&self) -> Told {
+        let read = self.trainer.as_ref().ok().map(Trainer::state_loop);
+        let state_loop = read.and_then(|read| {
+            read.inspect_err(|error| tracing::warn!("the state loop cannot be read: {error}")).ok()
+        });
+        Told { loss: self.loss, state_loop: state_loop.flatten() }
+    }
+}
+
 impl<T: Target> Probe<'_, T> {
     /// Whatever goes wrong becomes part of the metrics.
     pub(super) fn measure(&self, dir: &RunDir) -> Metrics {
         let watch = Watch::default();
         contained(|| self.run_window(&watch, dir)).unwrap_or_else(|panic| {
-            self.metrics(watch.seen().measurement(None, Some(panic)), Vec::new(), None)
+            self.metrics(watch.seen().measurement(None, Some(panic)), Vec::new(), Told::default())
         })
     }
 
@@ -91,7 +109,8 @@ impl<T: Target> Probe<'_, T> {
         // Before the window, so that no step's time or peak holds it.
         let mark = &mut |phase| marks.mark(phase);
         let shape = self.workload.shape.clone();
-        let trainer = Trainer::new(shape, self.args.seed, self.target.backend(), mark);
+        let (step, seed) = (self.workload.step, self.args.seed);
+        let trainer = Trainer::new(shape, step, seed, self.target.device(), mark);
         let trainer = trainer.map_err(Failure::from);
         let mut steps = Steps { trainer, loss: None, done: 0, debug: &self.args.debug };
         let window = Window {
@@ -122,7 +141,7 @@ impl<T: Target> Probe<'_, T> {
             window.run(meter, clock.as_mut(), &mut marks, &mut steps, observe)
         });
         let phase_marks = known(marks.into_result()).unwrap_or_default();
-        self.metrics(measured, phase_marks, steps.loss)
+        self.metrics(measured, phase_marks, steps.told())
     }
 
     fn tell(&self, progress: &Progress) {
@@ -136,7 +155,7 @@ impl<T: Target> Probe<'_, T> {
         &self,
         measured: Measurement<Failure>,
         phase_marks: Vec<PhaseMark>,
-        loss: Option<f32>,
+        told: Told,
     ) -> Metrics {
         let total_bytes = self.target.facts().total_bytes;
         let context_bytes = self.target.context_bytes().and_then(known);
@@ -162,6 +181,7 @@ impl<T: Target> Probe<'_, T> {
             device: self.target.kind().name().to_owned(),
             precision: self.workload.spec.ant.precision.to_string(),
             amp: u8::from(self.workload.amp),
+            step: Some(self.workload.step),
             out_dim: self.workload.out_dim,
             batch_size: colony.batch_size,
             seq_len: colony.seq_len,
@@ -187,7 +207,8 @@ impl<T: Target> Probe<'_, T> {
             total_vram_bytes: total_bytes,
             vram_guard_ratio: VRAM_GUARD_RATIO,
             phase_marks,
-            loss,
+            loss: told.loss,
+            state_loop: told.state_loop,
             skipped_steps: measured.skipped_steps,
             vram_disturbance_bytes: measured.disturbance_bytes.and_then(known),
             debug_stall_after_step: Some(self.args.debug.debug_stall_after_step),
@@ -227,6 +248,6 @@ mod tests {
     fn only_a_refused_allocation_is_out_of_memory() {
         let refused = WorkloadError::OutOfMemory { what: "the tape", bytes: 1 << 50 };
         assert!(Failure::from(refused).oom);
-        assert!(!Failure::from(WorkloadError::StateLoop(1)).oom);
+        assert!(!Failure::from(WorkloadError::PerThreadStream).oom);
     }
 }

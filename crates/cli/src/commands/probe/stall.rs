@@ -8,7 +8,7 @@ use vram_metrics::{
 };
 
 use super::Probe;
-use super::measure::Failure;
+use super::measure::{Failure, Told};
 use super::target::Target;
 use crate::artifacts::RunDir;
 use crate::terminal;
@@ -111,7 +111,7 @@ impl<T: Target> Probe<'_, T> {
     pub(super) fn guard(&self, watch: &Watch, dir: &RunDir) {
         let Some(silence) = watch.dog.wait() else { return };
         let measured = watch.seen().measurement(Some(silence), None);
-        let reply = self.conclude(dir, &self.metrics(measured, Vec::new(), None));
+        let reply = self.conclude(dir, &self.metrics(measured, Vec::new(), Told::default()));
         let exit = terminal::print(&reply);
         std::process::exit(i32::from(exit.code()));
     }

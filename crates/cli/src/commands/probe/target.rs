@@ -1,15 +1,14 @@
-//! What a probe measures on: a backend with its meter, its clock and its facts.
+//! What a probe measures on: a device with its meter, its clock and its facts.
 
+use candle_core::Device;
 use vram_metrics::{DeviceFacts, HostMeter, Meter, MeterError, StepClock, WallClock};
-use vram_workload::{Backend, DeviceKind, Host};
+use vram_workload::{DeviceKind, start_threads};
 
 use miette::IntoDiagnostic;
 
 /// A device, opened.
 pub(super) trait Target: Sync {
-    type Backend: Backend;
-
-    fn backend(&self) -> &Self::Backend;
+    fn device(&self) -> &Device;
     fn meter(&self) -> &dyn Meter;
     fn clock(&self) -> Box<dyn StepClock>;
     fn facts(&self) -> &DeviceFacts;
@@ -30,7 +29,6 @@ pub(super) trait Target: Sync {
 
 /// The host's memory and processors.
 pub(super) struct Cpu {
-    backend: Host,
     meter: HostMeter,
     facts: DeviceFacts,
 }
@@ -38,15 +36,14 @@ pub(super) struct Cpu {
 impl Cpu {
     pub(super) fn open() -> miette::Result<Self> {
         let meter = HostMeter::new().into_diagnostic()?;
-        Ok(Self { backend: Host::open(), meter, facts: DeviceFacts::host() })
+        start_threads();
+        Ok(Self { meter, facts: DeviceFacts::host() })
     }
 }
 
 impl Target for Cpu {
-    type Backend = Host;
-
-    fn backend(&self) -> &Host {
-        &self.backend
+    fn device(&self) -> &Device {
+        &Device::Cpu
     }
 
     fn meter(&self) -> &dyn Meter {
@@ -83,18 +80,21 @@ pub(crate) use card::OpenCard;
 
 #[cfg(feature = "cuda")]
 mod card {
+    use candle_core::{CudaDevice, Device};
     use miette::{IntoDiagnostic, WrapErr, miette};
     use vram_metrics::{
         Card, DeviceFacts, Driver, EventClock, Meter, MeterError, PoolMeter, StepClock,
     };
-    use vram_workload::{Cuda, DeviceKind};
+    use vram_workload::{DeviceKind, build};
 
     use super::Target;
     use crate::device::{Choice, DeviceError};
 
     /// A card with a context on it.
     pub(crate) struct OpenCard {
-        backend: Cuda,
+        pub(crate) device: Device,
+        /// The same.
+        cuda: CudaDevice,
         meter: PoolMeter,
         granule: u64,
         pub(crate) facts: DeviceFacts,
@@ -112,13 +112,14 @@ mod card {
             };
             let driver = Driver::open().map_err(DeviceError::from)?;
             let card = driver.card(ordinal).map_err(DeviceError::from)?;
-            let built_with = Cuda::BUILT_WITH.parse().into_diagnostic()?;
+            let built_with = build::CUDA_VERSION.parse().into_diagnostic()?;
             driver.supports(built_with).map_err(DeviceError::from)?;
             runs_on(&card)?;
             let facts = DeviceFacts::card(&card, driver.version().map_err(DeviceError::from)?);
             // Before the context: what it costs is the difference.
             let meter = PoolMeter::new(&card).into_diagnostic()?;
-            let backend = Cuda::new(ordinal).into_diagnostic().wrap_err_with(|| {
+            let opened = Device::new_cuda_with_stream(ordinal).into_diagnostic();
+            let device = opened.wrap_err_with(|| {
                 let free = facts.available_bytes.map_or_else(
                     || "unknown".to_owned(),
                     |bytes| format!("{} GiB", crate::study::gib(bytes)),
@@ -130,14 +131,15 @@ mod card {
                     card.name
                 )
             })?;
-            let granule = meter.granule_bytes(backend.stream()).into_diagnostic()?;
-            Ok(Self { backend, meter, granule, facts })
+            let cuda = device.as_cuda_device().into_diagnostic()?.clone();
+            let granule = meter.granule_bytes(&cuda.cuda_stream()).into_diagnostic()?;
+            Ok(Self { device, cuda, meter, granule, facts })
         }
     }
 
     /// Machine code runs on cards of its own capability and, through its PTX, on newer ones.
     fn runs_on(card: &Card) -> miette::Result<()> {
-        let digits: i32 = Cuda::BUILT_FOR.parse().into_diagnostic()?;
+        let digits: i32 = build::COMPUTE_CAPABILITY.parse().into_diagnostic()?;
         let (major, minor) = card.capability;
         if major * 10 + minor >= digits {
             return Ok(());
@@ -153,10 +155,8 @@ mod card {
     }
 
     impl Target for OpenCard {
-        type Backend = Cuda;
-
-        fn backend(&self) -> &Cuda {
-            &self.backend
+        fn device(&self) -> &Device {
+            &self.device
         }
 
         fn meter(&self) -> &dyn Meter {
@@ -164,7 +164,7 @@ mod card {
         }
 
         fn clock(&self) -> Box<dyn StepClock> {
-            Box::new(EventClock::new(self.backend.stream().clone()))
+            Box::new(EventClock::new(self.cuda.cuda_stream()))
         }
 
         fn facts(&self) -> &DeviceFacts {
@@ -189,10 +189,6 @@ mod card {
     }
 
     impl OpenCard {
-        pub(crate) fn cuda(&self) -> &Cuda {
-            &self.backend
-        }
-
         /// What the process holds on the card outside the pool.
         pub(crate) fn context(&self) -> Result<u64, MeterError> {
             self.meter.context_bytes()

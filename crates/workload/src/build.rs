@@ -1,0 +1,8 @@
+//! What this build's kernels were compiled for and with.
+
+/// The compute capability that the kernels are machine code for, such as `90`; newer cards compile
+/// the PTX beside it.
+pub const COMPUTE_CAPABILITY: &str = env!("VRAM_COMPUTE_CAP");
+
+/// The CUDA version that the kernels were built with, as the driver counts: 13000 is 13.0.
+pub const CUDA_VERSION: &str = env!("VRAM_CUDA_VERSION");

@@ -1,0 +1,360 @@
+//! A card of candle's with our kernels loaded: memory from its device, launches in its stream.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+
+use candle_core::CudaDevice;
+use candle_core::cuda_backend::DeviceId;
+use candle_core::cuda_backend::cudarc::driver::result::{self, DriverError};
+use candle_core::cuda_backend::cudarc::driver::sys::CUresult;
+use candle_core::cuda_backend::cudarc::driver::{
+    CudaEvent, CudaFunction, CudaModule, CudaSlice, CudaStream, DeviceRepr, LaunchConfig,
+    PushKernelArg,
+};
+use candle_core::cuda_backend::cudarc::nvrtc::Ptx;
+
+use super::buffer::{Buffer, Element, Memory};
+use super::pointer::Ptr;
+use crate::build;
+use crate::error::{WorkloadError, is_oom};
+use crate::shape::Compute;
+
+/// Machine code of every kernel, and PTX for newer cards.
+static FATBIN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/kernels.fatbin"));
+
+/// The cards that are stepped on.
+static OPEN: Mutex<Vec<(DeviceId, Weak<Opened>)>> = Mutex::new(Vec::new());
+
+/// The stream that `CudaDevice::new` takes: one for each thread.
+const PER_THREAD: usize = 2;
+
+/// A card, opened.
+#[derive(Clone)]
+pub(crate) struct Card(Arc<Opened>);
+
+struct Opened {
+    device: CudaDevice,
+    stream: Arc<CudaStream>,
+    /// Copies the next ring state while the cell computes.
+    copies: Arc<CudaStream>,
+    /// In `stream`: the state to be copied is complete.
+    written: CudaEvent,
+    /// In `copies`: it is copied.
+    copied: CudaEvent,
+    module: Arc<CudaModule>,
+    /// By name, looked up when it is first launched.
+    functions: RwLock<HashMap<&'static str, CudaFunction>>,
+}
+
+impl fmt::Debug for Card {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cuda:{}", self.0.stream.context().ordinal())
+    }
+}
+
+/// Blocks of a launch, and threads of a block.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Grid {
+    pub(crate) blocks: (usize, usize),
+    pub(crate) threads: usize,
+}
+
+impl Grid {
+    /// One thread an element.
+    pub(crate) fn elements(len: usize) -> Self {
+        Self { blocks: (len.div_ceil(256), 1), threads: 256 }
+    }
+}
+
+impl Card {
+    /// The card of a device with a stream of its own, the kernels loaded: once for all who step on
+    /// this device, for as long as one of them does.
+    pub(super) fn new(device: &CudaDevice) -> Result<Self, WorkloadError> {
+        let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|(_, card)| card.strong_count() > 0);
+        let known = open.iter().find(|(id, _)| *id == device.id());
+        if let Some(card) = known.and_then(|(_, card)| card.upgrade()) {
+            return Ok(Self(card));
+        }
+        let card = Self::open(device)?;
+        open.push((device.id(), Arc::downgrade(&card.0)));
+        Ok(card)
+    }
+
+    fn open(device: &CudaDevice) -> Result<Self, WorkloadError> {
+        let opened = failed("opening the card");
+        let stream = device.cuda_stream();
+        if stream.cu_stream() as usize == PER_THREAD {
+            return Err(WorkloadError::PerThreadStream);
+        }
+        let context = stream.context().clone();
+        // SAFETY: a step's work goes through the device's one stream, whose order is the program's,
+        // but for the copies of states, which are fenced by events of their own. Two events for
+        // each allocation would cost more than the launch that follows.
+        unsafe { device.disable_event_tracking() };
+        let copies = context.new_stream().map_err(&opened)?;
+        let event = || context.new_event(None).map_err(&opened);
+        let (written, copied) = (event()?, event()?);
+        let module =
+            context.load_module(Ptx::from_binary(FATBIN.to_vec())).map_err(
+                |error| match error.0 {
+                    CUresult::CUDA_ERROR_NO_BINARY_FOR_GPU
+                    | CUresult::CUDA_ERROR_INVALID_PTX
+                    | CUresult::CUDA_ERROR_UNSUPPORTED_PTX_VERSION => WorkloadError::Kernels {
+                        built_for: capability(build::COMPUTE_CAPABILITY),
+                        card: context.compute_capability().map_or_else(
+                            |_| "an unknown capability".to_owned(),
+                            |(major, minor)| format!("{major}.{minor}"),
+                        ),
+                    },
+                    _ => opened(error),
+                },
+            )?;
+        let functions = RwLock::default();
+        let device = device.clone();
+        Ok(Self(Arc::new(Opened { device, stream, copies, written, copied, module, functions })))
+    }
+
+    /// Launches the kernel of this name with its one argument.
+    ///
+    /// # Safety
+    ///
+    /// `arguments` is the struct that the kernel takes, and every address in it has room for what
+    /// the struct's comments in the `.cu` file say.
+    pub(crate) unsafe fn launch<A: DeviceRepr>(
+        &self,
+        name: &'static str,
+        grid: Grid,
+        arguments: A,
+    ) -> Result<(), WorkloadError> {
+        let function = self.function(name)?;
+        let config = LaunchConfig {
+            grid_dim: (grid.blocks.0 as u32, grid.blocks.1 as u32, 1),
+            block_dim: (grid.threads as u32, 1, 1),
+            shared_mem_bytes: 0,
+        };
+        let mut launch = self.0.stream.launch_builder(&function);
+        launch.arg(&arguments);
+        // SAFETY: the caller's.
+        unsafe { launch.launch(config) }.map(drop).map_err(failed("launching a kernel"))
+    }
+
+    fn function(&self, name: &'static str) -> Result<CudaFunction, WorkloadError> {
+        let known = self.0.functions.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(function) = known.get(name) {
+            return Ok(function.clone());
+        }
+        drop(known);
+        let function = self.0.module.load_function(name).map_err(failed("loading a kernel"))?;
+        let mut known = self.0.functions.write().unwrap_or_else(PoisonError::into_inner);
+        known.insert(name, function.clone());
+        Ok(function)
+    }
+
+    /// Copies `len` elements in the stream of copies, once what the stream has been given so far is
+    /// over. [`Card::wait_for_copy`] orders what needs the result.
+    ///
+    /// # Safety
+    ///
+    /// Both addresses have room, and the places do not overlap.
+    pub(crate) unsafe fn copy_beside<T>(
+        &self,
+        from: Ptr<T>,
+        to: Ptr<T>,
+        len: usize,
+    ) -> Result<(), WorkloadError> {
+        let Opened { stream, copies, written, copied, .. } = &*self.0;
+        let copy = || {
+            written.record(stream)?;
+            copies.wait(written)?;
+            let bytes = len * size_of::<T>();
+            // SAFETY: the caller's.
+            unsafe {
+                result::memcpy_dtod_async(to.address(), from.address(), bytes, copies.cu_stream())?;
+            }
+            copied.record(copies)
+        };
+        copy().map_err(failed("copying on the card"))
+    }
+
+    /// What is launched from here on runs after the last copy beside.
+    pub(crate) fn wait_for_copy(&self) -> Result<(), WorkloadError> {
+        self.0.stream.wait(&self.0.copied).map_err(failed("waiting for a copy"))
+    }
+
+    /// Copies `len` elements in the stream.
+    ///
+    /// # Safety
+    ///
+    /// Both addresses have room, and the places do not overlap.
+    pub(crate) unsafe fn copy<T>(
+        &self,
+        from: Ptr<T>,
+        to: Ptr<T>,
+        len: usize,
+    ) -> Result<(), WorkloadError> {
+        let bytes = len * size_of::<T>();
+        let stream = self.0.stream.cu_stream();
+        // SAFETY: the caller's.
+        unsafe { result::memcpy_dtod_async(to.address(), from.address(), bytes, stream) }
+            .map_err(failed("copying on the card"))
+    }
+
+    /// Writes zeros over `len` elements.
+    ///
+    /// # Safety
+    ///
+    /// The address has room.
+    pub(crate) unsafe fn clear<T>(&self, at: Ptr<T>, len: usize) -> Result<(), WorkloadError> {
+        let bytes = len * size_of::<T>();
+        let stream = self.0.stream.cu_stream();
+        // SAFETY: the caller's.
+        unsafe { result::memset_d8_async(at.address(), 0, bytes, stream) }
+            .map_err(failed("clearing memory"))
+    }
+
+    pub(super) fn wait(&self) -> Result<(), WorkloadError> {
+        let waited = failed("waiting for the card");
+        self.0.copies.synchronize().map_err(&waited)?;
+        self.0.stream.synchronize().map_err(waited)
+    }
+
+    pub(super) fn uninit<T: Element>(
+        &self,
+        what: &'static str,
+        len: usize,
+    ) -> Result<Memory<T>, WorkloadError> {
+        Ok(Memory::Card(self.alloc::<T>(what, len)?, self.0.device.clone()))
+    }
+
+    pub(super) fn zeros<T: Element>(
+        &self,
+        what: &'static str,
+        len: usize,
+    ) -> Result<Memory<T>, WorkloadError> {
+        let slice = self.alloc::<T>(what, len)?;
+        let memory = Memory::Card(slice, self.0.device.clone());
+        let mut buffer = Buffer::<T> { memory, live: None };
+        // SAFETY: the buffer was allocated with this length.
+        unsafe { self.clear(buffer.view_mut().card(), len)? };
+        Ok(buffer.memory)
+    }
+
+    pub(super) fn upload<T: Element>(
+        &self,
+        what: &'static str,
+        values: &[T],
+    ) -> Result<Memory<T>, WorkloadError> {
+        let slice = self.alloc::<T>(what, values.len())?;
+        let memory = Memory::Card(slice, self.0.device.clone());
+        let mut buffer = Buffer::<T> { memory, live: None };
+        self.write(buffer.view_mut().card(), values)?;
+        Ok(buffer.memory)
+    }
+
+    /// Copies host memory to the card. Pageable memory is staged before the call returns: nothing
+    /// waits for the card.
+    pub(super) fn write<T: Element>(&self, to: Ptr<T>, values: &[T]) -> Result<(), WorkloadError> {
+        let stream = self.0.stream.cu_stream();
+        // SAFETY: allocated by the caller with as many elements.
+        unsafe { result::memcpy_htod_async(to.address(), values, stream) }
+            .map_err(failed("copying to the card"))
+    }
+
+    fn alloc<T: Element>(
+        &self,
+        what: &'static str,
+        len: usize,
+    ) -> Result<CudaSlice<T::OnCard>, WorkloadError> {
+        // The driver has no empty allocation.
+        let len = len.max(1);
+        // SAFETY: every caller writes a buffer before it is read.
+        let attempt = || unsafe { self.0.device.alloc::<T::OnCard>(len) };
+        let result = match attempt() {
+            Err(error) if is_oom(&error) => {
+                // The pool may sit on freed pieces that do not add up: give them back and ask once
+                // more.
+                self.trim().map_err(failed("trimming the pool"))?;
+                attempt()
+            }
+            result => result,
+        };
+        let bytes = (len as u64).saturating_mul(size_of::<T>() as u64);
+        result.map_err(|error| WorkloadError::of_allocation(what, bytes, error))
+    }
+
+    fn trim(&self) -> Result<(), DriverError> {
+        let stream = &self.0.stream;
+        stream.synchronize()?;
+        // SAFETY: the device is open, and its default pool lives as long as it.
+        unsafe {
+            let pool = result::device::get_default_mem_pool(stream.context().cu_device())?;
+            result::mem_pool::trim_to(pool, 0)
+        }
+    }
+}
+
+fn failed(operation: &'static str) -> impl Fn(DriverError) -> WorkloadError {
+    move |error| {
+        let said = error.error_string().map(|s| s.to_string_lossy().into_owned());
+        let reason = said.unwrap_or_else(|_| format!("{:?}", error.0));
+        WorkloadError::Device { operation, reason }
+    }
+}
+
+/// `90` as `9.0`.
+fn capability(digits: &str) -> String {
+    let (major, minor) = digits.split_at(digits.len() - 1);
+    format!("{major}.{minor}")
+}
+
+/// The name of a kernel in the numbers of its products.
+macro_rules! by_compute {
+    ($compute:expr, $name:literal) => {
+        match $compute {
+            $crate::shape::Compute::Fp32 => concat!($name, "_fp32"),
+            $crate::shape::Compute::Fp16 => concat!($name, "_fp16"),
+            $crate::shape::Compute::Bf16 => concat!($name, "_bf16"),
+        }
+    };
+}
+pub(crate) use by_compute;
+
+/// The name of a kernel in the pointer's numbers.
+macro_rules! by_pointer {
+    ($pointer:expr, $name:literal) => {
+        match $pointer {
+            $crate::shape::Pointer::Fp64 => concat!($name, "_fp64"),
+            $crate::shape::Pointer::Fp32 => concat!($name, "_fp32"),
+        }
+    };
+}
+pub(crate) use by_pointer;
+
+/// `Mode` of numeric.cuh.
+pub(crate) fn mode(compute: Compute) -> i32 {
+    match compute {
+        Compute::Fp32 => 0,
+        Compute::Fp16 => 1,
+        Compute::Bf16 => 2,
+    }
+}
+
+/// Declares the struct that a kernel takes, with the size and the offsets that its `.cu` file
+/// asserts too.
+macro_rules! kernel_arguments {
+    ($(#[$meta:meta])* struct $name:ident : $size:literal { $($field:ident : $type:ty = $offset:literal,)* }) => {
+        $(#[$meta])*
+        #[repr(C)]
+        #[derive(Clone, Copy)]
+        pub(crate) struct $name { $(pub(crate) $field: $type,)* }
+        // SAFETY: numbers and addresses in C's layout.
+        unsafe impl candle_core::cuda_backend::cudarc::driver::DeviceRepr for $name {}
+        const _: () = {
+            assert!(size_of::<$name>() == $size);
+            $(assert!(std::mem::offset_of!($name, $field) == $offset);)*
+        };
+    };
+}
+pub(crate) use kernel_arguments;

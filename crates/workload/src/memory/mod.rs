@@ -1,0 +1,12 @@
+//! Memory of a step: what it asks for by name, buffers on the device, and the log of both. Knows
+//! candle's devices and nothing of OD1.
+
+pub(crate) mod buffer;
+#[cfg(feature = "cuda")]
+pub(crate) mod card;
+pub(crate) mod context;
+pub(crate) mod host;
+pub(crate) mod log;
+#[cfg(feature = "cuda")]
+pub(crate) mod pointer;
+pub(crate) mod spec;

@@ -1,0 +1,25 @@
+// The readout's heads and softmax, forward and backward.
+#pragma once
+#include "numeric.cuh"
+
+constexpr int CLASSES = 256; // one thread a class
+
+// A table holds the addresses of every head's weight [C,D] and bias [C] in turn.
+template <class W> __device__ inline const W *head_weight(const void *const *table, int head) {
+    return (const W *)table[2 * head];
+}
+template <class W> __device__ inline const W *head_bias(const void *const *table, int head) {
+    return (const W *)table[2 * head + 1];
+}
+
+// log(sum(exp(v))) over the block's 256 values.
+__device__ inline float log_sum_exp(float v) {
+    __shared__ float shared[CLASSES];
+    shared[threadIdx.x] = v;
+    __syncthreads();
+    float top = shared[0];
+    for (int i = 1; i < CLASSES; i++) top = fmaxf(top, shared[i]);
+    float sum[1] = {expf(v - top)};
+    block_sum(sum);
+    return top + logf(sum[0]);
+}

@@ -1,0 +1,80 @@
+// From one token to the next: the twin of ring_step.rs, where the equations are.
+//
+// One block a sample; heads, write, move and read are one launch, because a launch costs as much as
+// its work. A thread owns columns of the ring's rows, so that it reads what it wrote itself.
+#include "ring_step.cuh"
+
+struct RingStepArguments {
+    RingToken ring;
+    float *heads;                 // [T,B,4]
+    double *pointers;             // [T+1,B]
+    const float *hidden;          // [T+1,B,D]
+    const float *bridged;         // [T,B,D]
+    float *next_state;            // [B,R,D], what token `from + 1` reads
+    double *carry, *moved;        // [B,2], [B]
+    float *x;                     // [T,B,D]
+};
+ASSERT_SIZE(RingStepArguments, 184);
+ASSERT_OFFSET(RingStepArguments, heads, 120);
+ASSERT_OFFSET(RingStepArguments, pointers, 128);
+ASSERT_OFFSET(RingStepArguments, hidden, 136);
+ASSERT_OFFSET(RingStepArguments, bridged, 144);
+ASSERT_OFFSET(RingStepArguments, next_state, 152);
+ASSERT_OFFSET(RingStepArguments, carry, 160);
+ASSERT_OFFSET(RingStepArguments, moved, 168);
+ASSERT_OFFSET(RingStepArguments, x, 176);
+
+template <class P>
+__device__ void ring_step(const RingStepArguments &g) {
+    const RingToken &a = g.ring;
+    const int b = blockIdx.x, d = a.slot_dim, next = a.from + 1;
+    const size_t row = (size_t)a.ring_len * d;
+    const RingAxis<P> axis = {a.ring_len, a.theta_ptr, a.theta_gate};
+    float *ring = g.next_state + b * row;
+    double p = g.pointers[(size_t)max(a.from, 0) * a.batch + b];
+    if (a.from >= 0) {
+        const float *h = g.hidden + ((size_t)next * a.batch + b) * d;
+        float heads[4] = {};
+        for (int i = threadIdx.x; i < d; i += blockDim.x) {
+            const float hv = h[i];
+#pragma unroll
+            for (int k = 0; k < 4; k++) heads[k] += a.head_weights[k][i] * hv;
+        }
+        block_sum(heads);
+#pragma unroll
+        for (int k = 0; k < 4; k++) heads[k] += *a.head_biases[k];
+        if (next < a.tokens) {
+            const Taps taps = axis.taps(p);
+            for (int i = threadIdx.x; i < d; i += blockDim.x) {
+                const float hv = h[i];
+#pragma unroll
+                for (int j = 0; j < TAPS; j++)
+                    ring[(size_t)taps.slots[j] * d + i] += taps.weights[j] * hv;
+            }
+        }
+        double distance;
+        const State state = axis.advance({p, g.carry[2 * b], g.carry[2 * b + 1]},
+                                           a.from % a.update_every == 0, heads, distance);
+        p = state.p;
+        __syncthreads(); // every thread has read carry
+        if (threadIdx.x == 0) {
+            g.pointers[(size_t)next * a.batch + b] = p;
+            g.carry[2 * b] = state.anchor;
+            g.carry[2 * b + 1] = state.residual;
+            g.moved[b] += distance;
+#pragma unroll
+            for (int k = 0; k < 4; k++) g.heads[((size_t)a.from * a.batch + b) * 4 + k] = heads[k];
+        }
+    }
+    if (next >= a.tokens) return;
+    const Taps taps = axis.taps(p);
+    const float gain = sigmoid(*a.context_logit);
+    const size_t at = ((size_t)next * a.batch + b) * d;
+    for (int i = threadIdx.x; i < d; i += blockDim.x) {
+        float cur = 0.0f;
+#pragma unroll
+        for (int j = 0; j < TAPS; j++) cur += taps.weights[j] * ring[(size_t)taps.slots[j] * d + i];
+        g.x[at + i] = round_to(a.mode, g.bridged[at + i] + gain * cur);
+    }
+}
+FOR_POINTERS(ring_step, __launch_bounds__(512), RingStepArguments)

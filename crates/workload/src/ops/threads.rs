@@ -1,0 +1,10 @@
+//! What the CPU's kernels hold beside a step.
+
+use super::gemm;
+
+/// Starts the threads of the CPU's kernels, each with the buffer that the products' library keeps
+/// for packing: to be called before a measurement, for what they take is no part of a step.
+pub fn start_threads() {
+    gemm::warm_up();
+    rayon::broadcast(|_| gemm::warm_up());
+}

@@ -1,0 +1,349 @@
+//! The hand-written backward of the fused forward.
+//!
+//! candle's autograd keeps a chain of partial sums for a weight that every token uses, and a
+//! zero-filled copy of the ring state per use. Here the gradient of the ring state is one buffer
+//! updated in place, and weight gradients are taken from all tokens at once.
+
+use std::mem::swap;
+use std::ops::Range;
+
+use vram_metrics::Phase;
+
+use super::batch::Batch;
+use super::forward::{Forward, Results};
+use super::fused::{FusedStep, StepResults};
+use super::gradients::FlatGradients;
+use super::loss_scale::LossScale;
+use super::workspace::Workspace;
+use crate::error::WorkloadError;
+use crate::memory::buffer::{TensorRead, View, ViewMut};
+use crate::memory::context::Context;
+use crate::model::od1::Od1;
+use crate::ops::check_gradients::CheckGradients;
+use crate::ops::field_gradients::{ContextGradient, FieldGradients};
+use crate::ops::gru_backward::GruBackward;
+use crate::ops::loss_scale::UpdateLossScale;
+use crate::ops::matmul::{InputGradient, WeightGradients};
+use crate::ops::readout_backward::{MarkReached, ReadoutBackward, ReadoutWeightGradients};
+use crate::ops::ring_step::RingToken;
+use crate::ops::ring_step_backward::RingStepBackward;
+use crate::ops::sensory_inputs::RoundAll;
+use crate::ops::sensory_step_backward::SensoryStepBackward;
+use crate::ops::weights::Weights;
+use crate::parameters::at;
+use crate::shape::Shape;
+
+type Done = Result<(), WorkloadError>;
+
+/// What every stage of a backward pass is given.
+struct Pass<'a> {
+    context: &'a Context,
+    model: &'a Od1,
+    shape: &'a Shape,
+    weights: &'a Weights<'a>,
+    work: Workspace,
+}
+
+impl FusedStep {
+    /// Gradients of the loss, from a forward pass of `batch`, and the scale moved by what was found
+    /// in them. Calls `mark` with [`Phase::BackwardPeak`] while everything it holds is alive.
+    ///
+    /// # Errors
+    ///
+    /// [`WorkloadError::OutOfMemory`] if its workspace does not fit, [`WorkloadError::Device`] if
+    /// the device fails.
+    pub fn backward(
+        &self,
+        batch: &Batch,
+        mut forward: Forward,
+        scale: &mut LossScale,
+        mark: &mut dyn FnMut(Phase),
+    ) -> Result<StepResults, WorkloadError> {
+        let (context, model) = (&self.context, &self.model);
+        let (shape, weights) = (model.shape(), self.weights()?);
+        let work = Workspace::new(context, shape)?;
+        let mut pass = Pass { context, model, shape, weights: &weights, work };
+        pass.readout_backward(self, batch, &mut forward, scale)?;
+        for t in (0..shape.synth_len).rev() {
+            pass.ring_step_backward(&mut forward, Some(t))?;
+            pass.cell_backward(&mut forward, t)?;
+            swap(&mut pass.work.d_hidden, &mut pass.work.d_before);
+        }
+        pass.ring_step_backward(&mut forward, None)?;
+        pass.accumulate_weight_grads(&mut forward)?;
+        pass.sensory_backward(&mut forward)?;
+        mark(Phase::BackwardPeak);
+        drop(pass);
+        let Forward { mut grads, results, .. } = forward;
+        self.finish(&mut grads, scale)?;
+        let Results { loss, move_penalty, logits, ptr_int, state_loop, live } = results;
+        let gradients = grads.into_gradients(context, model)?;
+        Ok(StepResults { loss, move_penalty, logits, ptr_int, state_loop, gradients, _live: live })
+    }
+
+    /// Undoes the loss scale, finds what is not finite, and moves the scale.
+    fn finish(&self, grads: &mut FlatGradients, scale: &mut LossScale) -> Done {
+        let len = grads.values.len();
+        let factor = TensorRead::new("loss scale", &scale.state)?;
+        self.context.run(CheckGradients {
+            grads: grads.values.view_mut(),
+            found: grads.found.view_mut(),
+            scale: factor.view()?,
+            len,
+        })?;
+        // The variable is written next.
+        drop(factor);
+        if scale.dynamic {
+            let (found, state) = (grads.found.view(), &scale.state);
+            self.context.run(UpdateLossScale { found, state })?;
+        }
+        Ok(())
+    }
+}
+
+impl Pass<'_> {
+    /// Where a parameter's gradient lies in the flat buffer.
+    fn range(&self, place: usize) -> Range<usize> {
+        self.model.parameters()[place].range.clone()
+    }
+
+    /// The gradients of the readout, of the last hidden state and of the ring's rows that were read
+    /// out, and which parameters that reaches.
+    fn readout_backward(
+        &mut self,
+        step: &FusedStep,
+        batch: &Batch,
+        forward: &mut Forward,
+        scale: &LossScale,
+    ) -> Done {
+        let Self { context, shape, weights, work, .. } = self;
+        let (heads, d) = (shape.out_dim, shape.slot_dim);
+        let logits = TensorRead::new("logits", &forward.results.logits)?;
+        let slots = TensorRead::new("last slots", &forward.results.ptr_int)?;
+        let labels = TensorRead::new("y", &batch.y)?;
+        let scale = TensorRead::new("loss scale", &scale.state)?;
+        let reached = forward.grads.reached.view_mut();
+        context.run(MarkReached { slots: slots.view()?, reached, heads, batch: shape.batch })?;
+        context.run(ReadoutBackward {
+            shape,
+            weights: step.head_weights(&weights.readout()?),
+            logits: logits.view()?,
+            slots: slots.view()?,
+            labels: labels.view()?,
+            scale: scale.view()?,
+            d_logits: work.d_logits.view_mut(),
+            d_hidden: work.d_hidden.view_mut(),
+            d_ring: work.d_ring.view_mut(),
+        })?;
+        let all = forward.grads.values.len();
+        let first = self.model.parameters()[at::READOUT].range.start;
+        context.run(ReadoutWeightGradients {
+            d_logits: work.d_logits.view(),
+            features: forward.features.view(),
+            slots: slots.view()?,
+            grads: forward.grads.values.view_mut().slice(first..all),
+            heads,
+            batch: shape.batch,
+            slot_dim: d,
+        })
+    }
+
+    /// Backward of the ring step, down to the gradients of token `from`'s gates.
+    fn ring_step_backward(&mut self, forward: &mut Forward, from: Option<usize>) -> Done {
+        let Self { context, shape, weights, work, .. } = self;
+        let Forward { tape, acts, .. } = forward;
+        let token = RingToken { shape, steering: weights.steering()?, from };
+        let next_state = token.reads().then(|| tape.view(token.next()));
+        context.run(RingStepBackward {
+            token,
+            next_state,
+            pointers: acts.pointers.view(),
+            hidden: acts.hidden.view(),
+            heads: acts.heads.view_mut(),
+            bridged: acts.bridged.view_mut(),
+            gates: acts.gates.view_mut(),
+            d_ring: work.d_ring.view_mut(),
+            d_hidden: work.d_hidden.view_mut(),
+            d_before: work.d_before.view_mut(),
+            d_x: work.d_x.view_mut(),
+            d_taps: work.d_taps.view_mut(),
+            d_gain: work.d_gain.view_mut(),
+            d_pointer: work.d_pointer.view_mut(),
+            d_target: work.d_target.view_mut(),
+        })
+    }
+
+    /// From the gradients of token `t`'s gates to those of the cell's input and of the hidden state
+    /// before it.
+    fn cell_backward(&mut self, forward: &mut Forward, t: usize) -> Done {
+        let Self { context, shape, weights, work, .. } = self;
+        let len = shape.batch * 4 * shape.slot_dim;
+        context.run(GruBackward {
+            cell: weights.cell(at::GRU)?,
+            gates: forward.acts.gates.token(t, len),
+            dx: work.d_x.view_mut(),
+            dh_before: work.d_before.view_mut(),
+            batch: shape.batch,
+            compute: shape.compute,
+        })
+    }
+
+    /// Gradients of the fields, the context's gain, the heads and the main cell, from all tokens.
+    fn accumulate_weight_grads(&mut self, forward: &mut Forward) -> Done {
+        let (shape, acts) = (self.shape, &mut forward.acts);
+        let (b, d, rows) = (shape.batch, shape.slot_dim, shape.tokens());
+        let (ptr, gate) = (self.range(at::THETA_PTR), self.range(at::THETA_GATE));
+        let values = &mut forward.grads.values;
+        let (d_theta_ptr, d_theta_gate) = two(values.view_mut(), ptr, gate);
+        self.context.run(FieldGradients {
+            theta_ptr: self.weights.single(at::THETA_PTR)?,
+            theta_gate: self.weights.single(at::THETA_GATE)?,
+            pointers: acts.pointers.view().slice(0..rows),
+            d_heads: acts.heads.view(),
+            d_target: self.work.d_target.view(),
+            d_theta_ptr,
+            d_theta_gate,
+            moves: rows,
+            ring_len: shape.ring_len,
+            pointer: shape.pointer,
+        })?;
+        self.context.run(ContextGradient {
+            context_logit: self.weights.single(at::CONTEXT)?,
+            d_gain: self.work.d_gain.view(),
+            d_context_logit: values.view_mut().slice(self.range(at::CONTEXT)),
+            batch: b,
+        })?;
+        // The four scalar heads lie in a row: one layer [4,D].
+        let weights = self.range(at::HEADS).start..self.range(at::HEADS + 3).end;
+        let biases = self.range(at::HEADS + 4).start..self.range(at::HEADS + 7).end;
+        let (weight, bias) = two(values.view_mut(), weights, biases);
+        let states = acts.hidden.len();
+        self.context.run(WeightGradients {
+            dy: acts.heads.view(),
+            stride: 4,
+            x: acts.hidden.view().slice(b * d..states),
+            weight,
+            bias,
+            rows,
+            outputs: 4,
+            inputs: d,
+        })?;
+        // From here on the hidden states are operands of products only.
+        let (values, compute) = (acts.hidden.view_mut(), shape.compute);
+        self.context.run(RoundAll { values, len: states, compute })?;
+        let before = acts.hidden.view().slice(0..states - b * d);
+        let operands = (acts.gates.view(), acts.x.view(), before);
+        self.cell_weight_grads(&mut forward.grads, at::GRU, operands)
+    }
+
+    /// Gradients of a cell's weights and biases from all tokens: `gates [T*B,4W]` hold those of the
+    /// pre-activations, `x` and `hidden` `[T*B,W]` are the operands of the two products.
+    fn cell_weight_grads(
+        &self,
+        grads: &mut FlatGradients,
+        place: usize,
+        (gates, x, hidden): (View<f32>, View<f32>, View<f32>),
+    ) -> Done {
+        let w = self.model.parameters()[place].dims[1];
+        let rows = self.shape.tokens();
+        let end = rows * 4 * w;
+        let (ih, hh) = (self.range(place), self.range(place + 1));
+        let (bias_ih, bias_hh) = (self.range(place + 2), self.range(place + 3));
+        // The candidate's hidden product has a gradient of its own, after the other three.
+        let (gate_rows, candidate) = split(hh, 2 * w * w);
+        let (gate_bias, candidate_bias) = split(bias_hh, 2 * w);
+        let products = [
+            (0, 3 * w, x, ih, bias_ih),
+            (0, 2 * w, hidden, gate_rows, gate_bias),
+            (3 * w, w, hidden, candidate, candidate_bias),
+        ];
+        for (first, outputs, x, weight, bias) in products {
+            let (weight, bias) = two(grads.values.view_mut(), weight, bias);
+            let dy = gates.slice(first..end);
+            let (stride, inputs) = (4 * w, w);
+            self.context.run(WeightGradients {
+                dy,
+                stride,
+                x,
+                weight,
+                bias,
+                rows,
+                outputs,
+                inputs,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Gradients of the layer whose weight is at `place` and whose bias follows.
+    fn layer_weight_grads(
+        &self,
+        grads: &mut FlatGradients,
+        place: usize,
+        (dy, x): (View<f32>, View<f32>),
+    ) -> Done {
+        let dims = &self.model.parameters()[place].dims;
+        let (outputs, inputs) = (dims[0], dims[1]);
+        let (weight, bias) = two(grads.values.view_mut(), self.range(place), self.range(place + 1));
+        let rows = self.shape.tokens();
+        let stride = outputs;
+        self.context.run(WeightGradients { dy, stride, x, weight, bias, rows, outputs, inputs })
+    }
+
+    /// Backward of the bridge and of the sensory path.
+    fn sensory_backward(&mut self, forward: &mut Forward) -> Done {
+        let shape = self.shape;
+        let (b, rows, len) = (shape.batch, shape.tokens(), shape.batch * shape.sensory);
+        let Forward { acts, grads, .. } = forward;
+        let states = acts.sensory.len();
+        let after = acts.sensory.view().slice(len..states);
+        self.layer_weight_grads(grads, at::BRIDGE, (acts.bridged.view(), after))?;
+        self.context.run(InputGradient {
+            layer: self.weights.layer(at::BRIDGE)?,
+            dy: acts.bridged.view(),
+            dx: self.work.d_sensory.view_mut(),
+            rows,
+            compute: shape.compute,
+        })?;
+        let cell = self.weights.cell(at::SENSORY_GRU)?;
+        for from in (0..shape.synth_len).rev().map(Some).chain([None]) {
+            let work = &mut self.work;
+            self.context.run(SensoryStepBackward {
+                shape,
+                from,
+                dx: work.d_sensory_x.view(),
+                inputs: acts.sensory_in.view_mut(),
+                d_states: work.d_sensory.view_mut(),
+                states: acts.sensory.view(),
+                d_state: work.d_sensory_state.view_mut(),
+                d_before: work.d_sensory_before.view_mut(),
+                gates: acts.sensory_gates.view_mut(),
+            })?;
+            let Some(t) = from else { break };
+            self.context.run(GruBackward {
+                cell,
+                gates: acts.sensory_gates.token(t, 4 * len),
+                dx: work.d_sensory_x.view_mut(),
+                dh_before: work.d_sensory_before.view_mut(),
+                batch: b,
+                compute: shape.compute,
+            })?;
+            swap(&mut work.d_sensory_state, &mut work.d_sensory_before);
+        }
+        let before = acts.sensory.view().slice(0..states - len);
+        let operands = (acts.sensory_gates.view(), acts.sensory_x.view(), before);
+        self.cell_weight_grads(grads, at::SENSORY_GRU, operands)?;
+        let operands = (acts.sensory_in.view(), acts.inputs.view());
+        self.layer_weight_grads(grads, at::SENSORY_IN, operands)
+    }
+}
+
+/// Two ranges of one buffer, the first before the second.
+fn two(all: ViewMut<f32>, low: Range<usize>, high: Range<usize>) -> (ViewMut<f32>, ViewMut<f32>) {
+    let (left, right) = all.split_at(high.start);
+    (left.slice(low), right.slice(0..high.len()))
+}
+
+fn split(range: Range<usize>, at: usize) -> (Range<usize>, Range<usize>) {
+    (range.start..range.start + at, range.start + at..range.end)
+}

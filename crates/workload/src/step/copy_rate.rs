@@ -1,0 +1,52 @@
+use std::time::Instant;
+
+use candle_core::Device;
+
+use super::tape::Tape;
+use crate::error::WorkloadError;
+use crate::memory::context::Context;
+
+/// Copies that are timed; the median counts.
+const COPIES: usize = 7;
+
+/// How fast this device copies one ring state into the next, in bytes per second, read and written
+/// counted: the rate that the step's floor is taken from, measured with the step's own copy.
+///
+/// # Errors
+///
+/// [`WorkloadError::OutOfMemory`] if two states of `state_bytes` do not fit,
+/// [`WorkloadError::Device`] if the device fails.
+pub fn copy_rate(device: &Device, state_bytes: usize) -> Result<f64, WorkloadError> {
+    let context = Context::new(device)?;
+    let len = state_bytes / size_of::<f32>();
+    let mut tape = Tape::of(&context, len, 2)?;
+    tape.start(&context)?;
+    let piece = vec![1.0; len.min(1 << 20)];
+    for at in (0..len).step_by(piece.len()) {
+        tape.overwrite(0, at, &piece[..piece.len().min(len - at)])?;
+    }
+    let mut seconds = Vec::new();
+    // The first copy touches the pages.
+    for copy in 0..=COPIES {
+        let began = Instant::now();
+        tape.copy_last(&context)?;
+        context.wait()?;
+        if copy > 0 {
+            seconds.push(began.elapsed().as_secs_f64());
+        }
+        tape.forget_last();
+    }
+    seconds.sort_by(f64::total_cmp);
+    Ok(2.0 * (len * size_of::<f32>()) as f64 / seconds[COPIES / 2])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_a_rate() {
+        let rate = copy_rate(&Device::Cpu, 3 << 20).unwrap();
+        assert!(rate.is_finite() && rate > 0.0);
+    }
+}
