@@ -15,6 +15,7 @@ struct AdamArguments {
     int tensors, padding;
 };
 ASSERT_SIZE(AdamArguments, 72);
+ASSERT_OFFSET(AdamArguments, places, 0);
 ASSERT_OFFSET(AdamArguments, first, 8);
 ASSERT_OFFSET(AdamArguments, second, 16);
 ASSERT_OFFSET(AdamArguments, counts, 24);
@@ -23,6 +24,7 @@ ASSERT_OFFSET(AdamArguments, reached, 40);
 ASSERT_OFFSET(AdamArguments, lr, 48);
 ASSERT_OFFSET(AdamArguments, len, 56);
 ASSERT_OFFSET(AdamArguments, tensors, 64);
+ASSERT_OFFSET(AdamArguments, padding, 68);
 
 __device__ inline bool updated(const AdamArguments &p, int at) {
     if (p.found && (p.found[0] | p.found[1])) return false;

@@ -8,6 +8,7 @@ struct CastArguments {
     int tensors, bf16;
 };
 ASSERT_SIZE(CastArguments, 32);
+ASSERT_OFFSET(CastArguments, places, 0);
 ASSERT_OFFSET(CastArguments, to, 8);
 ASSERT_OFFSET(CastArguments, len, 16);
 ASSERT_OFFSET(CastArguments, tensors, 24);

@@ -8,6 +8,7 @@ struct CheckGradientsArguments {
     long long len;
 };
 ASSERT_SIZE(CheckGradientsArguments, 32);
+ASSERT_OFFSET(CheckGradientsArguments, grads, 0);
 ASSERT_OFFSET(CheckGradientsArguments, found, 8);
 ASSERT_OFFSET(CheckGradientsArguments, scale, 16);
 ASSERT_OFFSET(CheckGradientsArguments, len, 24);

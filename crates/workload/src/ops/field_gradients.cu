@@ -9,6 +9,7 @@ struct FieldGradientsArguments {
     int moves, ring_len;
 };
 ASSERT_SIZE(FieldGradientsArguments, 56);
+ASSERT_OFFSET(FieldGradientsArguments, theta_ptr, 0);
 ASSERT_OFFSET(FieldGradientsArguments, pointers, 8);
 ASSERT_OFFSET(FieldGradientsArguments, d_heads, 16);
 ASSERT_OFFSET(FieldGradientsArguments, d_target, 24);
@@ -57,9 +58,11 @@ struct ContextGradientArguments {
     int batch, padding;
 };
 ASSERT_SIZE(ContextGradientArguments, 32);
+ASSERT_OFFSET(ContextGradientArguments, context_logit, 0);
 ASSERT_OFFSET(ContextGradientArguments, d_gain, 8);
 ASSERT_OFFSET(ContextGradientArguments, d_context_logit, 16);
 ASSERT_OFFSET(ContextGradientArguments, batch, 24);
+ASSERT_OFFSET(ContextGradientArguments, padding, 28);
 
 // One thread: samples are summed in their order.
 extern "C" __global__ void context_gradient(const __grid_constant__ ContextGradientArguments p) {

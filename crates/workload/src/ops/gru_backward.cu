@@ -56,7 +56,9 @@ struct GruBackwardArguments {
     int batch, width;
 };
 ASSERT_SIZE(GruBackwardArguments, 48);
+ASSERT_OFFSET(GruBackwardArguments, gates, 0);
 ASSERT_OFFSET(GruBackwardArguments, weight_ih, 8);
+ASSERT_OFFSET(GruBackwardArguments, weight_hh, 16);
 ASSERT_OFFSET(GruBackwardArguments, dx, 24);
 ASSERT_OFFSET(GruBackwardArguments, dh, 32);
 ASSERT_OFFSET(GruBackwardArguments, batch, 40);

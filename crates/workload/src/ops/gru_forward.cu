@@ -100,13 +100,18 @@ struct GruForwardArguments {
     int batch, width, mode, padding;
 };
 ASSERT_SIZE(GruForwardArguments, 80);
+ASSERT_OFFSET(GruForwardArguments, x, 0);
 ASSERT_OFFSET(GruForwardArguments, hidden, 8);
 ASSERT_OFFSET(GruForwardArguments, weight_ih, 16);
+ASSERT_OFFSET(GruForwardArguments, weight_hh, 24);
+ASSERT_OFFSET(GruForwardArguments, bias_ih, 32);
 ASSERT_OFFSET(GruForwardArguments, bias_hh, 40);
 ASSERT_OFFSET(GruForwardArguments, gates, 48);
 ASSERT_OFFSET(GruForwardArguments, next, 56);
 ASSERT_OFFSET(GruForwardArguments, batch, 64);
+ASSERT_OFFSET(GruForwardArguments, width, 68);
 ASSERT_OFFSET(GruForwardArguments, mode, 72);
+ASSERT_OFFSET(GruForwardArguments, padding, 76);
 
 template <class W> __device__ void gru_forward(const GruForwardArguments &p) {
     gru_forward(global(p.x), global(p.hidden), global((const W *)p.weight_ih),

@@ -7,8 +7,10 @@ struct UpdateLossScaleArguments {
     int interval, padding;
 };
 ASSERT_SIZE(UpdateLossScaleArguments, 24);
+ASSERT_OFFSET(UpdateLossScaleArguments, found, 0);
 ASSERT_OFFSET(UpdateLossScaleArguments, state, 8);
 ASSERT_OFFSET(UpdateLossScaleArguments, interval, 16);
+ASSERT_OFFSET(UpdateLossScaleArguments, padding, 20);
 
 extern "C" __global__ void update_loss_scale(const __grid_constant__ UpdateLossScaleArguments p) {
     if (p.found[0] | p.found[1]) {

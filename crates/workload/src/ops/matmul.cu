@@ -99,9 +99,15 @@ ASSERT_OFFSET(MatmulArguments, c, 16);
 ASSERT_OFFSET(MatmulArguments, bias, 24);
 ASSERT_OFFSET(MatmulArguments, row_sums, 32);
 ASSERT_OFFSET(MatmulArguments, a_row, 40);
+ASSERT_OFFSET(MatmulArguments, a_col, 48);
+ASSERT_OFFSET(MatmulArguments, b_row, 56);
 ASSERT_OFFSET(MatmulArguments, b_col, 64);
 ASSERT_OFFSET(MatmulArguments, m, 72);
+ASSERT_OFFSET(MatmulArguments, n, 76);
+ASSERT_OFFSET(MatmulArguments, k, 80);
+ASSERT_OFFSET(MatmulArguments, epilogue, 84);
 ASSERT_OFFSET(MatmulArguments, mode, 88);
+ASSERT_OFFSET(MatmulArguments, padding, 92);
 
 template <class W> __device__ void matmul(const MatmulArguments &p) {
     matmul(global(p.a), p.a_row, p.a_col, global((const W *)p.b), p.b_row, p.b_col, global(p.c),

@@ -8,6 +8,9 @@ struct Place {
     const float *gradient;  // null where there is none
 };
 ASSERT_SIZE(Place, 24);
+ASSERT_OFFSET(Place, weight, 0);
+ASSERT_OFFSET(Place, end, 8);
+ASSERT_OFFSET(Place, gradient, 16);
 
 // The parameter that holds element i of the flat order.
 __device__ inline int place_of(const Place *places, int tensors, unsigned long long i) {

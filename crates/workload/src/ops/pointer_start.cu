@@ -7,6 +7,7 @@ struct PointerStartArguments {
     int ring_len, batch;
 };
 ASSERT_SIZE(PointerStartArguments, 32);
+ASSERT_OFFSET(PointerStartArguments, units, 0);
 ASSERT_OFFSET(PointerStartArguments, pointers, 8);
 ASSERT_OFFSET(PointerStartArguments, carry, 16);
 ASSERT_OFFSET(PointerStartArguments, ring_len, 24);

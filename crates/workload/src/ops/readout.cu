@@ -9,6 +9,7 @@ struct ReadoutArguments {
     int heads, slot_dim;
 };
 ASSERT_SIZE(ReadoutArguments, 56);
+ASSERT_OFFSET(ReadoutArguments, weights, 0);
 ASSERT_OFFSET(ReadoutArguments, features, 8);
 ASSERT_OFFSET(ReadoutArguments, slots, 16);
 ASSERT_OFFSET(ReadoutArguments, labels, 24);
@@ -46,6 +47,7 @@ struct MeansArguments {
     int batch, tokens;
 };
 ASSERT_SIZE(MeansArguments, 40);
+ASSERT_OFFSET(MeansArguments, losses, 0);
 ASSERT_OFFSET(MeansArguments, moved, 8);
 ASSERT_OFFSET(MeansArguments, loss, 16);
 ASSERT_OFFSET(MeansArguments, move_penalty, 24);

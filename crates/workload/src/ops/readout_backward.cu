@@ -12,6 +12,7 @@ struct ReadoutBackwardArguments {
     int heads, batch, ring_len, slot_dim, mode, padding;
 };
 ASSERT_SIZE(ReadoutBackwardArguments, 88);
+ASSERT_OFFSET(ReadoutBackwardArguments, weights, 0);
 ASSERT_OFFSET(ReadoutBackwardArguments, logits, 8);
 ASSERT_OFFSET(ReadoutBackwardArguments, slots, 16);
 ASSERT_OFFSET(ReadoutBackwardArguments, labels, 24);
@@ -20,7 +21,11 @@ ASSERT_OFFSET(ReadoutBackwardArguments, d_logits, 40);
 ASSERT_OFFSET(ReadoutBackwardArguments, d_hidden, 48);
 ASSERT_OFFSET(ReadoutBackwardArguments, d_ring, 56);
 ASSERT_OFFSET(ReadoutBackwardArguments, heads, 64);
+ASSERT_OFFSET(ReadoutBackwardArguments, batch, 68);
+ASSERT_OFFSET(ReadoutBackwardArguments, ring_len, 72);
+ASSERT_OFFSET(ReadoutBackwardArguments, slot_dim, 76);
 ASSERT_OFFSET(ReadoutBackwardArguments, mode, 80);
+ASSERT_OFFSET(ReadoutBackwardArguments, padding, 84);
 
 // One block a sample, block 256.
 template <class W> __device__ void readout_backward(const ReadoutBackwardArguments &p) {
@@ -51,11 +56,14 @@ struct ReadoutWeightGradientsArguments {
     int heads, batch, slot_dim, padding;
 };
 ASSERT_SIZE(ReadoutWeightGradientsArguments, 48);
+ASSERT_OFFSET(ReadoutWeightGradientsArguments, d_logits, 0);
 ASSERT_OFFSET(ReadoutWeightGradientsArguments, features, 8);
 ASSERT_OFFSET(ReadoutWeightGradientsArguments, slots, 16);
 ASSERT_OFFSET(ReadoutWeightGradientsArguments, grads, 24);
 ASSERT_OFFSET(ReadoutWeightGradientsArguments, heads, 32);
+ASSERT_OFFSET(ReadoutWeightGradientsArguments, batch, 36);
 ASSERT_OFFSET(ReadoutWeightGradientsArguments, slot_dim, 40);
+ASSERT_OFFSET(ReadoutWeightGradientsArguments, padding, 44);
 
 // One block a class, samples in their order.
 extern "C" __global__ void
@@ -79,6 +87,7 @@ struct MarkReachedArguments {
     int heads, batch;
 };
 ASSERT_SIZE(MarkReachedArguments, 24);
+ASSERT_OFFSET(MarkReachedArguments, slots, 0);
 ASSERT_OFFSET(MarkReachedArguments, reached, 8);
 ASSERT_OFFSET(MarkReachedArguments, heads, 16);
 ASSERT_OFFSET(MarkReachedArguments, batch, 20);

@@ -9,13 +9,17 @@ struct ReadoutFeaturesArguments {
     int tokens, batch, ring_len, slot_dim, mode, padding;
 };
 ASSERT_SIZE(ReadoutFeaturesArguments, 64);
+ASSERT_OFFSET(ReadoutFeaturesArguments, last_state, 0);
 ASSERT_OFFSET(ReadoutFeaturesArguments, hidden, 8);
 ASSERT_OFFSET(ReadoutFeaturesArguments, pointers, 16);
 ASSERT_OFFSET(ReadoutFeaturesArguments, features, 24);
 ASSERT_OFFSET(ReadoutFeaturesArguments, slots, 32);
 ASSERT_OFFSET(ReadoutFeaturesArguments, tokens, 40);
+ASSERT_OFFSET(ReadoutFeaturesArguments, batch, 44);
+ASSERT_OFFSET(ReadoutFeaturesArguments, ring_len, 48);
 ASSERT_OFFSET(ReadoutFeaturesArguments, slot_dim, 52);
 ASSERT_OFFSET(ReadoutFeaturesArguments, mode, 56);
+ASSERT_OFFSET(ReadoutFeaturesArguments, padding, 60);
 
 template <class P> __device__ void readout_features(const ReadoutFeaturesArguments &p) {
     const int b = blockIdx.x, d = p.slot_dim;

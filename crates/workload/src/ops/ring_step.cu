@@ -15,6 +15,7 @@ struct RingStepArguments {
     float *x;                     // [T,B,D]
 };
 ASSERT_SIZE(RingStepArguments, 184);
+ASSERT_OFFSET(RingStepArguments, ring, 0);
 ASSERT_OFFSET(RingStepArguments, heads, 120);
 ASSERT_OFFSET(RingStepArguments, pointers, 128);
 ASSERT_OFFSET(RingStepArguments, hidden, 136);

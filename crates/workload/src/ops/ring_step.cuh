@@ -10,10 +10,16 @@ struct RingToken {
     int from, tokens, batch, ring_len, slot_dim, update_every, mode, padding;
 };
 ASSERT_SIZE(RingToken, 120);
+ASSERT_OFFSET(RingToken, theta_ptr, 0);
 ASSERT_OFFSET(RingToken, theta_gate, 8);
 ASSERT_OFFSET(RingToken, context_logit, 16);
 ASSERT_OFFSET(RingToken, head_weights, 24);
 ASSERT_OFFSET(RingToken, head_biases, 56);
 ASSERT_OFFSET(RingToken, from, 88);
+ASSERT_OFFSET(RingToken, tokens, 92);
+ASSERT_OFFSET(RingToken, batch, 96);
+ASSERT_OFFSET(RingToken, ring_len, 100);
 ASSERT_OFFSET(RingToken, slot_dim, 104);
+ASSERT_OFFSET(RingToken, update_every, 108);
 ASSERT_OFFSET(RingToken, mode, 112);
+ASSERT_OFFSET(RingToken, padding, 116);

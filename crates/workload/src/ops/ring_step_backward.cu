@@ -18,6 +18,7 @@ struct RingStepBackwardArguments {
     float *d_target;             // [T,B]
 };
 ASSERT_SIZE(RingStepBackwardArguments, 232);
+ASSERT_OFFSET(RingStepBackwardArguments, ring, 0);
 ASSERT_OFFSET(RingStepBackwardArguments, next_state, 120);
 ASSERT_OFFSET(RingStepBackwardArguments, pointers, 128);
 ASSERT_OFFSET(RingStepBackwardArguments, hidden, 136);

@@ -8,10 +8,12 @@ struct TokenMajorArguments {
     int batch, tokens, mode, padding;
 };
 ASSERT_SIZE(TokenMajorArguments, 32);
+ASSERT_OFFSET(TokenMajorArguments, inputs, 0);
 ASSERT_OFFSET(TokenMajorArguments, by_token, 8);
 ASSERT_OFFSET(TokenMajorArguments, batch, 16);
 ASSERT_OFFSET(TokenMajorArguments, tokens, 20);
 ASSERT_OFFSET(TokenMajorArguments, mode, 24);
+ASSERT_OFFSET(TokenMajorArguments, padding, 28);
 
 extern "C" __global__ void token_major(const __grid_constant__ TokenMajorArguments p) {
     const long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x;
@@ -26,6 +28,7 @@ struct AddDelayedArguments {
     int len, mode;
 };
 ASSERT_SIZE(AddDelayedArguments, 24);
+ASSERT_OFFSET(AddDelayedArguments, delayed, 0);
 ASSERT_OFFSET(AddDelayedArguments, x, 8);
 ASSERT_OFFSET(AddDelayedArguments, len, 16);
 ASSERT_OFFSET(AddDelayedArguments, mode, 20);
@@ -41,8 +44,10 @@ struct RoundAllArguments {
     int mode, padding;
 };
 ASSERT_SIZE(RoundAllArguments, 24);
+ASSERT_OFFSET(RoundAllArguments, values, 0);
 ASSERT_OFFSET(RoundAllArguments, len, 8);
 ASSERT_OFFSET(RoundAllArguments, mode, 16);
+ASSERT_OFFSET(RoundAllArguments, padding, 20);
 
 extern "C" __global__ void round_all(const __grid_constant__ RoundAllArguments p) {
     const long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x;

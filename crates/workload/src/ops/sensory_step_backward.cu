@@ -13,6 +13,7 @@ struct SensoryStepBackwardArguments {
     int from, tokens, delay, len, width, mode;
 };
 ASSERT_SIZE(SensoryStepBackwardArguments, 80);
+ASSERT_OFFSET(SensoryStepBackwardArguments, dx, 0);
 ASSERT_OFFSET(SensoryStepBackwardArguments, inputs, 8);
 ASSERT_OFFSET(SensoryStepBackwardArguments, d_states, 16);
 ASSERT_OFFSET(SensoryStepBackwardArguments, states, 24);
@@ -20,7 +21,10 @@ ASSERT_OFFSET(SensoryStepBackwardArguments, d_state, 32);
 ASSERT_OFFSET(SensoryStepBackwardArguments, d_before, 40);
 ASSERT_OFFSET(SensoryStepBackwardArguments, gates, 48);
 ASSERT_OFFSET(SensoryStepBackwardArguments, from, 56);
+ASSERT_OFFSET(SensoryStepBackwardArguments, tokens, 60);
 ASSERT_OFFSET(SensoryStepBackwardArguments, delay, 64);
+ASSERT_OFFSET(SensoryStepBackwardArguments, len, 68);
+ASSERT_OFFSET(SensoryStepBackwardArguments, width, 72);
 ASSERT_OFFSET(SensoryStepBackwardArguments, mode, 76);
 
 extern "C" __global__ void

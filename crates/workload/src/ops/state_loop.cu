@@ -10,11 +10,13 @@ struct WatchModesArguments {
     int tokens, batch, slot_dim, padding;
 };
 ASSERT_SIZE(WatchModesArguments, 40);
+ASSERT_OFFSET(WatchModesArguments, hidden, 0);
 ASSERT_OFFSET(WatchModesArguments, directions, 8);
 ASSERT_OFFSET(WatchModesArguments, counts, 16);
 ASSERT_OFFSET(WatchModesArguments, tokens, 24);
 ASSERT_OFFSET(WatchModesArguments, batch, 28);
 ASSERT_OFFSET(WatchModesArguments, slot_dim, 32);
+ASSERT_OFFSET(WatchModesArguments, padding, 36);
 
 extern "C" __global__ void __launch_bounds__(256)
     watch_modes(const __grid_constant__ WatchModesArguments p) {
