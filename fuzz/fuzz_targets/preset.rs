@@ -8,7 +8,7 @@ mod sound;
 use libfuzzer_sys::fuzz_target;
 use sound::{ant_is_sound, colony_is_sound, took, workload_is_sound};
 use vram_presets::{Syntax, WorkloadSpec, ant_from_text, colony_from_text, workload_from_text};
-use vram_workload::Shape;
+use vram_workload::{Extent, Shape};
 
 fuzz_target!(|text: &str| {
     for syntax in [Syntax::Toml, Syntax::Json] {
@@ -26,7 +26,8 @@ fn shapes_are_sound(spec: &WorkloadSpec) {
     for amp in [false, true] {
         for out_dim in [1, spec.colony.seq_len] {
             if let Ok(shape) = Shape::new(spec, out_dim, amp) {
-                let sizes = [shape.state_len(), shape.tokens(), shape.parameters()];
+                let parameters = Extent::Parameters.of(&shape) as usize;
+                let sizes = [shape.state_len(), shape.tokens(), parameters];
                 assert!(sizes.iter().all(|&n| n >= 1), "{shape:?}");
             }
         }
