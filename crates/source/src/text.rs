@@ -69,24 +69,20 @@ impl Source {
 
     /// A fault of this text at `span`.
     pub fn fault(&self, span: Range<usize>, message: String) -> Fault {
-        let start = floor(&self.text, span.start);
+        let start = self.text.floor_char_boundary(span.start);
         let line_end = self.text[start..].find('\n').map_or(self.text.len(), |at| start + at);
-        let end = floor(&self.text, span.end.clamp(start, line_end.min(start + AROUND)));
+        let end =
+            self.text.floor_char_boundary(span.end.clamp(start, line_end.min(start + AROUND)));
         let line = 1 + self.text[..start].matches('\n').count();
         Fault::new(self.clone(), line, start..end, message)
     }
-}
-
-/// The last place at or before `at` where a character begins.
-fn floor(text: &str, at: usize) -> usize {
-    text.floor_char_boundary(at)
 }
 
 /// Where an excerpt begins that ends with `before`: lines that are too long to be shown are cut.
 fn begin(before: &str, lines: usize) -> usize {
     let mut start = before.rfind('\n').map_or(0, |at| at + 1);
     if before.len() - start > AROUND {
-        return floor(before, before.len() - AROUND);
+        return before.floor_char_boundary(before.len() - AROUND);
     }
     for _ in 0..lines {
         let Some(end) = start.checked_sub(1) else { break };
@@ -103,7 +99,7 @@ fn begin(before: &str, lines: usize) -> usize {
 fn reach(after: &str, lines: usize) -> usize {
     let mut end = after.find('\n').unwrap_or(after.len());
     if end > AROUND {
-        return floor(after, AROUND);
+        return after.floor_char_boundary(AROUND);
     }
     for _ in 0..lines {
         let Some(rest) = after.get(end + 1..) else { break };

@@ -1,5 +1,3 @@
-use std::mem::take;
-
 use candle_core::Tensor;
 use vram_metrics::Phase;
 
@@ -126,8 +124,7 @@ impl FusedStep {
     }
 
     pub(crate) fn take_gradients(&mut self) -> Result<FlatGradients, WorkloadError> {
-        self.reserve_gradients()?;
-        match take(&mut self.reserved) {
+        match self.reserved.take() {
             Some(gradients) => Ok(gradients),
             None => FlatGradients::new(&self.context, &self.model),
         }

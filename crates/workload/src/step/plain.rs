@@ -29,16 +29,16 @@ pub struct PlainGradients {
 }
 
 /// Gradients of the mean cross-entropy of `batch`, with pointers that start at `starts` as
-/// [`Od1::forward`] takes them. `scale`, `[]`, fp32, is what the loss is multiplied by before backward, none is 1.
-/// Nothing is read back from the device but what the forward reads. Calls `mark` with
-/// [`Phase::ForwardEnd`] and, with the graph and all gradients alive, [`Phase::BackwardPeak`].
+/// [`Od1::forward`] takes them. `scale`, `[]`, fp32, is what the loss is multiplied by before
+/// backward, none is 1. Nothing is read back from the device but what the forward reads. Calls
+/// `mark` with [`Phase::ForwardEnd`] and, with the graph and all gradients alive,
+/// [`Phase::BackwardPeak`].
 ///
 /// # Errors
 ///
 /// [`WorkloadError::Tensor`] for a tensor of another shape, type or device than the model's,
 /// [`WorkloadError::CandleOutOfMemory`] if a card has no room, [`WorkloadError::OutOfMemory`] if the
-/// host has none for the tape,
-/// [`WorkloadError::Candle`] if the device fails.
+/// host has none for the tape, [`WorkloadError::Candle`] if the device fails.
 pub fn gradients(
     model: &Od1,
     batch: &Batch,
