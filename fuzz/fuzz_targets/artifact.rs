@@ -1,4 +1,4 @@
-//! Runs from any artifacts, and everything that a table and a calibration do with them.
+//! Runs from any artifacts, and what a fit and a calibration do with their sizes and peaks.
 //!
 //! An input is the texts of `metrics.json`, `run_cmd.txt` and `env.json`, with a NUL byte between.
 #![no_main]
@@ -8,23 +8,22 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
-use vram_cli::artifacts::{RunRecord, from_texts};
-use vram_cli::study::{Catalogue, Runs, Study, Terms, results_csv};
-use vram_fit::Calibration;
+use vram_artifacts::run_record::{RunRecord, from_texts};
+use vram_fit::{Calibration, Model, Observation, Pooling, Reserve, fit};
 use vram_presets::{Syntax, workload_from_text};
 
 macro_rules! real {
     ($($run:literal)*) => {
         [$(from_texts(
             Path::new($run),
-            include_str!(concat!("../../crates/cli/tests/data/torch_h200/", $run, "/metrics.json")),
-            include_str!(concat!("../../crates/cli/tests/data/torch_h200/", $run, "/run_cmd.txt")),
-            include_str!(concat!("../../crates/cli/tests/data/torch_h200/", $run, "/env.json")),
+            include_str!(concat!("../../crates/artifacts/tests/data/torch_h200/", $run, "/metrics.json")),
+            include_str!(concat!("../../crates/artifacts/tests/data/torch_h200/", $run, "/run_cmd.txt")),
+            include_str!(concat!("../../crates/artifacts/tests/data/torch_h200/", $run, "/env.json")),
         ).expect("a run of the repository")),*]
     };
 }
 
-/// Runs beside which the input's is fitted: alone it never gives a line.
+/// Runs beside which the input's is fitted: alone it never gives a line of two points.
 static OTHERS: LazyLock<[RunRecord; 3]> =
     LazyLock::new(|| real!["dp01_smallxreal_B16" "dp02_smallxreal_B32" "dp03_realxreal_B02"]);
 
@@ -80,25 +79,39 @@ fn agreeing(metrics: &str, run_cmd: &str, env: &str) -> Option<[String; 3]> {
     Some([metrics.to_string(), run_cmd.to_string(), env.to_string()])
 }
 
+/// A run as an observation of the published model, where it has peaks and its ring term a size.
+fn observation(run: &RunRecord) -> Option<Observation> {
+    let (ant, m) = (&run.spec.ant, &run.metrics);
+    Some(Observation {
+        id: run.id.clone(),
+        tier: format!("{}x{} {}", ant.ring_len, ant.slot_dim, ant.precision),
+        unit_bytes: ant.ring_len.checked_mul(ant.slot_dim)?,
+        terms: vec![run.spec.ring_buf_bytes().ok()?],
+        element_bytes: ant.precision.bytes_per_elem()?,
+        allocated_bytes: m.peak_vram_allocated_bytes?,
+        reserved_bytes: m.peak_vram_reserved_bytes?,
+        granule_bytes: m.pool_granule_bytes,
+    })
+}
+
 fn study(record: RunRecord) {
-    let machine = record.machine().to_owned();
-    let runs =
-        Runs { records: OTHERS.iter().cloned().chain([record]).collect(), unreadable: Vec::new() };
-    for terms in [Terms::Ring, Terms::RingStateToken] {
-        let Ok(study) = Study::new(&runs, terms) else { continue };
-        let lines = study.lines(&Catalogue::default());
-        assert!(!results_csv(&lines).is_empty());
+    let rows: Vec<Observation> =
+        OTHERS.iter().chain([&record]).filter_map(observation).collect();
+    for reserve in [Reserve::Overhead, Reserve::Granule] {
+        let model = Model { terms: vec!["ring".to_owned()], pooling: Pooling::PerTier, reserve };
+        let Ok(fitted) = fit(&model, &rows) else { continue };
+        let context = record.metrics.context_bytes;
+        let constants = Calibration::new(record.machine(), context, &fitted, |tier| {
+            (tier.to_owned(), Default::default())
+        });
         // Only a size beyond what TOML can hold keeps constants from being written.
-        let Ok(written) = study.calibration(&machine).to_toml() else { continue };
+        let Ok(written) = constants.to_toml() else { continue };
         let calibration = match Calibration::from_toml(&written) {
             Ok(calibration) => calibration,
             Err(error) => panic!("written and not read: {error}\n{written}"),
         };
-        for (run, _) in study.rows() {
-            let values = terms.values(&run.spec).expect("it was fitted");
-            for tier in &calibration.tiers {
-                let _ = tier.predict(&values);
-            }
+        for (row, tier) in rows.iter().flat_map(|r| calibration.tiers.iter().map(move |t| (r, t))) {
+            let _ = tier.predict(&row.terms);
         }
     }
 }

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use miette::{IntoDiagnostic, WrapErr, bail};
-use vram_cli::{Reply, terminal, toolkit};
+use vram_console::reply::Reply;
+use vram_console::terminal;
+use vram_launch::toolkit;
 
 use crate::workspace;
 

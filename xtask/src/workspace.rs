@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use miette::{IntoDiagnostic, miette};
+use vram_presets::Library;
 
 /// The workspace's root.
 pub fn root() -> miette::Result<PathBuf> {
@@ -14,4 +15,10 @@ pub fn root() -> miette::Result<PathBuf> {
             "no workspace to build vram in"
         )
     })
+}
+
+/// The presets that are seen from the working directory.
+pub fn library() -> miette::Result<Library> {
+    let here = std::env::current_dir().into_diagnostic()?;
+    Ok(Library::discover(&here))
 }

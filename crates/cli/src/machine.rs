@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
+use vram_artifacts::env::Env;
+use vram_artifacts::version::ARTIFACT_VERSION;
 use vram_metrics::{DeviceFacts, MeterError};
-
-use crate::artifacts::{ARTIFACT_VERSION, Env};
 
 /// Variables that change how a step runs.
 const VARIABLES: [&str; 3] = ["CUDA_VISIBLE_DEVICES", "CUDA_CACHE_DISABLE", "RAYON_NUM_THREADS"];
 
 /// The facts of this machine; precision and amp are a run's. `context` is what the process holds
 /// on the card outside its pool, none on the CPU.
+#[tracing::instrument(level = "trace", name = "ask machine", skip_all)]
 pub(crate) fn env(
     facts: DeviceFacts,
     context: Option<Result<u64, MeterError>>,

@@ -2,12 +2,12 @@
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use vram_cli::commands;
-use vram_cli::{Args, Exit};
+use vram_cli::cli::{Cli, run};
+use vram_console::exit::Exit;
 
 fn reply(words: &[&str]) -> miette::Result<String> {
-    let args = <Args as clap::Parser>::parse_from(["vram"].iter().chain(words));
-    let reply = commands::run(&args)?;
+    let args = <Cli as clap::Parser>::parse_from(["vram"].iter().chain(words));
+    let reply = run(&args)?;
     assert_eq!(reply.exit, Exit::Done);
     Ok(reply.text)
 }

@@ -18,7 +18,8 @@ fn here(path: &str) -> PathBuf {
 fn copy(row: &str, to: &Path) {
     fs::create_dir(to).unwrap();
     for name in ["metrics.json", "run_cmd.txt", "env.json"] {
-        fs::copy(here("tests/data/torch_h200").join(row).join(name), to.join(name)).unwrap();
+        fs::copy(here("../artifacts/tests/data/torch_h200").join(row).join(name), to.join(name))
+            .unwrap();
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use vram_presets::{Syntax, workload_from_text};
 
 fn torch() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/torch_h200")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../artifacts/tests/data/torch_h200")
 }
 
 fn vram(args: &[&str]) -> Command {

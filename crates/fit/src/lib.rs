@@ -40,7 +40,6 @@
 mod calibration;
 mod constants;
 mod error;
-mod exclusion;
 mod fit;
 mod lsq;
 mod missing;
@@ -49,7 +48,6 @@ mod tier;
 
 pub use calibration::{Attribute, Calibration, TierConstants};
 pub use error::FitError;
-pub use exclusion::{Exclusion, admit};
 pub use fit::fit;
 pub use missing::Missing;
 pub use model::{Estimate, Fit, Model, Observation, Pooling, Prediction, Reserve, RowFit, TierFit};

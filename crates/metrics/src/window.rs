@@ -1,5 +1,7 @@
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use crate::neighbours::Neighbours;
 use crate::{Marks, Meter, MeterError, Phase, StepClock, StepTimes};
 
@@ -74,7 +76,8 @@ where
 }
 
 /// Part of the window that a step belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Stage {
     /// Before the peaks are reset.
     Warmup,

@@ -37,7 +37,7 @@ pub use library::{
     Entry, Kind, Library, Origin, Preset, ant_from_text, colony_from_text, sweep_from_text,
     workload_from_file, workload_from_text,
 };
-pub use name::check_name;
+pub use name::{check_name, short};
 pub use spec::{AntSpec, ColonySpec, Precision, PtrDtype, SCHEMA_VERSION, WorkloadSpec};
 pub use step::StepKind;
 pub use sweep::{Published, Sweep, SweepRow};

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use vram_source::{Source, Syntax, nearest};
 
-use crate::{AntSpec, ColonySpec, PresetError, Sweep, WorkloadSpec, parse};
+use crate::{AntSpec, ColonySpec, PresetError, Sweep, SweepRow, WorkloadSpec, parse};
 
 /// What a preset describes; also the folder it lies in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,6 +131,11 @@ impl Library {
         Self { folder: folders.find(|p| Kind::ALL.iter().any(|k| p.join(k.folder()).is_dir())) }
     }
 
+    /// The `presets/` folder that was found.
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
+    }
+
     /// The ant that `arg` names: a preset, a file, or inline JSON.
     ///
     /// # Errors
@@ -169,6 +174,16 @@ impl Library {
     /// Whatever keeps it from being found or read.
     pub fn calibration(&self, arg: &str) -> Result<Preset<Source>, PresetError> {
         self.preset(Kind::Calibration, arg, |source| Ok((None, source.clone())))
+    }
+
+    /// The workload of a sweep's row, with its overrides.
+    ///
+    /// # Errors
+    ///
+    /// A preset that cannot be found or parsed, or a batch of zero.
+    pub fn workload(&self, row: &SweepRow) -> Result<WorkloadSpec, PresetError> {
+        let (ant, colony) = (self.ant(&row.ant)?.spec, self.colony(&row.colony)?.spec);
+        WorkloadSpec::new(ant, colony).with_precision(row.precision).with_batch(row.batch)
     }
 
     /// Every preset that has a name, the ones of the folder in place of built-in ones.

@@ -65,6 +65,14 @@ pub fn check_name(name: &str) -> Result<(), PresetError> {
     why_no_preset(name).map(named).map_or(Ok(()), Err)
 }
 
+/// Name of a preset or file without its folder, its extension and what all of them share, as tables
+/// and directories show it.
+pub fn short(label: &str) -> &str {
+    let stem = label.rsplit(['/', '\\']).next().unwrap_or(label);
+    let stem = stem.strip_suffix(".toml").or(stem.strip_suffix(".json")).unwrap_or(stem);
+    stem.strip_prefix("od1_canon_").unwrap_or(stem)
+}
+
 /// A name that can be part of a run directory's.
 pub(crate) fn id(value: &Node) -> Result<String, String> {
     let name = value.text()?;
@@ -86,6 +94,13 @@ pub(crate) fn preset_name(value: &Node) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn labels_lose_what_all_of_them_share() {
+        assert_eq!(short("od1_canon_small"), "small");
+        assert_eq!(short("presets/ants/mine.toml"), "mine");
+        assert_eq!(short("smoke_wide"), "smoke_wide");
+    }
 
     #[test]
     fn ids_are_names_of_directories_everywhere() {

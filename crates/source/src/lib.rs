@@ -23,6 +23,7 @@
 #![deny(missing_docs)]
 
 mod check;
+pub mod escape;
 mod fault;
 mod file;
 mod json;

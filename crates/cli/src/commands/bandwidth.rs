@@ -2,11 +2,13 @@
 
 use candle_core::Device;
 use miette::IntoDiagnostic;
+use vram_console::reply::Reply;
+use vram_launch::choice::DeviceChoice;
+use vram_launch::device::Place;
 use vram_workload::copy_rate;
 
-use super::Reply;
-use crate::args::ListFormat;
-use crate::device::{Choice, Place, executable_beside, hand_over};
+use crate::flags::ListFormat;
+use crate::on_card;
 
 /// `vram bandwidth`.
 #[derive(Debug, clap::Args)]
@@ -20,8 +22,8 @@ Examples:
 )]
 pub struct Args {
     /// The device: auto, cpu, or cuda[:N]
-    #[arg(long, default_value = "auto", value_parser = str::parse::<Choice>)]
-    device: Choice,
+    #[arg(long, default_value = "auto", value_parser = str::parse::<DeviceChoice>)]
+    device: DeviceChoice,
     /// Size of a state
     #[arg(long, value_name = "N", default_value = "1024", value_parser = clap::value_parser!(u32).range(1..))]
     mib: u32,
@@ -31,8 +33,8 @@ pub struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
-    match args.device.resolve(&executable_beside()?)? {
-        Place::Cuda(_, executable) => hand_over(&executable),
+    match on_card::place(args.device)? {
+        Place::Cuda(_, executable) => on_card::exec(&executable),
         Place::Cpu(_) => measure(args, &Device::Cpu),
     }
 }
@@ -40,11 +42,12 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
 /// On a card.
 #[cfg(feature = "cuda")]
 pub(crate) fn run_on_card(args: &Args) -> miette::Result<Reply> {
-    let card = super::probe::target::OpenCard::open(args.device)?;
+    let card = super::probe::device::OpenCard::open(args.device)?;
     measure(args, &card.device)
 }
 
 fn measure(args: &Args, device: &Device) -> miette::Result<Reply> {
+    let _span = tracing::trace_span!("copy", args.mib).entered();
     let rate = copy_rate(device, (args.mib as usize) << 20).into_diagnostic()?;
     Ok(Reply::done(match args.format {
         ListFormat::Json => format!("{}\n", serde_json::json!({ "copy_bytes_per_s": rate })),

@@ -1,17 +1,20 @@
 //! `vram capacity`: the largest batch that fits a card.
 
-use comfy_table::{CellAlignment, Table, presets};
 use miette::miette;
 use serde::Serialize;
+use vram_console::reply::Reply;
+use vram_console::vram_size::VramSize;
+use vram_launch::device::{card, facts};
 use vram_metrics::VRAM_GUARD_RATIO;
-use vram_presets::{Kind, Library, Precision, WorkloadSpec};
+use vram_presets::{Kind, Library, Precision, WorkloadSpec, short};
+use vram_report::memory_check::{Bound, Context, DeviceMemory};
+use vram_report::predictor::LoadedCalibration;
+use vram_report::table::{Style, Table, or_dash};
+use vram_report::units::gib;
+use vram_report::workload::Workload;
+use vram_source::escape;
 
-use super::Reply;
-use crate::args::{CalibrationArg, ListFormat, Mode, Vram, Workload};
-use crate::budget::Oracle;
-use crate::room::{Bound, Context, Room};
-use crate::study::{gib, short};
-use crate::{device, escape};
+use crate::flags::{CalibrationFlag, ListFormat, ModeFlags, library};
 
 /// `vram capacity`.
 #[derive(Debug, clap::Args)]
@@ -43,10 +46,10 @@ pub struct Args {
     #[arg(long, value_name = "P")]
     precision: Option<Precision>,
     #[command(flatten)]
-    mode: Mode,
+    mode: ModeFlags,
     /// The card's memory: a size such as 16GiB, a number of bytes, or auto for the card that is here
     #[arg(long, value_name = "SIZE|auto")]
-    vram: Vram,
+    vram: VramSize,
     /// Part of the memory that reserved may reach
     #[arg(long, value_name = "RATIO", default_value_t = VRAM_GUARD_RATIO, value_parser = ratio)]
     guard: f64,
@@ -54,7 +57,7 @@ pub struct Args {
     #[arg(long, value_name = "RATIO", default_value = "0.85", value_parser = ratio)]
     safe_ratio: f64,
     #[command(flatten)]
-    calibration: CalibrationArg,
+    calibration: CalibrationFlag,
     /// How to print the capacity
     #[arg(long, value_enum, default_value_t)]
     format: ListFormat,
@@ -98,16 +101,22 @@ struct Capacity {
 }
 
 pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
-    let library = super::library()?;
-    let oracle = Oracle::load(&library, args.calibration.named())?;
-    let room = room(args.vram, oracle.context())?;
+    let library = library()?;
+    let calibration = LoadedCalibration::load(&library, args.calibration.named())?;
+    let memory = memory(args.vram, calibration.context())?;
+    tracing::debug!(
+        "device: {} bytes, {} of them held by others, context {}",
+        memory.total_bytes,
+        memory.held_bytes,
+        memory.context
+    );
     let pairs = match (&args.ant, &args.colony) {
         (Some(ant), Some(colony)) => vec![(ant.clone(), colony.clone())],
         _ => all(&library),
     };
     let mut found = Vec::new();
     for (ant, colony) in &pairs {
-        match capacity(args, &library, &oracle, room, (ant, colony)) {
+        match capacity(args, &library, &calibration, memory, (ant, colony)) {
             Ok(capacity) => found.push(capacity),
             // A preset without a tier, say, is no reason to keep the others back.
             Err(why) if args.all => tracing::warn!("{ant} x {colony}: {why}"),
@@ -117,23 +126,23 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
     Ok(Reply::done(match (args.format, args.all) {
         (ListFormat::Json, true) => format!("{:#}\n", serde_json::json!(found)),
         (ListFormat::Json, false) => format!("{:#}\n", serde_json::json!(found[0])),
-        (ListFormat::Table, true) => table(&found, room, args),
-        (ListFormat::Table, false) => lines(&found[0], room, args),
+        (ListFormat::Table, true) => table(&found, memory, args),
+        (ListFormat::Table, false) => lines(&found[0], memory, args),
     }))
 }
 
-fn room(vram: Vram, context: Context) -> miette::Result<Room> {
+fn memory(vram: VramSize, context: Context) -> miette::Result<DeviceMemory> {
     match vram {
-        Vram::Bytes(bytes) => Ok(Room::empty(bytes, context)),
-        Vram::Auto => {
-            let card = device::card(0).inspect_err(|why| {
+        VramSize::Bytes(bytes) => Ok(DeviceMemory::unused(bytes, context)),
+        VramSize::Auto => {
+            let card = card(0).inspect_err(|why| {
                 tracing::warn!(
                     "the memory of this host counts, without a context, and what a step would \
                      reserve on a card: {why}"
                 );
             });
             let context = if card.is_ok() { context } else { Context::NONE };
-            Room::of(&device::facts(card.as_ref().ok()), context).ok_or_else(|| {
+            DeviceMemory::of(&facts(card.as_ref().ok()), context).ok_or_else(|| {
                 miette!(help = "name a size: --vram 16GiB", "the device does not tell its memory")
             })
         }
@@ -153,17 +162,17 @@ fn all(library: &Library) -> Vec<(String, String)> {
 fn capacity(
     args: &Args,
     library: &Library,
-    oracle: &Oracle,
-    room: Room,
+    calibration: &LoadedCalibration,
+    memory: DeviceMemory,
     (ant, colony): (&str, &str),
 ) -> miette::Result<Capacity> {
     let spec = WorkloadSpec::new(library.ant(ant)?.spec, library.colony(colony)?.spec);
     let spec = args.precision.map_or(spec, |precision| spec.with_precision(precision));
     // The batch is what is asked for; one sample stands for it.
-    let workload = Workload::new(spec.with_batch(1)?, args.mode)?;
-    let predictor = oracle.predictor(&workload)?;
-    let limit = room.limit(args.guard);
-    let safe_limit_bytes = room.part(args.safe_ratio).min(limit.bytes);
+    let workload = Workload::new(spec.with_batch(1)?, args.mode.into())?;
+    let predictor = calibration.predictor(&workload)?;
+    let limit = memory.limit(args.guard);
+    let safe_limit_bytes = memory.part(args.safe_ratio).min(limit.bytes);
     let max_batch = predictor.most(limit.bytes);
     let next = predictor.budget(max_batch + 1);
     Ok(Capacity {
@@ -173,21 +182,21 @@ fn capacity(
         safe_batch: predictor.most(safe_limit_bytes),
         limit_bytes: limit.bytes,
         limited_by: limit.bound,
-        guard_limit_bytes: room.part(args.guard),
-        device_limit_bytes: room.left_bytes(),
+        guard_limit_bytes: memory.part(args.guard),
+        device_limit_bytes: memory.left_bytes(),
         safe_limit_bytes,
-        total_bytes: room.total_bytes,
-        context: room.context,
-        held_by_others_bytes: room.held_bytes,
+        total_bytes: memory.total_bytes,
+        context: memory.context,
+        held_by_others_bytes: memory.held_bytes,
         reserved_bytes: predictor.budget(max_batch.max(1)).map(|b| b.reserved_bytes),
         next_reserved_bytes: next.as_ref().map(|b| b.reserved_bytes),
         source: next.map_or(String::new(), |b| b.source),
     })
 }
 
-fn lines(found: &Capacity, room: Room, args: &Args) -> String {
+fn lines(found: &Capacity, memory: DeviceMemory, args: &Args) -> String {
     let size = |bytes: Option<u64>| bytes.map_or("beyond 64 bits".to_owned(), |b| gib(b) + " GiB");
-    let limit = room.limit(args.guard);
+    let limit = memory.limit(args.guard);
     let next = size(found.next_reserved_bytes);
     let mut text = match found.max_batch {
         0 => format!(
@@ -210,43 +219,44 @@ fn lines(found: &Capacity, room: Room, args: &Args) -> String {
         found.total_bytes,
         args.guard,
     );
-    text += &beside(room);
+    text += &beside(memory);
     text + &format!("source         {}\n", escape::line(&found.source))
 }
 
 /// What is held on the device beside what a step reserves.
-fn beside(room: Room) -> String {
-    let mut text = match room.context {
+fn beside(memory: DeviceMemory) -> String {
+    let mut text = match memory.context {
         Context::NONE => String::new(),
         context => format!("context        {context}\n"),
     };
-    if room.held_bytes > 0 {
-        text +=
-            &format!("held by others {} GiB ({} bytes)\n", gib(room.held_bytes), room.held_bytes);
+    if memory.held_bytes > 0 {
+        text += &format!(
+            "held by others {} GiB ({} bytes)\n",
+            gib(memory.held_bytes),
+            memory.held_bytes
+        );
     }
     text
 }
 
-fn table(found: &[Capacity], room: Room, args: &Args) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.set_header(["ant", "colony", "max batch", "reserved GiB", "next GiB", "safe batch"]);
-    let size = |bytes: Option<u64>| bytes.map_or("-".to_owned(), gib);
-    for capacity in found {
-        table.add_row([
-            escape::line(short(&capacity.ant)).into_owned(),
-            escape::line(short(&capacity.colony)).into_owned(),
+fn table(found: &[Capacity], memory: DeviceMemory, args: &Args) -> String {
+    let heads = ["ant", "colony", "max batch", "reserved GiB", "next GiB", "safe batch"];
+    let size = |bytes: Option<u64>| or_dash(bytes, gib);
+    let rows = found.iter().map(|capacity| {
+        [
+            short(&capacity.ant).to_owned(),
+            short(&capacity.colony).to_owned(),
             capacity.max_batch.to_string(),
             size(capacity.reserved_bytes.filter(|_| capacity.max_batch > 0)),
             size(capacity.next_reserved_bytes),
             capacity.safe_batch.to_string(),
-        ]);
-    }
-    table.column_iter_mut().skip(2).for_each(|c| c.set_cell_alignment(CellAlignment::Right));
-    let limit = room.limit(args.guard);
+        ]
+    });
+    let table = Table::new(heads).numbers_from(2).with_rows(rows).draw(Style::Terminal);
+    let limit = memory.limit(args.guard);
     format!(
-        "{table}\nmax batch: reserved within {} GiB; next: one sample more\nlimited by     {limit}\n{}",
+        "{table}max batch: reserved within {} GiB; next: one sample more\nlimited by     {limit}\n{}",
         gib(limit.bytes),
-        beside(room)
+        beside(memory)
     )
 }

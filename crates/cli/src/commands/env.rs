@@ -1,28 +1,29 @@
 //! `vram env`: the machine's facts.
 
 use miette::IntoDiagnostic;
+use vram_artifacts::env::Env;
+use vram_console::reply::Reply;
+use vram_launch::choice::DeviceChoice;
+use vram_launch::device::Place;
 use vram_metrics::DeviceFacts;
 
-use super::Reply;
-use crate::args::ListFormat;
-use crate::artifacts::Env;
-use crate::device::{Choice, Place, executable_beside, hand_over};
-use crate::machine;
+use crate::flags::ListFormat;
+use crate::{machine, on_card};
 
 /// `vram env`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The device: auto, cpu, or cuda[:N]
-    #[arg(long, default_value = "auto", value_parser = str::parse::<Choice>)]
-    device: Choice,
+    #[arg(long, default_value = "auto", value_parser = str::parse::<DeviceChoice>)]
+    device: DeviceChoice,
     /// How to print the facts
     #[arg(long, value_enum, default_value_t)]
     format: ListFormat,
 }
 
 pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
-    match args.device.resolve(&executable_beside()?)? {
-        Place::Cuda(_, executable) => hand_over(&executable),
+    match on_card::place(args.device)? {
+        Place::Cuda(_, executable) => on_card::exec(&executable),
         Place::Cpu(why) => {
             let mut env = machine::env(DeviceFacts::host(), None, None);
             env.errors.extend(why.map(|why| format!("device: the CPU, since {why}")));
@@ -34,7 +35,7 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
 /// The facts of a card, with a context on it.
 #[cfg(feature = "cuda")]
 pub(crate) fn run_on_card(args: &Args) -> miette::Result<Reply> {
-    let card = super::probe::target::OpenCard::open(args.device)?;
+    let card = super::probe::device::OpenCard::open(args.device)?;
     let context = card.context();
     reply(args, &machine::env(card.facts, Some(context), None))
 }

@@ -1,22 +1,23 @@
 //! `vram explain`: what every byte of a step's peak is.
 
-mod chart;
-
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use miette::{IntoDiagnostic, miette};
 use serde_json::json;
+use vram_artifacts::atomic::write_atomically;
+use vram_console::reply::Reply;
 use vram_metrics::Phase;
 use vram_presets::{Precision, StepKind};
+use vram_report::defaults::NO_LEDGER;
+use vram_report::knobs::Knob;
+use vram_report::phase_chart;
+use vram_report::table::{Column, Style, Table};
+use vram_report::units::gib;
+use vram_report::workload::Workload;
 use vram_workload::{DeviceKind, Entry, Ledger, Shape, SizeParam};
 
-use super::Reply;
-use crate::args::{ListFormat, Workload, WorkloadArgs};
-use crate::artifacts::write_atomically;
-use crate::budget::NO_LEDGER;
-use crate::study::gib;
+use crate::flags::{ListFormat, WorkloadFlags, library};
 
 /// `vram explain`.
 #[derive(Debug, clap::Args)]
@@ -30,10 +31,10 @@ Examples:
 )]
 pub struct Args {
     #[command(flatten)]
-    workload: WorkloadArgs,
+    workload: WorkloadFlags,
     /// Where the step would run
     #[arg(long, value_enum, default_value_t)]
-    device: Kind,
+    device: LedgerOf,
     /// Draw the phases as stacked bars into this file
     #[arg(long, value_name = "FILE.svg", value_parser = svg_file)]
     svg: Option<PathBuf>,
@@ -43,7 +44,7 @@ pub struct Args {
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-enum Kind {
+enum LedgerOf {
     /// A card.
     #[default]
     Cuda,
@@ -60,8 +61,11 @@ fn svg_file(text: &str) -> Result<PathBuf, &'static str> {
     }
 }
 
+/// A buffer and its bytes.
+type Ranked<'a> = (&'a Entry, u64);
+
 pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
-    let workload = args.workload.resolve(&super::library()?)?;
+    let workload = args.workload.resolve(&library()?)?;
     if workload.step != StepKind::Fused {
         return Err(miette!(
             help = "leave out --step to explain the fused step; `vram predict --step plain` answers \
@@ -73,12 +77,9 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
     let peak = ledger.peak().ok_or_else(|| miette!("the peak does not fit 64 bits"))?;
     let elasticities = elasticities(&workload, args.device, &ledger)?;
     if let Some(path) = &args.svg {
-        let title = workload.spec.probe_id(workload.out_dim, workload.amp);
-        let svg = chart::draw(&ledger, &title)
-            .map_err(|e| miette!("cannot draw {}: {e}", path.display()))?;
-        write_atomically(path, svg.as_bytes())?;
+        write_atomically(path, phase_chart::draw(&ledger, &workload.probe_id())?.as_bytes())?;
     }
-    let mut ranked: Vec<(&Entry, u64)> = ledger
+    let mut ranked: Vec<Ranked<'_>> = ledger
         .entries()
         .iter()
         .filter_map(|entry| Some((entry, entry.bytes(&workload.shape)?)))
@@ -90,32 +91,33 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
     }))
 }
 
-fn ledger(shape: &Shape, kind: Kind) -> miette::Result<Ledger> {
+#[tracing::instrument(level = "trace", skip_all)]
+fn ledger(shape: &Shape, kind: LedgerOf) -> miette::Result<Ledger> {
     let kind = match kind {
-        Kind::Cuda => DeviceKind::Cuda,
-        Kind::Cpu => DeviceKind::Cpu,
+        LedgerOf::Cuda => DeviceKind::Cuda,
+        LedgerOf::Cpu => DeviceKind::Cpu,
     };
     Ledger::new(shape, kind).into_diagnostic()
 }
 
-/// Per knob, how the peak grows with it.
+/// Per size, how the peak grows with it.
 fn elasticities(
     workload: &Workload,
-    kind: Kind,
+    kind: LedgerOf,
     ledger: &Ledger,
 ) -> miette::Result<Vec<(&'static str, f64)>> {
     let mut found: Vec<_> = SizeParam::ALL
         .into_iter()
-        .filter_map(|size| Some((size.name(), ledger.elasticity(size)?)))
+        .filter_map(|size| Some((Knob::Size(size).name(), ledger.elasticity(size)?)))
         .collect();
-    // From two bytes an element to four: the one step that this knob has.
+    // From two bytes an element to four: the one step that this size has.
     let peak = |precision: Precision, amp: bool| -> miette::Result<f64> {
         let spec = workload.spec.with_precision(precision);
         let shape = Shape::new(&spec, workload.out_dim, amp).into_diagnostic()?;
         Ok(self::ledger(&shape, kind)?.peak().unwrap_or(0) as f64)
     };
     let ratio = peak(Precision::Fp32, false)? / peak(Precision::Fp16, true)?;
-    found.push(("precision", ratio.ln() / 2f64.ln()));
+    found.push((Knob::Precision.name(), ratio.ln() / 2f64.ln()));
     Ok(found)
 }
 
@@ -127,7 +129,7 @@ fn alive(entry: &Entry) -> String {
 fn to_json(
     ledger: &Ledger,
     peak: u64,
-    ranked: &[(&Entry, u64)],
+    ranked: &[Ranked<'_>],
     elasticities: &[(&str, f64)],
 ) -> String {
     let entries = ranked.iter().map(|(entry, bytes)| {
@@ -157,30 +159,23 @@ fn to_json(
 fn to_text(
     ledger: &Ledger,
     peak: u64,
-    ranked: &[(&Entry, u64)],
+    ranked: &[Ranked<'_>],
     elasticities: &[(&str, f64)],
 ) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(["buffer", "class", "bytes =", "bytes", "% of peak", "alive at"]);
     let at = ledger.peak_phase();
-    for (entry, bytes) in ranked {
-        let part = 100.0 * *bytes as f64 / peak as f64;
-        table.add_row([
-            entry.spec.name.to_owned(),
-            entry.spec.kind.name().to_owned(),
-            entry.formula(),
-            bytes.to_string(),
-            if entry.alive_at(at) { format!("{part:.3}") } else { "-".to_owned() },
-            alive(entry),
-        ]);
-    }
-    for column in [3, 4] {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
+    let part = |entry: &Entry, bytes: u64| match entry.alive_at(at) {
+        true => format!("{:.3}", 100.0 * bytes as f64 / peak as f64),
+        false => "-".to_owned(),
+    };
+    let columns = [
+        Column::text("buffer", 0, |(entry, _): &Ranked<'_>| entry.spec.name.to_owned()),
+        Column::text("class", 0, |(entry, _): &Ranked<'_>| entry.spec.kind.name().to_owned()),
+        Column::text("bytes =", 0, |(entry, _): &Ranked<'_>| entry.formula()),
+        Column::number("bytes", 0, |(_, bytes): &Ranked<'_>| bytes.to_string()),
+        Column::number("% of peak", 0, |(entry, bytes): &Ranked<'_>| part(entry, *bytes)),
+        Column::text("alive at", 0, |(entry, _): &Ranked<'_>| alive(entry)),
+    ];
+    let table = Table::of(&columns, ranked).draw(Style::Terminal);
     let phases = Phase::ALL.map(|phase| {
         let bytes = ledger.at(phase).unwrap_or(0);
         format!("  {:14} {bytes:>16}  {} GiB\n", phase.name(), gib(bytes))
@@ -188,7 +183,7 @@ fn to_text(
     let knobs: String =
         elasticities.iter().map(|(name, value)| format!("  {name:10} {value:.4}\n")).collect();
     format!(
-        "{table}\n\npeak allocated: {peak} bytes ({} GiB), at {at}\n\nallocated at each phase\n{}\n\
+        "{table}\npeak allocated: {peak} bytes ({} GiB), at {at}\n\nallocated at each phase\n{}\n\
          elasticity of the peak (1: linear)\n{knobs}",
         gib(peak),
         phases.concat()

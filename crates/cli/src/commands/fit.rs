@@ -1,23 +1,27 @@
 //! `vram fit`: constants and errors of measured runs.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::ValueEnum;
-use miette::miette;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use serde_json::json;
-use vram_fit::{Calibration, FitError, RowFit};
-use vram_source::{ReadError, read_text};
+use vram_artifacts::atomic::write_atomically;
+use vram_artifacts::calibration;
+use vram_artifacts::run_record::RunRecord;
+use vram_console::exit::Exit;
+use vram_console::reply::Reply;
+use vram_console::waiting::{load_runs, with_progress};
+use vram_fit::RowFit;
+use vram_report::catalogue::Catalogue;
+use vram_report::constants::constants_table;
+use vram_report::results::{results_csv, results_table};
+use vram_report::run_ledger::reserved_by_ledger;
+use vram_report::study::Study;
+use vram_report::table::Style;
+use vram_report::terms::Terms;
+use vram_source::escape;
 
-use super::Reply;
-use crate::Exit;
-use crate::artifacts::{RunRecord, write_atomically};
-use crate::escape;
-use crate::study::{
-    Catalogue, Runs, Study, Style, Terms, constants_table, reserved_by_ledger, results_csv,
-    results_table,
-};
-use crate::terminal;
+use crate::flags::library;
 
 /// `vram fit`.
 #[derive(Debug, clap::Args)]
@@ -30,7 +34,7 @@ pub struct Args {
     #[arg(required = true, value_name = "DIR")]
     pub dirs: Vec<PathBuf>,
     /// What peaks are explained by
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, default_value = Terms::default().name(), value_parser = terms())]
     pub terms: Terms,
     /// How the fit is printed
     #[arg(long, value_enum, default_value_t)]
@@ -52,38 +56,33 @@ pub enum Format {
     Csv,
 }
 
-/// Refuses to write over a file that is no calibration. One whose constants predict nothing is
-/// one, too.
-pub(crate) fn refuse_another(path: &Path) -> miette::Result<()> {
-    let parsed = match read_text(path) {
-        Err(ReadError::System(error)) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        text => text.ok().map(|text| Calibration::from_toml(&text)),
-    };
-    match parsed {
-        None | Some(Err(FitError::Parse(_) | FitError::Format { .. })) => Err(miette!(
-            help = "name another file, or move this one away; nothing was touched",
-            "{} is there and is no calibration",
-            path.display()
-        )),
-        Some(_) => Ok(()),
-    }
+/// One of the terms, each with what it says.
+fn terms() -> impl TypedValueParser<Value = Terms> {
+    let ring = PossibleValue::new(Terms::Ring.name()).help(
+        "The published model: one slope per tier on `B*synth_len*ring_len*slot_dim` elements of the \
+         run's precision",
+    );
+    let state = PossibleValue::new(Terms::RingStateToken.name()).help(
+        "Tape, whole ring states and activations per token, one coefficient each over all tiers",
+    );
+    PossibleValuesParser::new([ring, state]).try_map(|name| name.parse::<Terms>())
 }
 
 pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
     if let Some(path) = &args.out {
-        refuse_another(path)?;
+        calibration::refuse_other_file(path)?;
     }
-    let (runs, study) = terminal::with_progress(|bar| {
-        let runs = Runs::load(&args.dirs, bar)?;
+    let (runs, study) = with_progress(|bar| {
+        let runs = load_runs(&args.dirs, bar)?;
         bar.set_message("runs read; fitting them");
         let study = Study::new(&runs, args.terms)?;
         miette::Result::<_>::Ok((runs, study))
     })?;
-    let catalogue = Catalogue::new(&super::library()?);
-    let mut exit = if is_whole(&study) { Exit::Done } else { Exit::Failed };
+    let catalogue = Catalogue::new(&library()?);
+    let mut exit = if study.is_whole() { Exit::Done } else { Exit::Failed };
     match &args.out {
         Some(path) if study.predicts() => {
-            write_atomically(path, calibration(&study, &runs)?.as_bytes())?;
+            write_atomically(path, study.calibration_file(runs.machine())?.as_bytes())?;
         }
         Some(path) => {
             tracing::error!("{} is not written: no tier has constants", path.display());
@@ -97,31 +96,6 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
         Format::Csv => results_csv(&study.lines(&catalogue)),
     };
     Ok(Reply { text, exit })
-}
-
-/// Whether every tier has possible constants and there is a run to fit at all. Says what is not so.
-pub(crate) fn is_whole(study: &Study) -> bool {
-    let mut whole = true;
-    for (name, why) in study.contradictions() {
-        tracing::error!("tier {name}: {why}; it has no constants");
-        whole = false;
-    }
-    if study.fitted.is_empty() {
-        tracing::error!(
-            "nothing is fitted: every run is left out ({} of them)",
-            study.excluded.len()
-        );
-        whole = false;
-    }
-    whole
-}
-
-/// The constants as a file, with where they come from.
-pub(crate) fn calibration(study: &Study, runs: &Runs) -> miette::Result<String> {
-    let machine = runs.records.first().map_or("no machine", RunRecord::machine);
-    let ids: Vec<&str> = study.fitted.iter().map(|r| r.id.as_str()).collect();
-    let source = format!("vram fit on {machine}: {}", ids.join(", "));
-    study.calibration(&source).to_toml().map_err(|e| miette!("{e}"))
 }
 
 fn table(study: &Study, catalogue: &Catalogue) -> String {

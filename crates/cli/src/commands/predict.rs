@@ -2,12 +2,12 @@
 
 use miette::miette;
 use serde_json::json;
+use vram_console::reply::Reply;
+use vram_report::predictor::{Budget, LoadedCalibration};
+use vram_report::units::gib;
+use vram_source::escape;
 
-use super::Reply;
-use crate::args::{CalibrationArg, ListFormat, WorkloadArgs};
-use crate::budget::{Budget, Oracle};
-use crate::escape;
-use crate::study::gib;
+use crate::flags::{CalibrationFlag, ListFormat, WorkloadFlags, library};
 
 /// `vram predict`.
 #[derive(Debug, clap::Args)]
@@ -24,22 +24,22 @@ Examples:
 )]
 pub struct Args {
     #[command(flatten)]
-    workload: WorkloadArgs,
+    workload: WorkloadFlags,
     #[command(flatten)]
-    calibration: CalibrationArg,
+    calibration: CalibrationFlag,
     /// How to print the prediction
     #[arg(long, value_enum, default_value_t)]
     format: ListFormat,
 }
 
 pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
-    let library = super::library()?;
+    let library = library()?;
     let workload = args.workload.resolve(&library)?;
-    let oracle = Oracle::load(&library, args.calibration.named())?;
+    let calibration = LoadedCalibration::load(&library, args.calibration.named())?;
     let batch = workload.spec.colony.batch_size;
-    let budget = oracle.predictor(&workload)?.budget(batch);
+    let budget = calibration.predictor(&workload)?.budget(batch);
     let budget = budget.ok_or_else(|| miette!("the prediction does not fit 64 bits"))?;
-    let probe_id = workload.spec.probe_id(workload.out_dim, workload.amp);
+    let probe_id = workload.probe_id();
     Ok(Reply::done(match args.format {
         ListFormat::Json => {
             let mut json = json!(budget);

@@ -3,18 +3,18 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use comfy_table::Table;
-use comfy_table::presets::UTF8_FULL_CONDENSED;
 use miette::{IntoDiagnostic, miette};
+use vram_artifacts::calibration;
+use vram_artifacts::steps::steps_total;
+use vram_console::exit::Exit;
+use vram_console::reply::Reply;
+use vram_console::terminal;
 use vram_presets::{Entry, Kind, Library, Origin, PresetError, Sweep, check_name};
-use vram_source::Source;
+use vram_report::table::{Style, Table};
+use vram_source::{Source, escape};
 use vram_workload::Shape;
 
-use super::Reply;
-use crate::args::ListFormat;
-use crate::artifacts::steps_total;
-use crate::study::{calibration, workload};
-use crate::{Exit, escape, terminal};
+use crate::flags::{self, ListFormat};
 
 /// `vram presets`.
 #[derive(Debug, clap::Subcommand)]
@@ -38,7 +38,7 @@ pub enum Args {
 }
 
 pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
-    let library = super::library()?;
+    let library = flags::library()?;
     match args {
         Args::List { format } => list(&library, *format),
         Args::Show { name } => show(&library, name),
@@ -51,19 +51,16 @@ fn list(library: &Library, format: ListFormat) -> miette::Result<Reply> {
     let rows = entries.iter().map(|e| [e.kind.to_string(), e.name.clone(), origin(&e.origin)]);
     let text = match format {
         ListFormat::Table => {
-            let mut table = Table::new();
-            table.load_style(UTF8_FULL_CONDENSED).set_header(["kind", "name", "from"]);
-            table.add_rows(rows.map(|row| row.map(|cell| escape::line(&cell).into_owned())));
-            table.to_string()
+            Table::new(["kind", "name", "from"]).with_rows(rows).draw(Style::Terminal)
         }
         ListFormat::Json => {
             let list: Vec<_> = rows
                 .map(|[kind, name, from]| serde_json::json!({ "kind": kind, "name": name, "from": from }))
                 .collect();
-            serde_json::to_string_pretty(&list).into_diagnostic()?
+            serde_json::to_string_pretty(&list).into_diagnostic()? + "\n"
         }
     };
-    Ok(Reply::done(text + "\n"))
+    Ok(Reply::done(text))
 }
 
 fn origin(origin: &Origin) -> String {
@@ -117,8 +114,7 @@ fn unknown(library: &Library, name: &str) -> miette::Report {
 
 /// A sweep's rows, one a line.
 fn sweep(sweep: &Sweep) -> String {
-    let mut table = Table::new();
-    table.load_style(UTF8_FULL_CONDENSED).set_header([
+    let heads = [
         "id",
         "ant",
         "colony",
@@ -129,8 +125,8 @@ fn sweep(sweep: &Sweep) -> String {
         "step",
         "on demand",
         "note",
-    ]);
-    table.add_rows(sweep.rows.iter().map(|r| {
+    ];
+    let rows = sweep.rows.iter().map(|r| {
         let on_demand = if r.on_demand { "yes" } else { "" };
         [
             r.id.clone(),
@@ -144,9 +140,8 @@ fn sweep(sweep: &Sweep) -> String {
             on_demand.to_owned(),
             r.note.clone().unwrap_or_default(),
         ]
-        .map(|cell| escape::line(&cell).into_owned())
-    }));
-    table.to_string()
+    });
+    Table::new(heads).with_rows(rows).draw(Style::Terminal)
 }
 
 /// Checks all there is to check and reports every fault, not only the first.
@@ -243,7 +238,7 @@ fn check_kind(library: &Library, kind: Kind, arg: &str, found: &mut Found) {
     let error = match kind {
         Kind::Ant => library.ant(arg).err(),
         Kind::Colony => library.colony(arg).err(),
-        Kind::Calibration => calibration(library, arg).err(),
+        Kind::Calibration => calibration::load(library, arg).err(),
         Kind::Sweep => match library.sweep(arg) {
             Ok(sweep) => return check_rows(library, arg, &sweep.spec, found),
             Err(error) => Some(error),
@@ -259,7 +254,7 @@ fn check_rows(library: &Library, arg: &str, sweep: &Sweep, found: &mut Found) {
     let mut told = BTreeSet::new();
     for row in &sweep.rows {
         let in_row = |report: miette::Report| report.wrap_err(format!("{arg}: row {}", row.id));
-        let error = match workload(library, row) {
+        let error = match library.workload(row) {
             Err(error) => {
                 // Rows that name one bad preset are told of it once.
                 if !told.insert(error.to_string()) {
@@ -272,7 +267,7 @@ fn check_rows(library: &Library, arg: &str, sweep: &Sweep, found: &mut Found) {
                     found.note(in_row(miette!("{error}")));
                 }
                 match steps_total(row.warmup_steps, row.measure_steps) {
-                    Err(error) => error,
+                    Err(error) => error.into(),
                     Ok(_) => continue,
                 }
             }

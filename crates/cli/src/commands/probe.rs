@@ -2,25 +2,35 @@
 //! measurement itself is in `measure`.
 
 mod debug;
+pub(crate) mod device;
 mod measure;
 mod stall;
-pub(crate) mod target;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use vram_artifacts::events::{Event, Finished, Started, Status};
+use vram_artifacts::metrics::Metrics;
+use vram_artifacts::run_cmd::RunCmd;
+use vram_artifacts::run_dir::RunDir;
+use vram_artifacts::steps::steps_total;
+use vram_artifacts::summary::summary;
+use vram_artifacts::version::ARTIFACT_VERSION;
+use vram_console::exit::Exit;
+use vram_console::reply::Reply;
+use vram_console::terminal;
+use vram_launch::choice::DeviceChoice;
+use vram_launch::device::Place;
+use vram_report::defaults::NO_LEDGER;
+use vram_report::memory_check::{Context, DeviceMemory};
+use vram_report::predictor::Forecast;
+use vram_report::units::gib;
+use vram_report::workload::Workload;
 
-use super::Reply;
-use crate::args::{Workload, WorkloadArgs, at_least_0, at_least_1};
-use crate::artifacts::{ARTIFACT_VERSION, Metrics, RunCmd, RunDir, steps_total, summary};
-use crate::budget::{Forecast, NO_LEDGER};
-use crate::device::{Choice, Place, executable_beside, hand_over};
-use crate::events::{Event, Finished, Started, Status};
-use crate::room::{Context, Room};
-use crate::study::gib;
-use crate::{Exit, machine, terminal};
-use target::{Cpu, Target};
+use crate::flags::{WorkloadFlags, at_least_0, at_least_1, library};
+use crate::{machine, on_card};
+use device::{Cpu, ProbeDevice};
 
 /// `vram probe`.
 #[derive(Debug, clap::Args)]
@@ -35,7 +45,7 @@ Examples:
 )]
 pub struct Args {
     #[command(flatten)]
-    workload: WorkloadArgs,
+    workload: WorkloadFlags,
     /// Steps before the peaks are reset
     #[arg(long, value_name = "N", default_value = "2", value_parser = at_least_0, allow_negative_numbers = true)]
     warmup_steps: u64,
@@ -46,8 +56,8 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value = "0")]
     seed: u64,
     /// Where to run: auto, cpu, or cuda[:N]
-    #[arg(long, default_value = "auto", value_parser = str::parse::<Choice>)]
-    device: Choice,
+    #[arg(long, default_value = "auto", value_parser = str::parse::<DeviceChoice>)]
+    device: DeviceChoice,
     /// Directory for the artifacts; it must not hold a run
     #[arg(long, value_name = "DIR")]
     output_dir: PathBuf,
@@ -68,21 +78,21 @@ enum EventFormat {
 }
 
 /// A probe that is about to run: everything that can be refused has been.
-struct Probe<'a, T> {
+struct Probe<'a, D> {
     args: &'a Args,
     workload: Workload,
     steps_total: u64,
-    target: T,
+    device: D,
 }
 
 /// Runs here, or hands over to the executable that runs on a card.
 pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
-    match args.device.resolve(&executable_beside()?)? {
+    match on_card::place(args.device)? {
         Place::Cuda(card, executable) => {
             // What can be refused without the card is refused before it is opened.
             prepare(args, || Ok(()))?;
             tracing::info!("running on cuda:{}, {}", card.ordinal, card.name);
-            hand_over(&executable)
+            on_card::exec(&executable)
         }
         Place::Cpu(why) => {
             let note = why.map(|why| format!("running on the CPU: {why}"));
@@ -94,34 +104,34 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
 /// Runs on a card.
 #[cfg(feature = "cuda")]
 pub(crate) fn run_on_card(args: &Args) -> miette::Result<Reply> {
-    prepare(args, || target::OpenCard::open(args.device))?.run(None)
+    prepare(args, || device::OpenCard::open(args.device))?.run(None)
 }
 
 /// Checks everything that can be refused; the device is opened last.
-fn prepare<T>(
+fn prepare<D>(
     args: &Args,
-    open: impl FnOnce() -> miette::Result<T>,
-) -> miette::Result<Probe<'_, T>> {
-    let workload = args.workload.resolve(&super::library()?)?;
+    open: impl FnOnce() -> miette::Result<D>,
+) -> miette::Result<Probe<'_, D>> {
+    let workload = args.workload.resolve(&library()?)?;
     let steps_total = steps_total(args.warmup_steps, args.measure_steps)?;
-    Ok(Probe { args, workload, steps_total, target: open()? })
+    Ok(Probe { args, workload, steps_total, device: open()? })
 }
 
-impl<T: Target> Probe<'_, T> {
+impl<D: ProbeDevice> Probe<'_, D> {
     /// `note` is said once nothing can be refused any more.
     fn run(&self, note: Option<String>) -> miette::Result<Reply> {
         let dir = RunDir::create(&self.args.output_dir)?;
         let run = (self.workload.spec.ant.precision.to_string(), self.workload.amp);
-        let facts = self.target.facts().clone();
+        let facts = self.device.facts().clone();
         // Not kept: its text, whose length the time of day decides, is no part of the step's memory.
         dir.write_start(
             &self.run_cmd(),
-            &machine::env(facts, self.target.context_bytes(), Some(run)),
+            &machine::env(facts, self.device.context_bytes(), Some(run)),
         )?;
         if let Some(note) = note {
             tracing::info!("{note}");
         }
-        self.foresee();
+        self.warn_if_oom_likely();
         self.say(&Event::Started(Started {
             probe_id: self.probe_id(),
             workload_id: self.workload.spec.workload_id(),
@@ -132,18 +142,18 @@ impl<T: Target> Probe<'_, T> {
     }
 
     /// Tells of memory that is not there before the step asks for it.
-    fn foresee(&self) {
-        let forecast = Forecast::new(&self.workload, self.target.kind()).ok();
+    fn warn_if_oom_likely(&self) {
+        let forecast = Forecast::new(&self.workload, self.device.kind()).ok();
         if let Some(None) = forecast {
             tracing::info!("{NO_LEDGER}: what it needs is not known before it runs");
         }
         let needs =
             forecast.flatten().and_then(|f| f.reserved_bytes(self.workload.spec.colony.batch_size));
         // The facts were asked for before the context was opened.
-        let context = self.target.context_bytes().and_then(Result::ok);
+        let context = self.device.context_bytes().and_then(Result::ok);
         let context = context.map_or(Context::NONE, Context::known);
-        let room = Room::of(self.target.facts(), context);
-        match (needs, room.map(|room| room.left_bytes())) {
+        let memory = DeviceMemory::of(self.device.facts(), context);
+        match (needs, memory.map(|memory| memory.left_bytes())) {
             (Some(needs), Some(free)) if needs > free => tracing::warn!(
                 "the step needs {} GiB, and {} GiB are free now: it will likely run out of memory",
                 gib(needs),
@@ -167,7 +177,7 @@ impl<T: Target> Probe<'_, T> {
     }
 
     fn probe_id(&self) -> String {
-        self.workload.spec.probe_id(self.workload.out_dim, self.workload.amp)
+        self.workload.probe_id()
     }
 
     fn run_cmd(&self) -> RunCmd {
@@ -177,6 +187,8 @@ impl<T: Target> Probe<'_, T> {
         RunCmd {
             artifact_version: Some(ARTIFACT_VERSION.to_owned()),
             argv: command.chain(arguments).collect(),
+            ant: Some(self.args.workload.ant.clone()),
+            colony: Some(self.args.workload.colony.clone()),
             resolved_spec: self.workload.spec.to_json(),
             canonical_spec: self.workload.spec.to_json(),
             workload_id: self.workload.spec.workload_id(),

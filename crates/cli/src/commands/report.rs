@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 
-use super::Reply;
-use crate::study::Runs;
-use crate::{report, terminal};
+use vram_console::exit::Exit;
+use vram_console::reply::Reply;
+use vram_console::waiting::{load_runs, with_progress};
+use vram_report::document;
+
+use crate::flags::library;
 
 /// `vram report`.
 #[derive(Debug, clap::Args)]
@@ -22,12 +25,14 @@ pub struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
-    let written = terminal::with_progress(|bar| {
-        let runs = Runs::load(std::slice::from_ref(&args.dir), bar)?;
+    let written = with_progress(|bar| {
+        let runs = load_runs(std::slice::from_ref(&args.dir), bar)?;
         bar.set_message("runs read; reporting on them");
         let out = args.out_dir.as_ref().unwrap_or(&args.dir);
-        report::write(&runs, &super::library()?, out)
+        let library = library()?;
+        miette::Result::<_>::Ok(document::write(&runs, &library, out)?)
     })?;
     let lines = written.paths.iter().map(|path| format!("{}\n", path.display()));
-    Ok(Reply { text: lines.collect(), exit: written.exit })
+    let exit = if written.is_useful { Exit::Done } else { Exit::Failed };
+    Ok(Reply { text: lines.collect(), exit })
 }

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
+use vram_console::reply::Reply;
 use vram_presets::{WorkloadSpec, workload_from_file};
 
-use super::Reply;
-use crate::args::Overrides;
+use crate::flags::{Overrides, library};
 
 /// `vram workload-id`.
 #[derive(Debug, clap::Args)]
@@ -30,12 +30,14 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
     let spec = match (&args.file, &args.ant, &args.colony) {
         (Some(file), ..) => workload_from_file(file)?,
         (None, Some(ant), Some(colony)) => {
-            let library = super::library()?;
+            let library = library()?;
             WorkloadSpec::new(library.ant(ant)?.spec, library.colony(colony)?.spec)
         }
         // clap asks for one of the two.
         (None, ..) => miette::bail!("give a FILE, or --ant and --colony"),
     };
-    let id = args.overrides.apply(spec)?.workload_id();
-    Ok(Reply::done(format!("{id}\n")))
+    let spec = args.overrides.apply(spec)?;
+    tracing::debug!("hashed: {}", spec.canonical_json());
+    let _span = tracing::trace_span!("hash").entered();
+    Ok(Reply::done(format!("{}\n", spec.workload_id())))
 }

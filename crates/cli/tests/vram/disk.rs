@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::process::{Command, Output};
 
 use crate::support::{Sandbox, probe_args};
-use vram_cli::artifacts;
+use vram_artifacts::run_record::read;
 
 /// Runs a probe into `disk/out`, on a tmpfs mounted with `options`; what is there afterwards is
 /// copied to `left`. None where nothing can be mounted.
@@ -46,7 +46,7 @@ fn a_disk_that_is_full_leaves_no_half_of_a_file() {
         let said = String::from_utf8(output.stderr).unwrap();
         let code = output.status.code().unwrap();
         let left = sandbox.path("left");
-        let is_run = artifacts::read(&left).is_ok();
+        let is_run = read(&left).is_ok();
         assert_eq!(is_run, code == 0, "{pages} pages: {said}");
         assert_eq!(left.join("metrics.json").exists(), code == 0, "{pages} pages");
         if code != 0 {

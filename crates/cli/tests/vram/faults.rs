@@ -70,7 +70,7 @@ fn a_panic_is_written_down_with_what_was_measured_and_its_log() {
 fn a_panic_is_told_with_its_log() {
     const HERE: &str = "VRAM_TEST_PANICS_HERE";
     if std::env::var_os(HERE).is_some() {
-        let code = vram_cli::answer(|| panic!("a defect made on purpose"));
+        let code = vram_console::run::run(|| panic!("a defect made on purpose"));
         assert_eq!(code, std::process::ExitCode::from(1));
         return;
     }
@@ -100,7 +100,7 @@ fn an_abort_leaves_no_run() {
     assert_eq!(output.status.signal(), Some(6));
     sandbox.json("out/run_cmd.txt");
     assert!(!sandbox.path("out/metrics.json").exists());
-    assert!(vram_cli::artifacts::read(&sandbox.path("out")).is_err());
+    assert!(vram_artifacts::run_record::read(&sandbox.path("out")).is_err());
 }
 
 /// The tape would be 8 GiB, and the system refuses what is beyond `ulimit -v`.

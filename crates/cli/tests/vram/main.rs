@@ -8,3 +8,4 @@ mod one_run;
 mod probe;
 mod steps;
 mod support;
+mod verbosity;

@@ -6,7 +6,8 @@ use std::process::Stdio;
 
 use crate::support::{ANT, COLONY, Sandbox, probe_args};
 use serde_json::{Value, json};
-use vram_cli::events::{Event, Stage, Status};
+use vram_artifacts::events::{Event, Status};
+use vram_metrics::Stage;
 
 const ARTIFACTS: [&str; 5] =
     ["run_cmd.txt", "env.json", "metrics.json", "metrics.csv", "summary.md"];

@@ -1,24 +1,25 @@
 //! The measurement of a probe: from the first allocation to the metrics. Nothing that happens in
 //! it keeps the results from being written.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Barrier;
 use std::time::Duration;
 
+use vram_artifacts::events::{Event, Step};
+use vram_artifacts::metrics::{Metrics, RecordedReason, StateLoop};
+use vram_artifacts::run_dir::RunDir;
+use vram_artifacts::version::ARTIFACT_VERSION;
+use vram_console::panics::{self, Panic};
 use vram_metrics::{
     Evidence, Marks, Measurement, MeterError, Phase, PhaseMark, Progress, StepReport, TrainingStep,
     VRAM_GUARD_RATIO, Window,
 };
+use vram_report::units::gib;
 use vram_workload::{StateLoopReport, Trainer, WorkloadError};
 
 use super::Probe;
 use super::debug::Debug;
+use super::device::ProbeDevice;
 use super::stall::Watch;
-use super::target::Target;
-use crate::artifacts::{ARTIFACT_VERSION, Metrics, RunDir};
-use crate::events::{Event, Step};
-use crate::panics;
-use crate::study::gib;
 
 /// The shortest silence that counts as a stall (VRA-30).
 const STALL_FLOOR: Duration = Duration::from_secs(60);
@@ -36,13 +37,11 @@ impl From<WorkloadError> for Failure {
     }
 }
 
-/// Does the run. A panic in it is a failure of the run, not of the probe.
-fn contained<T>(work: impl FnOnce() -> T) -> Result<T, Failure> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
-        let log = panics::log();
-        let what = panics::message(&*panic);
-        Failure { message: format!("panic: {what} (see {})", log.display()), oom: false }
-    })
+/// A panic in a run is a failure of the run, not of the probe.
+impl From<Panic> for Failure {
+    fn from(Panic { message, log }: Panic) -> Self {
+        Self { message: format!("panic: {message} (see {})", log.display()), oom: false }
+    }
 }
 
 /// The probe's steps. A trainer that could not be made fails the first.
@@ -92,25 +91,27 @@ impl Steps<'_> {
     }
 }
 
-impl<T: Target> Probe<'_, T> {
+impl<D: ProbeDevice> Probe<'_, D> {
     /// Whatever goes wrong becomes part of the metrics.
+    #[tracing::instrument(level = "trace", skip_all)]
     pub(super) fn measure(&self, dir: &RunDir) -> Metrics {
         let watch = Watch::default();
-        contained(|| self.run_window(&watch, dir)).unwrap_or_else(|panic| {
-            self.metrics(watch.seen().measurement(None, Some(panic)), Vec::new(), Told::default())
+        panics::caught(|| self.run_window(&watch, dir)).unwrap_or_else(|panic| {
+            let measured = watch.seen().measurement(None, Some(panic.into()));
+            self.metrics(measured, Vec::new(), Told::default())
         })
     }
 
     /// Builds the trainer and runs the window.
     fn run_window(&self, watch: &Watch, dir: &RunDir) -> Metrics {
-        let meter = self.target.meter();
+        let meter = self.device.meter();
         let mut marks = Marks::new(meter);
         marks.mark(Phase::Start);
         // Before the window, so that no step's time or peak holds it.
         let mark = &mut |phase| marks.mark(phase);
         let shape = self.workload.shape.clone();
         let (step, seed) = (self.workload.step, self.args.seed);
-        let trainer = Trainer::new(shape, step, seed, self.target.device(), mark);
+        let trainer = Trainer::new(shape, step, seed, self.device.device(), mark);
         let trainer = trainer.map_err(Failure::from);
         let mut steps = Steps { trainer, loss: None, done: 0, debug: &self.args.debug };
         let window = Window {
@@ -119,7 +120,7 @@ impl<T: Target> Probe<'_, T> {
             stall_floor: STALL_FLOOR,
             stall_after: self.args.debug.stall_after(),
         };
-        let mut clock = self.target.clock();
+        let mut clock = self.device.clock();
         // What a thread takes to start is taken before the step, every time.
         let started = Barrier::new(2);
         let measured = std::thread::scope(|scope| {
@@ -157,8 +158,8 @@ impl<T: Target> Probe<'_, T> {
         phase_marks: Vec<PhaseMark>,
         told: Told,
     ) -> Metrics {
-        let total_bytes = self.target.facts().total_bytes;
-        let context_bytes = self.target.context_bytes().and_then(known);
+        let total_bytes = self.device.facts().total_bytes;
+        let context_bytes = self.device.context_bytes().and_then(known);
         let had_oom = measured.failure.as_ref().is_some_and(|f| f.oom);
         let colony = &self.workload.spec.colony;
         let samples_per_s = measured.samples_per_s(colony.batch_size);
@@ -178,7 +179,7 @@ impl<T: Target> Probe<'_, T> {
             artifact_version: Some(ARTIFACT_VERSION.to_owned()),
             workload_id: self.workload.spec.workload_id(),
             probe_id: self.probe_id(),
-            device: self.target.kind().name().to_owned(),
+            device: self.device.kind().name().to_owned(),
             precision: self.workload.spec.ant.precision.to_string(),
             amp: u8::from(self.workload.amp),
             step: Some(self.workload.step),
@@ -196,19 +197,19 @@ impl<T: Target> Probe<'_, T> {
             step_times_s: measured.steps.as_slice().to_vec(),
             warmup_step_times_s: measured.warmup.as_slice().to_vec(),
             phase_times_s: measured.steps.phase_medians().into_iter().collect(),
-            step_time_mode: Some(self.target.step_time_mode().to_owned()),
+            step_time_mode: Some(self.device.step_time_mode().to_owned()),
             throughput_samples_per_s: samples_per_s,
             throughput_tokens_per_s: samples_per_s.map(|s| s * colony.seq_len as f64),
             peak_vram_reserved_bytes: evidence.peak_reserved_bytes,
             peak_vram_allocated_bytes: evidence.peak_allocated_bytes,
-            pool_granule_bytes: self.target.granule_bytes(),
+            pool_granule_bytes: self.device.granule_bytes(),
             context_bytes,
             peak_card_bytes: evidence.peak_reserved_bytes.zip(context_bytes).map(|(r, c)| r + c),
             total_vram_bytes: total_bytes,
             vram_guard_ratio: VRAM_GUARD_RATIO,
             phase_marks,
             loss: told.loss,
-            state_loop: told.state_loop,
+            state_loop: told.state_loop.map(state_loop),
             skipped_steps: measured.skipped_steps,
             vram_disturbance_bytes: measured.disturbance_bytes.and_then(known),
             debug_stall_after_step: Some(self.args.debug.debug_stall_after_step),
@@ -222,9 +223,14 @@ impl<T: Target> Probe<'_, T> {
             heartbeat_last_progress_age_s: Some(measured.heartbeat.last_progress_age_s),
             runtime_exception_msg: measured.failure.map(|f| f.message),
             stability_pass: verdict.stability_pass,
-            fail_reasons: verdict.fail_reasons.iter().map(ToString::to_string).collect(),
+            fail_reasons: verdict.fail_reasons.into_iter().map(RecordedReason::Known).collect(),
         }
     }
+}
+
+fn state_loop(report: StateLoopReport) -> StateLoop {
+    let StateLoopReport { flip_rate, abab_rate, max_dwell, mean_dwell, entropy_bits } = report;
+    StateLoop { flip_rate, abab_rate, max_dwell, mean_dwell, entropy_bits }
 }
 
 /// What the meter read. What it could not read is missing from the metrics, not zero.
@@ -235,14 +241,6 @@ fn known<T>(read: Result<T, MeterError>) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_panic_is_a_failure_with_its_message() {
-        let literal = contained(|| panic!("broken")).unwrap_err();
-        assert!(literal.message.starts_with("panic: broken (see ") && !literal.oom);
-        let formatted = contained(|| panic!("broken at {}", 7)).unwrap_err();
-        assert!(formatted.message.starts_with("panic: broken at 7 (see "));
-    }
 
     #[test]
     fn only_a_refused_allocation_is_out_of_memory() {

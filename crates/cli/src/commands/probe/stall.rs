@@ -3,15 +3,15 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use vram_artifacts::run_dir::RunDir;
+use vram_console::terminal;
 use vram_metrics::{
     Heartbeat, Measurement, MeterError, Progress, Stage, StepTimes, Watchdog, Window,
 };
 
 use super::Probe;
+use super::device::ProbeDevice;
 use super::measure::{Failure, Told};
-use super::target::Target;
-use crate::artifacts::RunDir;
-use crate::terminal;
 
 /// What is known of a run while it runs.
 #[derive(Debug, Default)]
@@ -105,7 +105,7 @@ impl Seen {
     }
 }
 
-impl<T: Target> Probe<'_, T> {
+impl<D: ProbeDevice> Probe<'_, D> {
     /// Waits for a stall; writes what was measured until then, and ends the process, which the step
     /// would keep for ever.
     pub(super) fn guard(&self, watch: &Watch, dir: &RunDir) {

@@ -1,0 +1,176 @@
+//! Groups of flags that several subcommands have, and what they mean. Nothing here knows a
+//! subcommand.
+
+use clap::ValueEnum;
+use miette::{IntoDiagnostic, WrapErr};
+use vram_presets::{Library, Origin, Precision, Preset, PresetError, StepKind, WorkloadSpec};
+use vram_report::defaults::DEFAULT_CALIBRATION;
+use vram_report::workload::{Mode, Workload};
+
+/// The presets that a command run here sees.
+///
+/// # Errors
+///
+/// If the system does not say where here is.
+pub fn library() -> miette::Result<Library> {
+    let _span = tracing::trace_span!("find presets").entered();
+    let here = std::env::current_dir().into_diagnostic()?;
+    let library = Library::discover(&here);
+    match library.folder() {
+        Some(folder) => {
+            tracing::debug!("presets: of {}, then those that are built in", folder.display());
+        }
+        None => tracing::debug!(
+            "presets: those that are built in, for no presets folder is in {} or above",
+            here.display()
+        ),
+    }
+    Ok(library)
+}
+
+/// How a list is printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum ListFormat {
+    /// For reading.
+    #[default]
+    Table,
+    /// For programs.
+    Json,
+}
+
+/// What a command line changes in a spec before its id is computed.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Overrides {
+    /// Samples per step, in place of the colony's batch_size
+    #[arg(long, value_name = "N", value_parser = at_least_1, allow_negative_numbers = true)]
+    pub batch: Option<u64>,
+    /// Precision of the step, in place of the ant's: fp64, fp32, fp16, bf16 or amp
+    #[arg(long, value_name = "P")]
+    pub precision: Option<Precision>,
+}
+
+impl Overrides {
+    /// The workload that is meant.
+    ///
+    /// # Errors
+    ///
+    /// A batch of zero, which the parser refuses before.
+    pub fn apply(&self, spec: WorkloadSpec) -> Result<WorkloadSpec, PresetError> {
+        let spec = match self.precision {
+            Some(precision) => spec.with_precision(precision),
+            None => spec,
+        };
+        match self.batch {
+            Some(batch) => spec.with_batch(batch),
+            None => Ok(spec),
+        }
+    }
+}
+
+pub(crate) fn at_least_1(text: &str) -> Result<u64, &'static str> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("expected an integer of at least 1"),
+        Ok(number) => Ok(number),
+    }
+}
+
+pub(crate) fn at_least_0(text: &str) -> Result<u64, &'static str> {
+    text.parse().map_err(|_| "expected an integer of at least 0")
+}
+
+/// What a command line says of a workload.
+#[derive(Debug, Clone, clap::Args)]
+pub struct WorkloadFlags {
+    /// The model's side: preset, file or inline JSON
+    #[arg(long)]
+    pub ant: String,
+    /// The data's side: preset, file or inline JSON
+    #[arg(long)]
+    pub colony: String,
+    /// What replaces values of the two.
+    #[command(flatten)]
+    pub overrides: Overrides,
+    /// How the step runs.
+    #[command(flatten)]
+    pub mode: ModeFlags,
+}
+
+/// What is no part of a workload's id and changes its step.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct ModeFlags {
+    /// Whether matrix products run in half precision [default: 1 for fp16 and bf16, else 0]
+    #[arg(long, value_name = "0|1", value_parser = flag)]
+    pub amp: Option<bool>,
+    /// Readout heads
+    #[arg(long, value_name = "N", default_value = "1", value_parser = at_least_1, allow_negative_numbers = true)]
+    pub out_dim: u64,
+    /// Which step of the model: fused (what VRA-34 budgets) or plain (candle's operations and autograd)
+    #[arg(long, value_name = "STEP", default_value_t, value_parser = str::parse::<StepKind>)]
+    pub step: StepKind,
+}
+
+impl From<ModeFlags> for Mode {
+    fn from(ModeFlags { amp, out_dim, step }: ModeFlags) -> Self {
+        Self { amp, out_dim, step }
+    }
+}
+
+fn flag(text: &str) -> Result<bool, &'static str> {
+    match text {
+        "0" => Ok(false),
+        "1" => Ok(true),
+        _ => Err("expected 0 or 1"),
+    }
+}
+
+/// What a command line says of a calibration.
+#[derive(Debug, Clone, clap::Args)]
+pub struct CalibrationFlag {
+    /// Calibration preset or file
+    #[arg(
+        long,
+        value_name = "NAME|FILE",
+        help = format!(
+            "Calibration preset or file [default: {DEFAULT_CALIBRATION}, and a context that is assumed]"
+        )
+    )]
+    calibration: Option<String>,
+}
+
+impl CalibrationFlag {
+    /// The calibration that was named.
+    pub fn named(&self) -> Option<&str> {
+        self.calibration.as_deref()
+    }
+}
+
+impl WorkloadFlags {
+    /// The workload that is meant.
+    ///
+    /// # Errors
+    ///
+    /// Presets that cannot be found or parsed, or a step that cannot run.
+    pub fn resolve(&self, library: &Library) -> miette::Result<Workload> {
+        let (ant, colony) = (library.ant(&self.ant)?, library.colony(&self.colony)?);
+        let (ant_name, colony_name) = (name(&ant), name(&colony));
+        tracing::debug!("ant {} ({ant_name}), colony {} ({colony_name})", ant.label, colony.label);
+        let spec = self.overrides.apply(WorkloadSpec::new(ant.spec, colony.spec))?;
+        Workload::new(spec, self.mode.into()).map_err(miette::Report::new).wrap_err_with(|| {
+            let WorkloadSpec { ant, colony } = &spec;
+            format!(
+                "cannot run ant {ant_name} (ring_len {}, slot_dim {}) with colony {colony_name} \
+                 (synth_len {}, batch_size {})",
+                ant.ring_len, ant.slot_dim, colony.synth_len, colony.batch_size
+            )
+        })
+    }
+}
+
+/// What a message calls a preset: the file to open, where there is one.
+fn name<T>(preset: &Preset<T>) -> String {
+    match &preset.origin {
+        Origin::File(path) => path.display().to_string(),
+        Origin::BuiltIn => preset.label.clone(),
+        Origin::Inline => "given inline".to_owned(),
+    }
+}

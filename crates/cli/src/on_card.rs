@@ -1,0 +1,36 @@
+//! The way to a card: the executable that runs there takes over.
+
+use miette::IntoDiagnostic;
+#[cfg(not(unix))]
+use strum::VariantArray;
+#[cfg(not(unix))]
+use vram_console::exit::Exit;
+use vram_console::reply::Reply;
+use vram_launch::choice::DeviceChoice;
+use vram_launch::device::Place;
+use vram_launch::executable::{Executable, cuda_executable_beside};
+
+/// Where a command runs.
+pub(crate) fn place(choice: DeviceChoice) -> miette::Result<Place> {
+    Ok(choice.resolve(&cuda_executable_beside().into_diagnostic()?)?)
+}
+
+/// Lets `executable` do what this process was asked for: in its place where the system allows,
+/// as a child otherwise.
+pub(crate) fn exec(executable: &Executable) -> miette::Result<Reply> {
+    let mut command = executable.command();
+    command.args(std::env::args_os().skip(1));
+    #[cfg(unix)]
+    {
+        use std::os::unix::process::CommandExt;
+        let error = command.exec();
+        Err(miette::miette!("cannot start {}: {error}", executable.path().display()))
+    }
+    #[cfg(not(unix))]
+    {
+        let status = command.status().into_diagnostic()?;
+        let code = status.code().and_then(|code| u8::try_from(code).ok());
+        let exit = Exit::VARIANTS.iter().find(|exit| Some(exit.code()) == code).copied();
+        Ok(Reply { text: String::new(), exit: exit.unwrap_or(Exit::Failed) })
+    }
+}

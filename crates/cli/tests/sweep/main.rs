@@ -1,0 +1,8 @@
+//! `vram sweep`, run as a user runs it, with things going wrong.
+#![cfg(target_os = "linux")]
+
+mod disk;
+mod real;
+mod steps;
+mod support;
+mod survival;

@@ -1,0 +1,135 @@
+//! The bench of `vram` and `cargo xtask`: its options, what is shown of it, and its table.
+
+use std::path::PathBuf;
+
+use vram_launch::choice::DeviceChoice;
+use vram_presets::{Library, StepKind};
+use vram_report::defaults::NO_LEDGER;
+use vram_report::table::{Style, Table, or_dash};
+use vram_sweep::bench::{self, Bench, BenchEvent, Options};
+use vram_sweep::device::Executables;
+
+use crate::reply::Reply;
+use crate::sweep::say_device;
+use crate::terminal;
+
+/// The options of a bench.
+#[derive(Debug, Clone, clap::Args)]
+pub struct BenchFlags {
+    /// Sweep preset or file
+    #[arg(long, value_name = "NAME|FILE", default_value = "vra34")]
+    sweep: String,
+    /// Where rows run: auto (a card if there is one), cpu, cuda or cuda:N
+    #[arg(long, default_value_t, value_parser = str::parse::<DeviceChoice>)]
+    device: DeviceChoice,
+    /// Run only these rows
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Which step of the model, fused or plain, in place of the rows' own
+    #[arg(long, value_name = "STEP", value_parser = str::parse::<StepKind>)]
+    step: Option<StepKind>,
+    /// Steps of each row that are timed
+    #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u64).range(1..))]
+    steps: u64,
+    /// Run directory [default: runs/TIME-DEVICE-bench-SWEEP, TIME in UTC]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+/// What `--help` of a bench says after its options.
+pub fn after_help(program: &str) -> String {
+    format!(
+        "Examples:
+  {program} bench
+  {program} bench --device cpu --only DP1
+  {program} bench --sweep h200_large
+  {program} bench --step plain
+
+Prints the table, and writes it as bench.json into the run directory."
+    )
+}
+
+/// Runs a bench, says how it goes, and returns its table.
+///
+/// # Errors
+///
+/// What is refused before anything runs, and a row that does not get through.
+pub fn run(
+    flags: &BenchFlags,
+    library: &Library,
+    executables: Executables<'_>,
+) -> miette::Result<Reply> {
+    let options = Options {
+        sweep: flags.sweep.clone(),
+        device: flags.device,
+        only: flags.only.clone(),
+        step: flags.step,
+        steps: flags.steps,
+        out: flags.out.clone(),
+    };
+    let bench = bench::run(&options, library, executables, &mut |event| match event {
+        BenchEvent::Device(device) => say_device(device),
+        BenchEvent::Bandwidth(rate) => {
+            terminal::say(&format!("copy bandwidth: {:.1} GB/s, read plus written", rate / 1e9))
+        }
+        BenchEvent::NotRun(row, shortage) => {
+            terminal::say(&format!("{:8} not run: {shortage}", row.id));
+        }
+        BenchEvent::Unpredicted(row) => {
+            terminal::say(&format!("{:8} runs without a prediction: {NO_LEDGER}", row.id));
+        }
+        BenchEvent::Timed(timing) => {
+            let step = milliseconds(timing.median_step_s);
+            terminal::say(&format!("{:8} {step} ms", timing.id));
+        }
+        BenchEvent::Written(file) => terminal::say(&format!("written: {}", file.display())),
+        _ => {}
+    })?;
+    Ok(Reply::done(table(&bench)))
+}
+
+fn milliseconds(seconds: Option<f64>) -> String {
+    or_dash(seconds, |s| format!("{:.1}", s * 1e3))
+}
+
+fn table(bench: &Bench) -> String {
+    let heads = [
+        "case",
+        "step",
+        "B",
+        "T",
+        "forward ms",
+        "backward ms",
+        "optimizer ms",
+        "step ms",
+        "floor ms",
+        "step / floor",
+        "first step s",
+        "probe s",
+    ];
+    let rows = bench.rows.iter().map(|row| {
+        [
+            row.id.clone(),
+            row.step.to_string(),
+            row.batch_size.to_string(),
+            row.synth_len.to_string(),
+            milliseconds(row.forward_s),
+            milliseconds(row.backward_s),
+            milliseconds(row.optimizer_s),
+            milliseconds(row.median_step_s),
+            milliseconds(Some(row.floor_s)),
+            or_dash(row.ratio_to_floor, |ratio| format!("{ratio:.2}")),
+            format!("{:.2}", row.first_step_s),
+            format!("{:.2}", row.probe_s),
+        ]
+    });
+    let table = Table::new(heads).numbers_from(2).with_rows(rows).draw(Style::Terminal);
+    let rate = bench.copy_bytes_per_s / 1e9;
+    format!(
+        "{table}{} ({}): copy bandwidth {rate:.1} GB/s, {} rows in {:.1} s\n",
+        bench.machine,
+        bench.device,
+        bench.rows.len(),
+        bench.whole_s
+    )
+}

@@ -1,0 +1,210 @@
+//! What is left of a sweep when its rows are over: the table, the report, and how to go on.
+
+use std::path::Path;
+
+use vram_artifacts::error::with_causes;
+use vram_presets::{Library, short};
+use vram_report::catalogue::Catalogue;
+use vram_report::constants::constants_table;
+use vram_report::document;
+use vram_report::error::ReportError;
+use vram_report::memory_check::Limit;
+use vram_report::results::{Line, results_table};
+use vram_report::runs::Runs;
+use vram_report::study::Study;
+use vram_report::table::{Style, Table};
+use vram_report::terms::Terms;
+use vram_report::units::gib;
+use vram_sweep::batch_search::Seen;
+use vram_sweep::find_max::{Found, Searches};
+use vram_sweep::probe_process::Crash;
+use vram_sweep::runner::{RowOutcome, RowResult};
+
+use crate::exit::Exit;
+use crate::reply::Reply;
+use crate::terminal;
+
+/// The tables of measured rows, after the report is written and it is said how it went.
+pub(crate) fn of_rows(library: &Library, results: Vec<RowResult>, dir: &Path) -> Reply {
+    let mut runs = Runs::default();
+    let mut unmeasured = Vec::new();
+    let mut failed = Vec::new();
+    for RowResult { row, outcome } in results {
+        let line = |note: String| {
+            Line::unmeasured(&row.id, &row.spec, row.row.step, row.predicted(), note)
+        };
+        match outcome {
+            RowOutcome::Measured(record) => {
+                if !record.metrics.stability_pass {
+                    failed.push(format!("{}: {}", row.id, record.metrics.reasons()));
+                }
+                runs.records.push(*record);
+            }
+            RowOutcome::Predicted(shortage) => {
+                unmeasured.push(line(format!("predicted only: {shortage}")));
+            }
+            RowOutcome::NotRun => {
+                unmeasured.push(line("not run: the sweep was interrupted".to_owned()));
+                failed.push(format!("{}: interrupted", row.id));
+            }
+            RowOutcome::Crashed(Crash { why, .. }) | RowOutcome::Lost(why) => {
+                unmeasured.push(line(why.clone()));
+                failed.push(format!("{}: {why}", row.id));
+            }
+        }
+    }
+    let catalogue = Catalogue::new(library);
+    let text = tables(&runs, &catalogue, &unmeasured).unwrap_or_else(|error| {
+        failed.push(format!("the fit: {}", with_causes(&error)));
+        String::new()
+    });
+    let written = write_report(&runs, library, dir);
+    Reply { text, exit: conclude(&failed, written, dir) }
+}
+
+/// The table of largest batches, likewise.
+pub(crate) fn of_searches(
+    library: &Library,
+    searches: Searches,
+    limit: &Limit,
+    dir: &Path,
+) -> Reply {
+    let runs = Runs { records: searches.records, ..Runs::default() };
+    let failed = searches.failed.iter().map(|(row, why)| format!("{row}: {why}"));
+    let failed: Vec<String> = failed.collect();
+    let written = write_report(&runs, library, dir);
+    let exit = conclude(&failed, written, dir);
+    let found = &searches.found;
+    let text = if found.is_empty() { String::new() } else { largest_table(found, limit) };
+    Reply { text, exit }
+}
+
+fn tables(runs: &Runs, catalogue: &Catalogue, unmeasured: &[Line]) -> Result<String, ReportError> {
+    let mut text = String::new();
+    for (terms, title) in [
+        (Terms::Ring, "published model, a line per tier (--terms ring)"),
+        (Terms::RingStateToken, "pooled over tiers (--terms ring,state,token)"),
+    ] {
+        let study = Study::new(runs, terms)?;
+        let mut lines = study.lines(catalogue);
+        if terms == Terms::Ring {
+            lines.extend(unmeasured.iter().cloned());
+        }
+        text += &format!("\n{title}\n{}\n", results_table(&lines, Style::Terminal));
+        text += &constants_table(&study, catalogue, Style::Terminal);
+        if terms == Terms::Ring {
+            for (id, reason) in &study.excluded {
+                text += &format!("excluded {id}: {reason}\n");
+            }
+        }
+    }
+    Ok(text)
+}
+
+fn largest_table(found: &[Found], limit: &Limit) -> String {
+    let heads = [
+        "case",
+        "ant x colony",
+        "predicted",
+        "max batch",
+        "reserved GiB",
+        "next",
+        "next reserved GiB",
+        "probes",
+    ];
+    let rows = found.iter().map(|Found { row, predicted, boundary }| {
+        let (batch, reserved) = boundary.within.map_or((0, "-".to_owned()), |(b, r)| (b, gib(r)));
+        let (next, beyond) = boundary.beyond;
+        [
+            row.id.clone(),
+            format!("{} x {}", short(&row.row.ant), short(&row.row.colony)),
+            predicted.to_string(),
+            batch.to_string(),
+            reserved,
+            next.to_string(),
+            match beyond {
+                Seen::Reserved(bytes) => gib(bytes),
+                Seen::Refused => "out of memory".to_owned(),
+            },
+            boundary.probes.to_string(),
+        ]
+    });
+    let table = Table::new(heads).numbers_from(2).with_rows(rows).draw(Style::Terminal);
+    let bytes = limit.bytes;
+    format!(
+        "{table}max batch: measured within {} GiB ({bytes} bytes), by {limit}; next: one sample \
+         more\n",
+        gib(bytes)
+    )
+}
+
+/// Writes the report of what was measured. That it cannot be written keeps no table from being
+/// printed.
+fn write_report(runs: &Runs, library: &Library, dir: &Path) -> bool {
+    if runs.records.is_empty() {
+        return true;
+    }
+    match document::write(runs, library, dir) {
+        Ok(_) => {
+            terminal::say(&format!("\nreport: {}", dir.join(document::names::REPORT).display()));
+            true
+        }
+        Err(error) => {
+            terminal::complain(&error.into());
+            false
+        }
+    }
+}
+
+/// Says what failed and how to go on.
+fn conclude(failed: &[String], written: bool, dir: &Path) -> Exit {
+    if failed.is_empty() && written {
+        return Exit::Done;
+    }
+    for row in failed {
+        terminal::say(&format!("failed {row}"));
+    }
+    terminal::say(&format!(
+        "the finished rows are kept: {}",
+        resume_command(std::env::args(), dir)
+    ));
+    Exit::Failed
+}
+
+/// The command that continues what `arguments` began in `dir`.
+fn resume_command(arguments: impl IntoIterator<Item = String>, dir: &Path) -> String {
+    let mut arguments = arguments.into_iter();
+    let own = arguments.next().unwrap_or_default();
+    // cargo names itself to what it runs.
+    let program = if std::env::var_os("CARGO").is_some() { "cargo xtask" } else { &own };
+    let mut words: Vec<String> = arguments.collect();
+    let is_given = |flag: &str, words: &[String]| {
+        words.iter().any(|w| w == flag || w.starts_with(&format!("{flag}=")))
+    };
+    if !is_given("--out", &words) {
+        words.extend(["--out".to_owned(), dir.display().to_string()]);
+    }
+    if !is_given("--resume", &words) {
+        words.push("--resume".to_owned());
+    }
+    let words = words.iter().map(String::as_str);
+    // It fails only for a NUL, which no argument holds.
+    format!("{program} {}", shlex::try_join(words).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_command_continues() {
+        let resumed = |arguments: &[&str]| {
+            let arguments = ["vram", "sweep"].iter().chain(arguments).map(|a| (*a).to_owned());
+            let command = resume_command(arguments, Path::new("runs/my run"));
+            command.split_once(" sweep ").unwrap().1.to_owned()
+        };
+        assert_eq!(resumed(&["--sweep", "smoke"]), "--sweep smoke --out 'runs/my run' --resume");
+        assert_eq!(resumed(&["--out=a", "--find-max"]), "'--out=a' --find-max --resume");
+        assert_eq!(resumed(&["--resume", "--out", "a"]), "--resume --out a");
+    }
+}

@@ -1,0 +1,144 @@
+//! The sweep of `vram` and `cargo xtask`: its options, what is shown of it, and its reply.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use vram_launch::choice::DeviceChoice;
+use vram_presets::Library;
+use vram_report::units::gib;
+use vram_sweep::device::{Executables, SweepDevice};
+use vram_sweep::event::Event;
+use vram_sweep::preflight::Preflight;
+use vram_sweep::sweep::{self, Options, Results, Task};
+
+use crate::exit::Exit;
+use crate::progress::Progress;
+use crate::reply::Reply;
+use crate::summary;
+use crate::terminal;
+use crate::vram_size::VramSize;
+
+/// The options of a sweep.
+#[derive(Debug, Clone, clap::Args)]
+pub struct SweepFlags {
+    /// Sweep preset or file
+    #[arg(long, value_name = "NAME|FILE", default_value = "vra34")]
+    sweep: String,
+    /// Where rows run: auto (a card if there is one), cpu, cuda or cuda:N
+    #[arg(long, default_value_t, value_parser = str::parse::<DeviceChoice>)]
+    device: DeviceChoice,
+    /// Run only these rows, on-demand ones included
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Run directory [default: runs/TIME-DEVICE-SWEEP, TIME in UTC]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Keep the finished rows of --out, or of this sweep's newest run, and do the rest
+    #[arg(long)]
+    resume: bool,
+    /// Run rows that are predicted not to fit
+    #[arg(long)]
+    no_preflight: bool,
+    /// Instead of measuring the rows, find the largest batch of each of their workloads whose
+    /// measured reserved is within the guard, and within what the device has beside a context
+    #[arg(long, conflicts_with = "no_preflight")]
+    find_max: bool,
+    /// With --find-max: the memory to stay within, a size such as 16GiB, a number of bytes, or auto
+    /// for the device's own without what others hold of it now
+    #[arg(long, value_name = "SIZE|auto", requires = "find_max", default_value = "auto")]
+    vram: VramSize,
+    /// End a row's process after this long; it counts as lost
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    row_timeout: Option<u64>,
+}
+
+impl SweepFlags {
+    fn options(&self) -> Options {
+        let task = match (self.find_max, self.vram, self.no_preflight) {
+            (true, VramSize::Auto, _) => Task::FindMax(None),
+            (true, VramSize::Bytes(bytes), _) => Task::FindMax(Some(bytes)),
+            (false, _, true) => Task::Measure(Preflight::Tell),
+            (false, _, false) => Task::Measure(Preflight::Skip),
+        };
+        Options {
+            sweep: self.sweep.clone(),
+            device: self.device,
+            only: self.only.clone(),
+            out: self.out.clone(),
+            resume: self.resume,
+            task,
+            row_timeout: self.row_timeout.map(Duration::from_secs),
+        }
+    }
+}
+
+/// What `--help` of a sweep says after its options.
+pub fn after_help(program: &str) -> String {
+    format!(
+        "Contracts: VRA-30 (verdict), VRA-31 (ids), VRA-32 (probe), VRA-34 (breakdown).
+
+Examples:
+  {program} sweep
+  {program} sweep --sweep smoke
+  {program} sweep --only DP1,DP5
+  {program} sweep --resume
+  {program} sweep --find-max --only DP1
+  {program} sweep --find-max --vram 16GiB
+
+{}",
+        Exit::table()
+    )
+}
+
+/// Runs a sweep, shows how it goes, and returns its tables.
+///
+/// # Errors
+///
+/// What is refused before anything runs.
+pub fn run(
+    flags: &SweepFlags,
+    library: &Library,
+    executables: Executables<'_>,
+) -> miette::Result<Reply> {
+    let mut progress = None;
+    let listen = &mut |event: Event<'_>| match event {
+        Event::Device(device) => say_device(device),
+        Event::Directory(dir) => terminal::say(&format!("run directory: {}", dir.display())),
+        Event::FreeBelowLimit { free, limit } => {
+            let (free, limit) = (gib(free), gib(limit));
+            terminal::say(&format!(
+                "{free} GiB are free now: a boundary between that and {limit} GiB is not seen"
+            ));
+        }
+        Event::Rows(rows) => progress = Some(Progress::new(rows)),
+        Event::Row(row, what) => {
+            if let Some(progress) = &mut progress {
+                progress.on(row, &what);
+            }
+        }
+        Event::RowsOver => {
+            if let Some(progress) = progress.take() {
+                progress.finish();
+            }
+        }
+        _ => {}
+    };
+    let finished = sweep::run(&flags.options(), library, executables, listen)?;
+    let reply = match finished.results {
+        Results::Rows(rows) => summary::of_rows(library, rows, &finished.dir),
+        Results::Largest(searches, limit) => {
+            summary::of_searches(library, searches, &limit, &finished.dir)
+        }
+    };
+    Ok(Reply { exit: finished.signal.map_or(reply.exit, Exit::from), ..reply })
+}
+
+/// Says where rows run, unless it is the CPU that was asked for.
+pub(crate) fn say_device(device: &SweepDevice) {
+    if let Some(card) = &device.card {
+        terminal::say(&format!("device: cuda:{}, {}", card.ordinal, card.name));
+    }
+    if let Some(why) = &device.why_cpu {
+        terminal::say(&format!("device: cpu ({why})"));
+    }
+}

@@ -1,0 +1,73 @@
+//! What a sweep came to, as files: everything in them is computed from the run directories.
+
+mod bytes;
+mod markdown;
+pub mod names;
+mod plot;
+mod steps;
+
+use std::path::{Path, PathBuf};
+
+use vram_artifacts::atomic::write_atomically;
+use vram_artifacts::calibration;
+use vram_artifacts::error::ArtifactError;
+use vram_presets::Library;
+
+use crate::catalogue::Catalogue;
+use crate::error::ReportError;
+use crate::results::results_csv;
+use crate::runs::Runs;
+use crate::study::Study;
+use crate::terms::Terms;
+
+/// What became of a report.
+#[derive(Debug)]
+pub struct Written {
+    /// Its files.
+    pub paths: Vec<PathBuf>,
+    /// Not where nothing in it can be used to predict because every run was left out or contradicts
+    /// the model.
+    pub is_useful: bool,
+}
+
+/// Writes the report on `runs` into `out`. A calibration without a tier is not written; that one from
+/// earlier stays there is said.
+///
+/// # Errors
+///
+/// Runs that cannot be fitted, files that cannot be written, or a file where the calibration goes
+/// that is none; then nothing is written.
+#[tracing::instrument(level = "trace", name = "write report", skip_all)]
+pub fn write(runs: &Runs, library: &Library, out: &Path) -> Result<Written, ReportError> {
+    let constants = out.join(names::CALIBRATION);
+    calibration::refuse_other_file(&constants)?;
+    let catalogue = Catalogue::new(library);
+    let ring = Study::new(runs, Terms::Ring)?;
+    let pooled = Study::new(runs, Terms::RingStateToken)?;
+    let plot = plot::draw(&ring).map_err(|error| ReportError::Draw {
+        what: names::PLOT.to_owned(),
+        reason: error.to_string(),
+    })?;
+    std::fs::create_dir_all(out)
+        .map_err(|source| ArtifactError::Write { path: out.to_owned(), source })?;
+    let mut files = vec![
+        (names::REPORT, markdown::report(runs, &ring, &pooled, &catalogue)),
+        (names::TABLE, results_csv(&ring.lines(&catalogue))),
+    ];
+    if ring.predicts() {
+        files.push((names::CALIBRATION, ring.calibration_file(runs.machine())?));
+    } else if constants.exists() {
+        tracing::warn!(
+            "{} is from earlier and stays as it is: no tier of this report has constants",
+            constants.display()
+        );
+    }
+    files.push((names::PLOT, plot));
+    let mut paths = Vec::new();
+    for (name, text) in files {
+        let path = out.join(name);
+        write_atomically(&path, text.as_bytes())?;
+        paths.push(path);
+    }
+    Ok(Written { paths, is_useful: ring.is_whole() || ring.predicts() })
+}

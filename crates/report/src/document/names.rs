@@ -1,0 +1,10 @@
+//! Names of a report's files.
+
+/// The report.
+pub const REPORT: &str = "report.md";
+/// The table's numbers.
+pub const TABLE: &str = "table.csv";
+/// The published model's constants.
+pub const CALIBRATION: &str = "calibration.toml";
+/// Predicted lines, measured points and residuals.
+pub const PLOT: &str = "peaks.svg";

@@ -1,0 +1,93 @@
+//! Why runs cannot be studied, or a step cannot be predicted.
+
+use vram_artifacts::error::ArtifactError;
+use vram_fit::FitError;
+use vram_presets::{PresetError, StepKind};
+use vram_workload::WorkloadError;
+
+use crate::defaults::{DEFAULT_CALIBRATION, NO_LEDGER};
+
+/// Why runs cannot be studied, or a step cannot be predicted.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[non_exhaustive]
+pub enum ReportError {
+    /// A run's sizes cannot be terms.
+    #[error("run {id}")]
+    Sizes {
+        /// The run.
+        id: String,
+        /// What is wrong with its sizes.
+        source: Box<PresetError>,
+    },
+
+    /// The fit refused, or its constants cannot be written.
+    #[error(transparent)]
+    Fit(#[from] FitError),
+
+    /// A preset, or a size that overflows.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Preset(#[from] PresetError),
+
+    /// A step that cannot run.
+    #[error(transparent)]
+    Step(#[from] WorkloadError),
+
+    /// Artifacts that cannot be read, or files that cannot be written.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Artifact(#[from] ArtifactError),
+
+    /// A drawing failed.
+    #[error("cannot draw {what}: {reason}")]
+    Draw {
+        /// The drawing.
+        what: String,
+        /// What the drawing library said.
+        reason: String,
+    },
+
+    /// A calibration that was fitted on other terms than are known.
+    #[error("calibration {name} was fitted on terms that are unknown here: {}", terms.join(", "))]
+    UnknownTerms {
+        /// The calibration.
+        name: String,
+        /// Its terms.
+        terms: Vec<String>,
+    },
+
+    /// A calibration without the tier of a workload that no ledger answers for.
+    #[error("{}calibration {name} has no tier for {wanted}", why(*step))]
+    #[diagnostic(help("its tiers: {}; {}", tiers.join(", "), instead(*step)))]
+    NoTier {
+        /// The calibration.
+        name: String,
+        /// The tier that was looked for.
+        wanted: String,
+        /// The step that it is of.
+        step: StepKind,
+        /// The tiers that are there.
+        tiers: Vec<String>,
+    },
+}
+
+/// Why the step's ledger does not answer; nothing where it does, with a granule.
+fn why(step: StepKind) -> String {
+    match step {
+        StepKind::Plain => format!("{NO_LEDGER}, and "),
+        StepKind::Fused => String::new(),
+    }
+}
+
+fn instead(step: StepKind) -> String {
+    match step {
+        StepKind::Plain => {
+            "measure it with `vram probe --step plain`, let `vram fit --out FILE` fit the runs, and \
+             name that --calibration FILE; or leave out --step for the fused step"
+                .to_owned()
+        }
+        StepKind::Fused => format!(
+            "a calibration with a granule, such as {DEFAULT_CALIBRATION}, answers for every size"
+        ),
+    }
+}

@@ -1,0 +1,45 @@
+//! What measured runs come to, and what a step will take before it runs: the catalogue of runs, the
+//! fit with names on it, predictions and limits, tables, Markdown and SVG.
+//!
+//! **One decision: everything here is computed from what lies on disk.** No table, fit or drawing
+//! needs the device that was measured on, and none is stored as if it had been measured: delete what
+//! was derived, and the same comes out again, on any machine.
+//!
+//! ```
+//! use vram_presets::{Library, WorkloadSpec};
+//! use vram_report::predictor::LoadedCalibration;
+//! use vram_report::workload::{Mode, Workload};
+//!
+//! let library = Library::built_in();
+//! let (ant, colony) = (library.ant("od1_canon_small")?, library.colony("od1_canon_real")?);
+//! let spec = WorkloadSpec::new(ant.spec, colony.spec).with_precision("fp16".parse()?);
+//! let workload = Workload::new(spec, Mode::default())?;
+//! let calibration = LoadedCalibration::load(&library, None)?;
+//! let predictor = calibration.predictor(&workload)?;
+//! // Sixteen samples reserve 259 granules of 32 MiB.
+//! assert_eq!(predictor.budget(16).unwrap().reserved_bytes, 259 << 25);
+//! // On the card of the published table, within 0.92 of it, 28 fit.
+//! assert_eq!(predictor.most((0.92 * 17_170_956_288.0) as u64), 28);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![deny(missing_docs)]
+
+pub mod catalogue;
+pub mod constants;
+pub mod defaults;
+pub mod document;
+pub mod error;
+pub mod exclusion;
+pub mod knobs;
+pub mod memory_check;
+pub mod phase_chart;
+pub mod predictor;
+pub mod results;
+pub mod run_ledger;
+pub mod runs;
+pub mod study;
+pub mod table;
+pub mod terms;
+pub mod tier;
+pub mod units;
+pub mod workload;

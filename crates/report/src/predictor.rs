@@ -1,0 +1,260 @@
+//! What a step will take, before anything runs.
+//!
+//! Allocated comes from the step's own ledger, to the byte. Reserved is that, rounded up to the
+//! granule of the card's pool, which a calibration holds. A calibration without one, such as the
+//! published constants, is answered from in its own way, by a line per tier.
+
+use serde::Serialize;
+use vram_artifacts::calibration;
+use vram_fit::{Calibration, TierConstants};
+use vram_presets::{Library, Preset, StepKind, WorkloadSpec};
+use vram_workload::{DeviceKind, Ledger};
+
+use crate::defaults::{DEFAULT_CALIBRATION, NO_LEDGER};
+use crate::error::ReportError;
+use crate::memory_check::Context;
+use crate::terms::Terms;
+use crate::tier::{Wanted, step_of, unless_fused};
+use crate::workload::Workload;
+
+/// Predicted peaks in bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Budget {
+    /// Peak allocated.
+    pub allocated_bytes: u64,
+    /// Peak reserved.
+    pub reserved_bytes: u64,
+    /// Between these it will be: rounding alone, and one granule of fragmentation more. Published
+    /// constants give no bounds.
+    pub reserved_bounds: Option<[u64; 2]>,
+    /// Reserved and the context together: what the card has to hold. None beyond 64 bits.
+    pub card_bytes: Option<u64>,
+    /// What a process holds beside the pool.
+    #[serde(flatten)]
+    pub context: Context,
+    /// Where the numbers come from.
+    pub source: String,
+}
+
+/// A calibration, ready to answer.
+#[derive(Debug)]
+pub struct LoadedCalibration {
+    name: String,
+    calibration: Calibration,
+    granule: Option<u64>,
+    context: Context,
+}
+
+/// Predicts one workload with any number of samples.
+#[derive(Debug)]
+pub struct Predictor<'a> {
+    calibration: &'a LoadedCalibration,
+    method: Method<'a>,
+}
+
+#[derive(Debug)]
+enum Method<'a> {
+    Ledger(Box<Forecast>),
+    Constants(&'a TierConstants, WorkloadSpec, Terms),
+}
+
+/// Granule of the pools that were measured.
+const USUAL_GRANULE: u64 = 32 << 20;
+
+/// Peaks of a step with any number of samples: allocated as its ledger says, reserved by an
+/// allocator that takes whole granules.
+#[derive(Debug)]
+pub struct Forecast {
+    ledger: Ledger,
+    granule: u64,
+}
+
+impl Forecast {
+    /// The forecast of `workload` on a kind of device, without a calibration: a card's pool has the
+    /// usual granule. None for the plain step, which has no ledger.
+    ///
+    /// # Errors
+    ///
+    /// None that a checked workload can cause.
+    pub fn new(workload: &Workload, kind: DeviceKind) -> Result<Option<Self>, ReportError> {
+        let granule = match kind {
+            DeviceKind::Cpu => 1,
+            DeviceKind::Cuda => USUAL_GRANULE,
+        };
+        Self::by(granule, workload, kind)
+    }
+
+    fn by(
+        granule: u64,
+        workload: &Workload,
+        kind: DeviceKind,
+    ) -> Result<Option<Self>, ReportError> {
+        match workload.step {
+            StepKind::Plain => Ok(None),
+            StepKind::Fused => {
+                let ledger = Ledger::new(&workload.shape, kind)?;
+                Ok(Some(Self { ledger, granule }))
+            }
+        }
+    }
+
+    fn allocated_bytes(&self, batch: u64) -> Option<u64> {
+        self.ledger.peak_with_batch(usize::try_from(batch).ok()?)
+    }
+
+    /// Predicted peak reserved with this many samples, in bytes; none beyond 64 bits.
+    pub fn reserved_bytes(&self, batch: u64) -> Option<u64> {
+        self.allocated_bytes(batch)?.checked_next_multiple_of(self.granule)
+    }
+
+    /// The most samples whose predicted reserved is within `limit` bytes, none being zero.
+    pub fn most(&self, limit: u64) -> u64 {
+        most(|batch| self.reserved_bytes(batch).is_some_and(|bytes| bytes <= limit))
+    }
+}
+
+/// The largest number for which `fits`, none being zero, where it fits up to some number and not
+/// beyond. Numbers past 2^63 are not asked for.
+pub fn most(fits: impl Fn(u64) -> bool) -> u64 {
+    let mut above = 1u64;
+    while fits(above) {
+        let Some(next) = above.checked_mul(2) else { return above };
+        above = next;
+    }
+    // `below` fits, `above` does not.
+    let mut below = above / 2;
+    while above - below > 1 {
+        let middle = below + (above - below) / 2;
+        if fits(middle) {
+            below = middle;
+        } else {
+            above = middle;
+        }
+    }
+    below
+}
+
+impl LoadedCalibration {
+    /// The calibration of this name or in this file; the usual one where none is named. Only a
+    /// calibration that is named is of the card that is meant: else its context is assumed.
+    ///
+    /// # Errors
+    ///
+    /// One that cannot be found or read.
+    #[tracing::instrument(level = "trace", name = "load calibration", skip_all)]
+    pub fn load(library: &Library, named: Option<&str>) -> Result<Self, ReportError> {
+        let arg = named.unwrap_or(DEFAULT_CALIBRATION);
+        let Preset { label, spec: calibration, .. } = calibration::load(library, arg)?;
+        let granule = calibration.tiers.iter().filter_map(|tier| tier.granule_bytes).max();
+        let known = calibration.context_bytes.filter(|_| named.is_some()).map(Context::known);
+        let context = known.unwrap_or_else(|| Context::assumed(library));
+        tracing::debug!(
+            "calibration {label}: {}, a granule of {}, context {context}",
+            if named.is_some() { "named" } else { "the usual one, for none is named" },
+            granule.map_or("unknown size".to_owned(), |bytes| format!("{bytes} bytes"))
+        );
+        Ok(Self { name: label, calibration, granule, context })
+    }
+
+    /// What a process holds beside its reserved memory on the card that is meant.
+    pub fn context(&self) -> Context {
+        self.context
+    }
+
+    /// A predictor of `workload`.
+    ///
+    /// # Errors
+    ///
+    /// A calibration without the workload's tier, for what no ledger answers: the plain step, or a
+    /// card of which no granule is known.
+    #[tracing::instrument(level = "trace", name = "choose predictor", skip_all)]
+    pub fn predictor(&self, workload: &Workload) -> Result<Predictor<'_>, ReportError> {
+        let forecast = match self.granule {
+            Some(granule) => Forecast::by(granule, workload, DeviceKind::Cuda)?,
+            None => None,
+        };
+        let method = match forecast {
+            Some(forecast) => {
+                tracing::debug!("allocated by the step's ledger, reserved by the granule");
+                Method::Ledger(Box::new(forecast))
+            }
+            None => {
+                let terms = Terms::of(&self.calibration.terms).ok_or_else(|| {
+                    let terms = self.calibration.terms.clone();
+                    ReportError::UnknownTerms { name: self.name.clone(), terms }
+                })?;
+                let tier = self.tier(workload)?;
+                tracing::debug!("by the constants of tier {}: no ledger answers", tier.name);
+                Method::Constants(tier, workload.spec, terms)
+            }
+        };
+        Ok(Predictor { calibration: self, method })
+    }
+
+    fn tier(&self, workload: &Workload) -> Result<&TierConstants, ReportError> {
+        let ant = &workload.spec.ant;
+        let wanted = Wanted {
+            ring_len: ant.ring_len,
+            slot_dim: ant.slot_dim,
+            precision: ant.precision.name(),
+            amp: u8::from(workload.amp),
+            step: Some(workload.step),
+        };
+        wanted.of(&self.calibration).ok_or_else(|| {
+            let Wanted { ring_len, slot_dim, precision, amp, .. } = wanted;
+            let step = unless_fused(workload.step);
+            ReportError::NoTier {
+                name: self.name.clone(),
+                wanted: format!("ring {ring_len} x {slot_dim} in {precision} with amp {amp}{step}"),
+                step: workload.step,
+                tiers: self.calibration.tiers.iter().map(|t| t.name.clone()).collect(),
+            }
+        })
+    }
+}
+
+impl Predictor<'_> {
+    /// The budget of a step with this many samples; none where a size leaves 64 bits.
+    pub fn budget(&self, batch: u64) -> Option<Budget> {
+        let (allocated_bytes, reserved_bytes, reserved_bounds, source) = match &self.method {
+            Method::Ledger(forecast) => {
+                let granule = forecast.granule;
+                let allocated = forecast.allocated_bytes(batch)?;
+                let rounded = forecast.reserved_bytes(batch)?;
+                let source = format!(
+                    "the step's ledger; reserved by the {granule}-byte granule of {}",
+                    self.calibration.name
+                );
+                (allocated, rounded, Some([rounded, rounded.checked_add(granule)?]), source)
+            }
+            Method::Constants(tier, spec, terms) => {
+                let spec = spec.with_batch(batch).ok()?;
+                let predicted = tier.predict(&terms.values(&spec).ok()?).ok()?;
+                let why = match step_of(tier) {
+                    Some(StepKind::Plain) => format!("{NO_LEDGER}: "),
+                    _ => String::new(),
+                };
+                let source = format!(
+                    "{why}constants of tier {} in {}, fitted and not exact: base + k * ring + \
+                     overhead",
+                    tier.name, self.calibration.name
+                );
+                (predicted.allocated_bytes, predicted.reserved_bytes, None, source)
+            }
+        };
+        let context = self.calibration.context;
+        Some(Budget {
+            allocated_bytes,
+            reserved_bytes,
+            reserved_bounds,
+            card_bytes: reserved_bytes.checked_add(context.bytes),
+            context,
+            source,
+        })
+    }
+
+    /// The most samples whose predicted reserved is within `limit` bytes, none being zero.
+    pub fn most(&self, limit: u64) -> u64 {
+        most(|batch| self.budget(batch).is_some_and(|b| b.reserved_bytes <= limit))
+    }
+}

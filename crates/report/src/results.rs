@@ -1,0 +1,228 @@
+//! The VRA-34 table: its lines, and how they are drawn and written.
+
+use vram_artifacts::run_record::RunRecord;
+use vram_fit::RowFit;
+use vram_presets::{Published, StepKind, WorkloadSpec};
+use vram_source::escape;
+
+use crate::catalogue::Catalogue;
+use crate::run_ledger::reserved_by_ledger;
+use crate::study::Study;
+use crate::table::{Column, Style, Table, or_dash};
+use crate::units::gib;
+
+/// One line of the VRA-34 table.
+#[derive(Debug, Clone)]
+pub struct Line {
+    /// The case.
+    pub id: String,
+    /// Its workload.
+    pub spec: WorkloadSpec,
+    /// Which step of the model it takes.
+    pub step: StepKind,
+    /// Predicted peak reserved in bytes.
+    pub pred_reserved_bytes: Option<u64>,
+    /// Measured peak reserved in bytes.
+    pub meas_reserved_bytes: Option<u64>,
+    /// Measured peak allocated in bytes.
+    pub meas_allocated_bytes: Option<u64>,
+    /// Predicted against measured reserved, in percent.
+    pub err_percent: Option<f64>,
+    /// The same from a fit without this row.
+    pub loo_err_percent: Option<f64>,
+    /// The figures that were published for it.
+    pub published: Option<Published>,
+    /// What a reader should know.
+    pub notes: String,
+}
+
+impl Study {
+    /// The table's lines: fitted rows, then spot checks. What else stayed out is in `excluded`.
+    pub fn lines(&self, catalogue: &Catalogue) -> Vec<Line> {
+        let fitted = self.rows().map(|(run, row)| {
+            let note = catalogue.note(run);
+            let by_ledger = self.only_by_ledger(run, row);
+            let why_no_loo = row.why_no_loo.as_ref().filter(|_| by_ledger.is_none());
+            let why_no_loo = why_no_loo.map(ToString::to_string);
+            let line = Line {
+                pred_reserved_bytes: row.pred_reserved_bytes,
+                err_percent: row.err_percent,
+                loo_err_percent: row.loo_err_percent,
+                ..Line::measured(
+                    run,
+                    catalogue,
+                    &[note.as_deref(), guard_note(run), why_no_loo.as_deref()],
+                )
+            };
+            line.by_ledger(by_ledger)
+        });
+        let spots = self.spot_checks.iter().map(|(run, what)| {
+            let predicted = self.predict(run);
+            let line = Line {
+                pred_reserved_bytes: predicted,
+                err_percent: predicted.zip(run.metrics.peak_vram_reserved_bytes).map(error),
+                ..Line::measured(run, catalogue, &[Some(what), Some("spot check, not fitted")])
+            };
+            line.by_ledger(predicted.is_none().then(|| reserved_by_ledger(run)).flatten())
+        });
+        fitted.chain(spots).collect()
+    }
+
+    /// The ledger's prediction of a row that the fit has nothing to say of: a tier's only one,
+    /// without constants. What a fit gives for it is its own measurement.
+    fn only_by_ledger(&self, run: &RunRecord, row: &RowFit) -> Option<u64> {
+        let tier = self.fit.tiers.iter().find(|tier| tier.tier == row.tier)?;
+        let unknown = tier.coefficients.iter().any(|c| c.value.is_none());
+        (tier.anchored && unknown).then(|| reserved_by_ledger(run)).flatten()
+    }
+}
+
+/// (predicted - measured) / measured, in percent.
+fn error((predicted, measured): (u64, u64)) -> f64 {
+    100.0 * (predicted as f64 - measured as f64) / measured as f64
+}
+
+fn guard_note(run: &RunRecord) -> Option<&'static str> {
+    (!run.metrics.stability_pass).then_some("FAIL: vram_guard")
+}
+
+impl Line {
+    /// A line for a row that has no measurement.
+    pub fn unmeasured(
+        id: &str,
+        spec: &WorkloadSpec,
+        step: StepKind,
+        pred_reserved_bytes: Option<u64>,
+        notes: String,
+    ) -> Self {
+        Self {
+            id: id.to_owned(),
+            spec: *spec,
+            step,
+            pred_reserved_bytes,
+            meas_reserved_bytes: None,
+            meas_allocated_bytes: None,
+            err_percent: None,
+            loo_err_percent: None,
+            published: None,
+            notes,
+        }
+    }
+
+    /// The line with what the step's ledger predicts, where that is all there is.
+    fn by_ledger(self, predicted: Option<u64>) -> Self {
+        if predicted.is_none() {
+            return self;
+        }
+        let before = if self.notes.is_empty() { "" } else { "; " };
+        Self {
+            pred_reserved_bytes: predicted,
+            err_percent: predicted.zip(self.meas_reserved_bytes).map(error),
+            notes: format!("{}{before}predicted by the step's ledger, not by a fit", self.notes),
+            ..self
+        }
+    }
+
+    /// A line with what was measured, and nothing predicted.
+    fn measured(run: &RunRecord, catalogue: &Catalogue, notes: &[Option<&str>]) -> Self {
+        let notes: Vec<&str> = notes.iter().flatten().copied().collect();
+        Self {
+            id: run.id.clone(),
+            spec: run.spec,
+            step: run.metrics.step(),
+            pred_reserved_bytes: None,
+            meas_reserved_bytes: run.metrics.peak_vram_reserved_bytes,
+            meas_allocated_bytes: run.metrics.peak_vram_allocated_bytes,
+            err_percent: None,
+            loo_err_percent: None,
+            published: catalogue.published(run),
+            notes: notes.join("; "),
+        }
+    }
+}
+
+fn percent(value: f64) -> String {
+    format!("{value:+.3}")
+}
+
+/// The VRA-34 table: predicted and measured peak reserved, error, and the published values. Where
+/// a narrow terminal has no room for a column, what it said stands below or is left to the report.
+pub fn results_table(lines: &[Line], style: Style) -> String {
+    let mut columns = vec![
+        Column::text("case", 0, |l: &Line| l.id.clone()),
+        Column::text("ring x slot", 1, |l: &Line| {
+            format!("{} x {}", l.spec.ant.ring_len, l.spec.ant.slot_dim)
+        }),
+        Column::number("synth_len", 2, |l: &Line| l.spec.colony.synth_len.to_string()),
+        Column::number("B", 0, |l: &Line| l.spec.colony.batch_size.to_string()),
+        Column::number("predicted GiB", 0, |l: &Line| or_dash(l.pred_reserved_bytes, gib)),
+        Column::number("measured GiB", 0, |l: &Line| or_dash(l.meas_reserved_bytes, gib)),
+        Column::number("error %", 0, |l: &Line| or_dash(l.err_percent, percent)),
+        Column::number("LOO %", 3, |l: &Line| or_dash(l.loo_err_percent, percent)),
+        Column::number("allocated GiB", 4, |l: &Line| or_dash(l.meas_allocated_bytes, gib)),
+        Column::text("published GiB", 5, |l: &Line| {
+            let show =
+                |p: Published| format!("{:.3} ({:+.2} %)", p.meas_reserved_gib, p.err_percent);
+            or_dash(l.published, show)
+        }),
+        Column::text("notes", 6, |l: &Line| l.notes.clone()),
+    ];
+    // Where there is one step only, it need not be told.
+    if lines.iter().any(|line| line.step != StepKind::Fused) {
+        columns.insert(1, Column::text("step", 1, |l: &Line| l.step.to_string()));
+    }
+    let (mut text, left_out) = Table::of(&columns, lines).draw_what_fits(style);
+    if left_out {
+        let notes = lines.iter().filter(|l| !l.notes.is_empty());
+        notes.for_each(|l| text += &(escape::line(&format!("{}: {}", l.id, l.notes)) + "\n"));
+    }
+    text
+}
+
+/// The table's numbers as CSV, sizes in bytes.
+pub fn results_csv(lines: &[Line]) -> String {
+    let mut csv = csv::Writer::from_writer(Vec::new());
+    // Writing to memory does not fail.
+    let _ = csv.write_record([
+        "id",
+        "workload_id",
+        "ring_len",
+        "slot_dim",
+        "synth_len",
+        "batch_size",
+        "pred_reserved_bytes",
+        "meas_reserved_bytes",
+        "meas_allocated_bytes",
+        "err_percent",
+        "loo_err_percent",
+        "published_meas_reserved_gib",
+        "published_err_percent",
+        "notes",
+        "step",
+    ]);
+    for line in lines {
+        let (ant, colony) = (&line.spec.ant, &line.spec.colony);
+        let _ = csv.write_record([
+            line.id.clone(),
+            line.spec.workload_id(),
+            ant.ring_len.to_string(),
+            ant.slot_dim.to_string(),
+            colony.synth_len.to_string(),
+            colony.batch_size.to_string(),
+            cell(line.pred_reserved_bytes),
+            cell(line.meas_reserved_bytes),
+            cell(line.meas_allocated_bytes),
+            cell(line.err_percent),
+            cell(line.loo_err_percent),
+            cell(line.published.map(|p| p.meas_reserved_gib)),
+            cell(line.published.map(|p| p.err_percent)),
+            line.notes.clone(),
+            line.step.to_string(),
+        ]);
+    }
+    String::from_utf8(csv.into_inner().unwrap_or_default()).unwrap_or_default()
+}
+
+fn cell(value: Option<impl ToString>) -> String {
+    value.map_or_else(String::new, |v| v.to_string())
+}

@@ -1,0 +1,152 @@
+//! What makes two runs of one tier, what a tier is called, and which tier of a calibration it is.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+
+use vram_artifacts::run_record::RunRecord;
+use vram_fit::{Attribute, Calibration, Fit, TierConstants};
+use vram_presets::{StepKind, short};
+
+/// Name of the attribute that tells the step of a calibration's tier.
+const STEP: &str = "step";
+
+/// What makes two runs of one tier: rows of another precision, step or device never mix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TierKey {
+    /// Slots of the ring.
+    pub ring_len: u64,
+    /// Elements of a slot.
+    pub slot_dim: u64,
+    /// Precision of the step.
+    pub precision: String,
+    /// Whether it ran under amp.
+    pub amp: u8,
+    /// Which step of the model it was.
+    pub step: StepKind,
+    /// `cpu` or `cuda`.
+    pub device: String,
+    /// The device's name.
+    pub machine: String,
+}
+
+/// A tier and its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tier {
+    /// The name people know it by.
+    pub name: String,
+    /// What makes a run one of it.
+    pub key: TierKey,
+}
+
+impl TierKey {
+    /// The tier of a run.
+    pub fn of(run: &RunRecord) -> Self {
+        Self {
+            ring_len: run.spec.ant.ring_len,
+            slot_dim: run.spec.ant.slot_dim,
+            precision: run.metrics.precision.clone(),
+            amp: run.metrics.amp,
+            step: run.metrics.step(),
+            device: run.metrics.device.clone(),
+            machine: run.machine().to_owned(),
+        }
+    }
+
+    /// The key as a calibration holds it.
+    pub(crate) fn attributes(&self) -> BTreeMap<String, Attribute> {
+        let integer = |name: &str, value| (name.to_owned(), Attribute::Integer(value));
+        let text = |name: &str, value: &str| (name.to_owned(), Attribute::Text(value.to_owned()));
+        let step = step_attribute(self.step).map(|step| (STEP.to_owned(), step));
+        let sizes = [
+            integer("ring_len", self.ring_len),
+            integer("slot_dim", self.slot_dim),
+            text("precision", &self.precision),
+            integer("amp", u64::from(self.amp)),
+            text("device", &self.device),
+        ];
+        sizes.into_iter().chain(step).collect()
+    }
+}
+
+/// What is looked for among a calibration's tiers, whatever the device.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) ring_len: u64,
+    pub(crate) slot_dim: u64,
+    pub(crate) precision: &'a str,
+    pub(crate) amp: u8,
+    /// None is any.
+    pub(crate) step: Option<StepKind>,
+}
+
+impl Wanted<'_> {
+    pub(crate) fn of<'a>(&self, calibration: &'a Calibration) -> Option<&'a TierConstants> {
+        let wanted = [
+            ("ring_len", Attribute::Integer(self.ring_len)),
+            ("slot_dim", Attribute::Integer(self.slot_dim)),
+            ("precision", Attribute::Text(self.precision.to_owned())),
+            ("amp", Attribute::Integer(u64::from(self.amp))),
+        ];
+        let is_it = |tier: &&TierConstants| {
+            (self.step.is_none() || step_of(tier) == self.step)
+                && wanted.iter().all(|(name, value)| tier.attributes.get(*name) == Some(value))
+        };
+        calibration.tiers.iter().find(is_it)
+    }
+}
+
+impl fmt::Display for TierKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { ring_len, slot_dim, precision, amp, step, device, machine } = self;
+        let step = unless_fused(*step);
+        write!(f, "{ring_len}x{slot_dim} {precision} amp{amp}{step} {device} ({machine})")
+    }
+}
+
+/// The step as the end of a name, where it is not the one that is meant without a word.
+pub(crate) fn unless_fused(step: StepKind) -> &'static str {
+    match step {
+        StepKind::Fused => "",
+        StepKind::Plain => " plain",
+    }
+}
+
+/// A step as an attribute of a calibration's tier. Fused has none, so that calibrations from before
+/// there were two steps are read, and written, as they were.
+fn step_attribute(step: StepKind) -> Option<Attribute> {
+    (step != StepKind::Fused).then(|| Attribute::Text(step.to_string()))
+}
+
+/// The step that a calibration's tier is of; none where it is unknown here.
+pub(crate) fn step_of(tier: &TierConstants) -> Option<StepKind> {
+    let written = tier.attributes.get(STEP);
+    StepKind::ALL.into_iter().find(|step| step_attribute(*step).as_ref() == written)
+}
+
+/// Names for the tiers of a fit: the ant's, where all of a tier's runs share it and no other tier
+/// has it, else what the key says.
+pub(crate) fn name(runs: &[RunRecord], fit: &Fit) -> Vec<Tier> {
+    let mut grouped: HashMap<&str, Vec<&RunRecord>> = HashMap::new();
+    for (run, row) in runs.iter().zip(&fit.rows) {
+        grouped.entry(&row.tier).or_default().push(run);
+    }
+    let of = |runs: &Vec<&RunRecord>| {
+        let ant = short(&runs[0].ant).to_owned();
+        let shared = !ant.contains('{') && runs.iter().all(|r| short(&r.ant) == ant);
+        let key = TierKey::of(runs[0]);
+        let sizes = format!("{}x{}", key.ring_len, key.slot_dim);
+        let name = if shared { ant } else { sizes };
+        Tier { name: name + unless_fused(key.step), key }
+    };
+    let mut tiers: Vec<Tier> = fit.tiers.iter().map(|t| of(&grouped[t.tier.as_str()])).collect();
+    let mut times: HashMap<String, usize> = HashMap::new();
+    for tier in &tiers {
+        *times.entry(tier.name.clone()).or_default() += 1;
+    }
+    for tier in &mut tiers {
+        if times[&tier.name] > 1 {
+            tier.name = tier.key.to_string();
+        }
+    }
+    tiers
+}

@@ -1,0 +1,59 @@
+//! A workload whose step can run.
+
+use vram_presets::{StepKind, WorkloadSpec};
+use vram_workload::Shape;
+
+use crate::error::ReportError;
+
+/// What is no part of a workload's id and changes its step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mode {
+    /// Whether matrix products run in half precision; none is what goes with the precision.
+    pub amp: Option<bool>,
+    /// Readout heads.
+    pub out_dim: u64,
+    /// Which step of the model it takes.
+    pub step: StepKind,
+}
+
+/// One readout head and the fused step: what VRA-34 budgets.
+impl Default for Mode {
+    fn default() -> Self {
+        Self { amp: None, out_dim: 1, step: StepKind::Fused }
+    }
+}
+
+/// A workload whose step can run.
+#[derive(Debug, Clone)]
+pub struct Workload {
+    /// The workload after overrides.
+    pub spec: WorkloadSpec,
+    /// Whether it runs under amp.
+    pub amp: bool,
+    /// Its readout heads.
+    pub out_dim: u64,
+    /// Which step of the model it takes.
+    pub step: StepKind,
+    /// The sizes of its step.
+    pub shape: Shape,
+}
+
+impl Workload {
+    /// The sizes of the step are checked as its own buffers and as VRA-34's ring term, which is a
+    /// size of its own.
+    ///
+    /// # Errors
+    ///
+    /// A step that cannot run, or sizes that overflow.
+    pub fn new(spec: WorkloadSpec, mode: Mode) -> Result<Self, ReportError> {
+        let amp = mode.amp.unwrap_or(spec.ant.precision.default_amp());
+        let shape = Shape::new(&spec, mode.out_dim, amp)?;
+        spec.ring_buf_bytes()?;
+        Ok(Self { spec, amp, out_dim: mode.out_dim, step: mode.step, shape })
+    }
+
+    /// Identity of the probe that measures it (VRA-31).
+    pub fn probe_id(&self) -> String {
+        self.spec.probe_id(self.out_dim, self.amp)
+    }
+}

@@ -1,0 +1,171 @@
+//! Why a sweep or a bench does not run, or ends.
+
+use std::io;
+use std::path::PathBuf;
+
+use miette::Diagnostic;
+use vram_artifacts::error::ArtifactError;
+use vram_launch::device::DeviceError;
+use vram_presets::PresetError;
+use vram_report::defaults::NO_LEDGER;
+use vram_report::error::ReportError;
+
+/// Why a sweep or a bench does not run, or ends.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[non_exhaustive]
+pub enum SweepError {
+    /// A preset that cannot be found, read or parsed.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Preset(#[from] PresetError),
+
+    /// A row that the sweep does not have.
+    #[error("sweep {sweep} has no row `{row}`")]
+    #[diagnostic(help("its rows: {}", known.join(", ")))]
+    NoRow {
+        /// The sweep.
+        sweep: String,
+        /// What was asked for.
+        row: String,
+        /// The ids that it has.
+        known: Vec<String>,
+    },
+
+    /// A row whose presets are none.
+    #[error("row {id}")]
+    #[diagnostic(forward(source))]
+    Row {
+        /// The row.
+        id: String,
+        /// What is wrong with its presets.
+        source: PresetError,
+    },
+
+    /// A row whose step cannot run.
+    #[error("row {id} cannot run")]
+    #[diagnostic(forward(source))]
+    RowCannotRun {
+        /// The row.
+        id: String,
+        /// Why not.
+        source: Box<ReportError>,
+    },
+
+    /// The run directory holds rows already.
+    #[error("{} is there already", dir.display())]
+    #[diagnostic(help(
+        "name another --out, or continue that run with --resume; nothing was touched"
+    ))]
+    Occupied {
+        /// A row's directory.
+        dir: PathBuf,
+    },
+
+    /// Another sweep is running in the directory.
+    #[error("another sweep is writing into {}: process {holder}", dir.display())]
+    #[diagnostic(help("wait until it is over, or name another --out"))]
+    Held {
+        /// The run directory.
+        dir: PathBuf,
+        /// The other's process id.
+        holder: String,
+    },
+
+    /// Nothing to continue, by name.
+    #[error("no run of {sweep} on {device} to resume in runs")]
+    #[diagnostic(help("name it with --out"))]
+    NoRunToResume {
+        /// The sweep.
+        sweep: String,
+        /// The kind of device.
+        device: &'static str,
+    },
+
+    /// What is there cannot be continued as this sweep.
+    #[error("{why}")]
+    #[diagnostic(help(
+        "leave out --resume to begin it, or name the --out of its run; nothing was touched"
+    ))]
+    OtherRun {
+        /// What is there instead.
+        why: String,
+    },
+
+    /// A search has nowhere to begin.
+    #[error(
+        "--find-max cannot search for row {id}: {NO_LEDGER}, and a search begins at a prediction"
+    )]
+    #[diagnostic(help(
+        "name fused rows with --only, or measure single batches: vram probe --step plain"
+    ))]
+    Unpredicted {
+        /// The row.
+        id: String,
+    },
+
+    /// The device does not say how much memory it has.
+    #[error("the device does not tell its memory")]
+    #[diagnostic(help("name it: --vram 16GiB"))]
+    MemoryUnknown,
+
+    /// The device that was asked for cannot be used.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Device(#[from] DeviceError),
+
+    /// The executable that measures is not where it was said to be.
+    #[error("{} is not there", path.display())]
+    #[diagnostic(help("put it there; in the repository, leave out --no-build"))]
+    NotThere {
+        /// Where it should be.
+        path: PathBuf,
+    },
+
+    /// The executable that measures cannot be built.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Build(Box<dyn Diagnostic + Send + Sync>),
+
+    /// An artifact that cannot be read or written.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Artifact(#[from] ArtifactError),
+
+    /// The system refused.
+    #[error("cannot {what}")]
+    System {
+        /// What was attempted, with its object.
+        what: String,
+        /// The system's answer.
+        source: io::Error,
+    },
+
+    /// The copy bandwidth of a bench's device.
+    #[error("the copy bandwidth cannot be measured: {said}")]
+    Bandwidth {
+        /// What the executable said.
+        said: String,
+    },
+
+    /// A row of a bench did not get through: there is nothing to compare then.
+    #[error("{id}: {why}")]
+    BenchRow {
+        /// The row.
+        id: String,
+        /// What became of it.
+        why: String,
+    },
+}
+
+impl SweepError {
+    /// For an attempt that the system refused.
+    pub(crate) fn system(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let what = what.into();
+        move |source| Self::System { what, source }
+    }
+
+    /// An executable that cannot be built, with whatever error its builder has.
+    pub fn build(why: impl Into<Box<dyn Diagnostic + Send + Sync>>) -> Self {
+        Self::Build(why.into())
+    }
+}

@@ -1,0 +1,55 @@
+//! What happens in a sweep, as it does, for whoever shows it.
+
+use std::path::Path;
+
+use vram_artifacts::events::Step;
+use vram_artifacts::run_record::RunRecord;
+
+use crate::device::SweepDevice;
+use crate::plan::Row;
+use crate::preflight::Shortage;
+
+/// Something that happened.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// The rows will run here.
+    Device(&'a SweepDevice),
+    /// Everything that can be refused has been; rows go into this directory.
+    Directory(&'a Path),
+    /// A search cannot see between these: memory of the device that is free now, and the limit, in
+    /// bytes.
+    FreeBelowLimit {
+        /// What is free now.
+        free: u64,
+        /// The limit of the search.
+        limit: u64,
+    },
+    /// These rows come next.
+    Rows(&'a [Row]),
+    /// Something about a row.
+    Row(&'a Row, RowEvent<'a>),
+    /// The rows that came are over.
+    RowsOver,
+}
+
+/// Something about a row.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RowEvent<'a> {
+    /// It was measured before and does not run again.
+    FinishedBefore,
+    /// It is predicted not to fit and does not run.
+    NotRun(&'a Shortage),
+    /// Its process starts; with why it is predicted not to fit, where it runs all the same.
+    Started(Option<&'a Shortage>),
+    /// A step of it is over.
+    Step(&'a Step),
+    /// It has its artifacts.
+    Measured(&'a RunRecord),
+    /// It has none.
+    Lost(&'a str),
+}
+
+/// Who is told.
+pub type Listener<'a> = &'a mut dyn FnMut(Event<'_>);

@@ -1,0 +1,176 @@
+//! `--find-max`: the largest batch of every workload that stays within the guard, measured.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use vram_artifacts::error::with_causes;
+use vram_artifacts::run_record::RunRecord;
+use vram_presets::{Library, SweepRow};
+use vram_report::memory_check::Limit;
+use vram_report::predictor::Forecast;
+
+use crate::batch_search::{Boundary, Seen, search};
+use crate::error::SweepError;
+use crate::event::{Event, Listener};
+use crate::plan::{Row, batch_id};
+use crate::runner::{RowOutcome, RowResult, Runner};
+
+/// A workload whose boundary is searched: with one sample, which stands for any number of them.
+struct Searched {
+    row: Row,
+    forecast: Forecast,
+}
+
+/// One workload's search.
+#[derive(Debug)]
+pub struct Found {
+    /// Its first row, with one sample.
+    pub row: Row,
+    /// The largest batch that was predicted to be within the limit.
+    pub predicted: u64,
+    /// What was measured.
+    pub boundary: Boundary,
+}
+
+/// What searches came to.
+#[derive(Debug, Default)]
+pub struct Searches {
+    /// Workloads whose boundary was found.
+    pub found: Vec<Found>,
+    /// Every run on the way.
+    pub records: Vec<RunRecord>,
+    /// Rows whose search failed, and why.
+    pub failed: Vec<(String, String)>,
+}
+
+/// What every search is made with.
+pub(crate) struct Search<'a> {
+    pub(crate) runner: &'a Runner,
+    pub(crate) library: &'a Library,
+    pub(crate) dir: &'a Path,
+    /// The most that a batch may reserve.
+    pub(crate) limit: Limit,
+}
+
+impl Search<'_> {
+    /// Searches for the boundary of every workload among `rows`, whatever their batches.
+    pub(crate) fn run(
+        &self,
+        rows: &[&SweepRow],
+        listen: Listener<'_>,
+    ) -> Result<Searches, SweepError> {
+        let searched = self.distinct(rows)?;
+        if !self.runner.resume {
+            searched.iter().try_for_each(|one| refuse_searched(&one.row.row, self.dir))?;
+        }
+        let limit = self.limit.bytes;
+        let free = self.runner.device.memory().map_or(limit, |memory| memory.left_bytes());
+        if free < limit {
+            listen(Event::FreeBelowLimit { free, limit });
+        }
+        let mut searches = Searches::default();
+        for Searched { row, forecast } in searched {
+            match self.find(&row.row, &forecast, free, &mut searches.records, listen) {
+                Ok(boundary) => {
+                    let predicted = forecast.most(limit.min(free));
+                    searches.found.push(Found { predicted, boundary, row });
+                }
+                Err(why) => searches.failed.push((row.id, why)),
+            }
+        }
+        Ok(searches)
+    }
+
+    fn row(&self, row: SweepRow) -> Result<Row, SweepError> {
+        Row::new(self.library, self.runner.device.kind(), &row, self.dir)
+    }
+
+    /// The first row of each workload, with one sample.
+    fn distinct(&self, rows: &[&SweepRow]) -> Result<Vec<Searched>, SweepError> {
+        let mut seen = BTreeSet::new();
+        let mut first = Vec::new();
+        for row in rows {
+            let mut one = self.row(SweepRow { batch: 1, ..(*row).clone() })?;
+            let forecast = one.forecast.take().ok_or_else(|| unpredicted(&one))?;
+            if seen.insert(one.spec.probe_id(row.out_dim, row.amp)) {
+                first.push(Searched { row: one, forecast });
+            }
+        }
+        Ok(first)
+    }
+
+    fn find(
+        &self,
+        row: &SweepRow,
+        forecast: &Forecast,
+        free: u64,
+        records: &mut Vec<RunRecord>,
+        listen: Listener<'_>,
+    ) -> Result<Boundary, String> {
+        let most_within = |limit| forecast.most(limit);
+        let predicted = |batch| forecast.reserved_bytes(batch);
+        let probe = |batch| self.probe(row, batch, records, listen);
+        search(self.limit.bytes, free, most_within, predicted, probe)
+    }
+
+    /// Measures one batch of the row's workload.
+    fn probe(
+        &self,
+        row: &SweepRow,
+        batch: u64,
+        records: &mut Vec<RunRecord>,
+        listen: Listener<'_>,
+    ) -> Result<Seen, String> {
+        let row = self.row(SweepRow { id: batch_id(row, batch), batch, ..row.clone() });
+        let row = row.map_err(|why| with_causes(&why))?;
+        let measured = self.runner.measure(vec![row], listen).pop();
+        match measured.map(|RowResult { outcome, .. }| outcome) {
+            Some(RowOutcome::Measured(record)) => {
+                let seen = seen(&record);
+                records.push(*record);
+                seen
+            }
+            Some(RowOutcome::Crashed(crash)) if crash.may_be_memory() => Ok(Seen::Refused),
+            Some(RowOutcome::Crashed(crash)) => Err(format!("batch {batch}: {}", crash.why)),
+            Some(RowOutcome::Predicted(shortage)) => Err(format!("batch {batch}: {shortage}")),
+            Some(RowOutcome::Lost(why)) => Err(format!("batch {batch}: {why}")),
+            Some(RowOutcome::NotRun) | None => Err("interrupted".to_owned()),
+        }
+    }
+}
+
+/// A search begins where a batch is predicted to be.
+///
+/// # Errors
+///
+/// [`SweepError::Unpredicted`]: the first row of which nothing is predicted.
+pub(crate) fn refuse_unpredicted(rows: &[Row]) -> Result<(), SweepError> {
+    rows.iter().find(|row| row.forecast.is_none()).map_or(Ok(()), |row| Err(unpredicted(row)))
+}
+
+fn unpredicted(row: &Row) -> SweepError {
+    SweepError::Unpredicted { id: row.id.clone() }
+}
+
+/// A directory that holds a search is continued on purpose or not at all.
+fn refuse_searched(row: &SweepRow, dir: &Path) -> Result<(), SweepError> {
+    let probes = batch_id(row, "");
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    match names.find(|name| name.starts_with(&probes)) {
+        None => Ok(()),
+        Some(name) => Err(SweepError::Occupied { dir: dir.join(name) }),
+    }
+}
+
+/// What a run shows of its batch. One that failed for other reasons than memory shows nothing.
+fn seen(record: &RunRecord) -> Result<Seen, String> {
+    let m = &record.metrics;
+    match m.peak_vram_reserved_bytes {
+        _ if m.had_oom => Ok(Seen::Refused),
+        Some(bytes) if m.runtime_exception_msg.is_none() && !m.heartbeat_stall_detected => {
+            Ok(Seen::Reserved(bytes))
+        }
+        _ => Err(format!("batch {}: {}", m.batch_size, m.reasons())),
+    }
+}

@@ -1,0 +1,240 @@
+//! The rows that are to be measured, each with its workload, its directory and its prediction.
+
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+
+use vram_artifacts::names;
+use vram_artifacts::run_record::{RunRecord, read};
+use vram_artifacts::steps::steps_total;
+use vram_presets::{Library, Sweep, SweepRow, WorkloadSpec, short};
+use vram_report::error::ReportError;
+use vram_report::predictor::Forecast;
+use vram_report::workload::{Mode, Workload};
+use vram_workload::DeviceKind;
+
+use crate::error::SweepError;
+
+/// The rows that are to be measured, each with its workload, its directory and its prediction.
+#[derive(Debug)]
+pub struct Plan {
+    /// In the order in which they run.
+    pub rows: Vec<Row>,
+}
+
+/// One datapoint.
+#[derive(Debug)]
+pub struct Row {
+    /// Its name.
+    pub id: String,
+    /// The sweep's row.
+    pub row: SweepRow,
+    /// Its workload after overrides.
+    pub spec: WorkloadSpec,
+    /// Where its artifacts go.
+    pub dir: PathBuf,
+    /// What its step reserves with any number of samples, by its ledger; none where it has none.
+    pub forecast: Option<Forecast>,
+}
+
+/// The sweep's rows that are meant: those that `only` names, or all that do not wait for it.
+///
+/// # Errors
+///
+/// [`SweepError::NoRow`].
+pub fn select<'a>(sweep: &'a Sweep, only: &[String]) -> Result<Vec<&'a SweepRow>, SweepError> {
+    if let Some(unknown) = only.iter().find(|id| sweep.rows.iter().all(|r| r.id != **id)) {
+        return Err(SweepError::NoRow {
+            sweep: sweep.name.clone(),
+            row: unknown.clone(),
+            known: sweep.rows.iter().map(|row| row.id.clone()).collect(),
+        });
+    }
+    let meant = |row: &&SweepRow| {
+        if only.is_empty() { !row.on_demand } else { only.contains(&row.id) }
+    };
+    Ok(sweep.rows.iter().filter(meant).collect())
+}
+
+impl Plan {
+    /// The plan for these rows on a kind of device, in this run directory.
+    ///
+    /// # Errors
+    ///
+    /// A row whose presets are none, or whose step cannot run.
+    pub fn new(
+        library: &Library,
+        kind: DeviceKind,
+        rows: Vec<&SweepRow>,
+        dir: &Path,
+    ) -> Result<Self, SweepError> {
+        let rows = rows.into_iter().map(|row| Row::new(library, kind, row, dir));
+        Ok(Self { rows: rows.collect::<Result<_, _>>()? })
+    }
+
+    /// A directory that holds rows is continued on purpose or not at all.
+    pub(crate) fn refuse_occupied(&self) -> Result<(), SweepError> {
+        match self.rows.iter().find(|row| row.dir.exists()) {
+            None => Ok(()),
+            Some(row) => Err(SweepError::Occupied { dir: row.dir.clone() }),
+        }
+    }
+}
+
+/// `<id>_<ant>x<colony>_B<batch>`, with names that are paths or inline text made fit for a folder.
+fn folder(row: &SweepRow) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "_-.".contains(c) { c } else { '_' };
+    let name = |label: &str| short(label).chars().take(40).map(plain).collect::<String>();
+    format!("{}_{}x{}_B{}", row.id, name(&row.ant), name(&row.colony), row.batch)
+}
+
+/// Id of the row's probe with this batch, in a search for the largest.
+pub(crate) fn batch_id(row: &SweepRow, batch: impl Display) -> String {
+    format!("{}-B{batch}", row.id)
+}
+
+/// Whether a run was measured with a row's very settings; `probe_id` is the row's.
+pub(crate) fn has_settings(run: &RunRecord, probe_id: &str, row: &SweepRow) -> bool {
+    let m = &run.metrics;
+    m.probe_id == probe_id
+        && m.step() == row.step
+        && m.warmup_steps == row.warmup_steps
+        && m.measure_steps == row.measure_steps
+}
+
+impl Row {
+    /// The row with its prediction on a kind of device, in this run directory.
+    ///
+    /// # Errors
+    ///
+    /// Presets that are none, or a step that cannot run.
+    pub fn new(
+        library: &Library,
+        kind: DeviceKind,
+        row: &SweepRow,
+        dir: &Path,
+    ) -> Result<Self, SweepError> {
+        let id = || row.id.clone();
+        let spec = library.workload(row).map_err(|source| SweepError::Row { id: id(), source })?;
+        let mode = Mode { amp: Some(row.amp), out_dim: row.out_dim, step: row.step };
+        let forecast = steps_total(row.warmup_steps, row.measure_steps)
+            .map_err(ReportError::from)
+            .and_then(|_| Workload::new(spec, mode))
+            .and_then(|workload| Forecast::new(&workload, kind))
+            .map_err(|source| SweepError::RowCannotRun { id: id(), source: source.into() })?;
+        Ok(Self {
+            id: row.id.clone(),
+            dir: dir.join(folder(row)),
+            forecast,
+            row: row.clone(),
+            spec,
+        })
+    }
+
+    /// Predicted peak reserved, in bytes.
+    pub fn predicted(&self) -> Option<u64> {
+        self.forecast.as_ref()?.reserved_bytes(self.spec.colony.batch_size)
+    }
+
+    /// The row's record, if it was measured before with these very settings.
+    pub(crate) fn finished(&self) -> Option<RunRecord> {
+        let record = read(&self.dir).ok()?;
+        let probe_id = self.spec.probe_id(self.row.out_dim, self.row.amp);
+        has_settings(&record, &probe_id, &self.row).then_some(record)
+    }
+
+    /// Moves an unfinished attempt out of the way; nothing is deleted.
+    pub(crate) fn set_aside(&self) -> Result<(), SweepError> {
+        if !self.dir.exists() {
+            return Ok(());
+        }
+        let aside = |n: u32| PathBuf::from(format!("{}{}{n}", self.dir.display(), names::ASIDE));
+        let free = (1..).map(aside).find(|p| !p.exists());
+        std::fs::rename(&self.dir, free.unwrap_or_else(|| aside(0)))
+            .map_err(SweepError::system(format!("move {} aside", self.dir.display())))
+    }
+
+    /// Steps that the row takes, warm-up included.
+    pub fn steps(&self) -> u64 {
+        self.row.warmup_steps.saturating_add(self.row.measure_steps)
+    }
+
+    /// Work of one step in the units that time grows with: elements that pass through memory.
+    pub fn work(&self) -> f64 {
+        let (ant, colony) = (&self.spec.ant, &self.spec.colony);
+        [colony.batch_size, colony.synth_len, ant.ring_len, ant.slot_dim]
+            .iter()
+            .map(|&n| n as f64)
+            .product()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(only: &[&str]) -> Vec<Row> {
+        let library = Library::built_in();
+        let sweep = library.sweep("vra34").unwrap().spec;
+        let only: Vec<String> = only.iter().map(|s| (*s).to_owned()).collect();
+        let rows = select(&sweep, &only).unwrap();
+        Plan::new(&library, DeviceKind::Cuda, rows, Path::new("out")).unwrap().rows
+    }
+
+    fn ids(rows: &[Row]) -> Vec<&str> {
+        rows.iter().map(|r| r.id.as_str()).collect()
+    }
+
+    #[test]
+    fn rows_on_demand_run_only_when_named() {
+        assert_eq!(ids(&plan(&[])), ["DP1", "DP9", "DP2", "DP8", "DP3", "DP4", "DP5", "DP6"]);
+        assert_eq!(ids(&plan(&["DP5", "DP1E16"])), ["DP5", "DP1E16"]);
+        let sweep = Library::built_in().sweep("vra34").unwrap().spec;
+        let error = select(&sweep, &["DP77".to_owned()]).unwrap_err();
+        assert_eq!(error.to_string(), "sweep vra34 has no row `DP77`");
+    }
+
+    #[test]
+    fn folders_are_named_after_their_rows() {
+        assert_eq!(plan(&["DP1"])[0].dir, Path::new("out/DP1_smallxreal_B16"));
+        let mut row = plan(&["DP1"]).remove(0).row;
+        row.ant = "some where/my ant.toml".to_owned();
+        assert_eq!(folder(&row), "DP1_my_antxreal_B16");
+    }
+
+    /// DP1 reserves 259 granules of 32 MiB on a card.
+    #[test]
+    fn a_row_is_predicted_by_its_ledger() {
+        assert_eq!(plan(&["DP1"])[0].predicted(), Some(259 << 25));
+    }
+
+    /// A run is finished if its artifacts are whole and of these very settings.
+    #[test]
+    fn a_finished_row_is_recognised() {
+        let mut row = plan(&["DP1"]).remove(0);
+        assert!(row.finished().is_none());
+        let runs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../artifacts/tests/data/torch_h200");
+        row.dir = runs.join("dp01_smallxreal_B16");
+        assert_eq!(row.finished().unwrap().metrics.batch_size, 16);
+        row.row.measure_steps = 4;
+        assert!(row.finished().is_none());
+        row.row.measure_steps = 3;
+        row.row.out_dim = 16;
+        assert!(row.finished().is_none());
+    }
+
+    #[test]
+    fn an_unfinished_attempt_is_kept_aside() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut row = plan(&["DP1"]).remove(0);
+        row.dir = dir.path().join("DP1");
+        for n in 1..3 {
+            std::fs::create_dir(&row.dir).unwrap();
+            std::fs::write(row.dir.join("run_cmd.txt"), "half").unwrap();
+            assert!(row.finished().is_none());
+            row.set_aside().unwrap();
+            assert!(!row.dir.exists());
+            assert!(dir.path().join(format!("DP1.unfinished-{n}/run_cmd.txt")).exists());
+        }
+        row.set_aside().unwrap();
+    }
+}

@@ -1,0 +1,80 @@
+//! What may be continued: a directory in which this very sweep has begun.
+
+use std::path::Path;
+
+use vram_artifacts::names;
+use vram_artifacts::run_record::{RunRecord, read};
+use vram_presets::{Library, Sweep, SweepRow};
+
+use crate::error::SweepError;
+use crate::lock;
+use crate::plan::{batch_id, has_settings};
+
+/// Refuses a directory that is not there, that no sweep has begun in, or that holds another sweep;
+/// nothing in it is touched. An attempt that left no readable run says nothing against it.
+pub(crate) fn refuse_another(
+    library: &Library,
+    sweep: &Sweep,
+    find_max: bool,
+    dir: &Path,
+) -> Result<(), SweepError> {
+    let other = |why: String| Err(SweepError::OtherRun { why });
+    let (name, shown) = (&sweep.name, dir.display());
+    let Ok(entries) = std::fs::read_dir(dir) else {
+        return other(format!("there is no run of {name} to resume: no directory {shown}"));
+    };
+    let paths = entries.flatten().map(|entry| entry.path());
+    let aside = |path: &Path| path.to_string_lossy().contains(names::ASIDE);
+    let runs = paths.filter(|path| !aside(path)).filter_map(|path| read(&path).ok());
+    let (mut own, mut others) = (false, None);
+    for run in runs {
+        let batch = run.metrics.batch_size;
+        let is_of = |row: &&SweepRow| match find_max {
+            true => batch_id(row, batch) == run.id,
+            false => row.id == run.id,
+        };
+        match sweep.rows.iter().find(is_of).cloned() {
+            None => others = Some(run.id),
+            Some(row) => {
+                let batch = if find_max { batch } else { row.batch };
+                refuse_other_settings(library, sweep, &SweepRow { batch, ..row }, &run)?;
+                own = true;
+            }
+        }
+    }
+    match others {
+        _ if own => Ok(()),
+        Some(id) => other(format!("{shown} holds another sweep than {name}, with a row {id}")),
+        None if dir.join(lock::NAME).exists() => Ok(()),
+        None => other(format!("no sweep has begun in {shown}")),
+    }
+}
+
+/// A run with the id of one of this sweep's rows, and with other settings.
+fn refuse_other_settings(
+    library: &Library,
+    sweep: &Sweep,
+    row: &SweepRow,
+    run: &RunRecord,
+) -> Result<(), SweepError> {
+    let m = &run.metrics;
+    let ours = library.workload(row)?.probe_id(row.out_dim, row.amp);
+    if has_settings(run, &ours, row) {
+        return Ok(());
+    }
+    let why = format!(
+        "{} is of another sweep than {}: it holds {} with {} + {} {} steps, and row {} is {ours} with \
+         {} + {} {}",
+        run.dir.display(),
+        sweep.name,
+        m.probe_id,
+        m.warmup_steps,
+        m.measure_steps,
+        m.step(),
+        row.id,
+        row.warmup_steps,
+        row.measure_steps,
+        row.step
+    );
+    Err(SweepError::OtherRun { why })
+}

@@ -1,0 +1,127 @@
+//! Rows, one probe process each: whatever happens to one, the next is unharmed.
+
+use vram_artifacts::error::with_causes;
+use vram_artifacts::events::Step;
+use vram_artifacts::run_record::{RunRecord, read};
+use vram_launch::executable::Executable;
+use vram_metrics::VRAM_GUARD_RATIO;
+use vram_report::units::gib;
+
+use crate::device::SweepDevice;
+use crate::error::SweepError;
+use crate::event::{Event, Listener, RowEvent};
+use crate::plan::Row;
+use crate::preflight::{Preflight, Shortage, shortage};
+use crate::probe_process::{self, Crash, Limits, Outcome};
+
+/// What became of a row.
+#[derive(Debug)]
+pub enum RowOutcome {
+    /// It has its artifacts, PASS or FAIL.
+    Measured(Box<RunRecord>),
+    /// Predicted not to fit, and not run.
+    Predicted(Shortage),
+    /// A signal ended its process.
+    Crashed(Crash),
+    /// It has no artifacts for another reason.
+    Lost(String),
+    /// The sweep was ended before or while it ran.
+    NotRun,
+}
+
+/// A row and what became of it.
+#[derive(Debug)]
+pub struct RowResult {
+    /// The row.
+    pub row: Row,
+    /// What became of it.
+    pub outcome: RowOutcome,
+}
+
+/// What rows are measured with.
+pub(crate) struct Runner {
+    pub(crate) device: SweepDevice,
+    pub(crate) probe: Executable,
+    pub(crate) limits: Limits,
+    /// Rows that were measured before are kept.
+    pub(crate) resume: bool,
+    pub(crate) preflight: Preflight,
+}
+
+impl Runner {
+    /// Measures every row that has to be.
+    pub(crate) fn measure(&self, rows: Vec<Row>, listen: Listener<'_>) -> Vec<RowResult> {
+        listen(Event::Rows(&rows));
+        let results = rows.into_iter().map(|row| {
+            let outcome = self.measure_row(&row, listen);
+            RowResult { row, outcome }
+        });
+        let results = results.collect();
+        listen(Event::RowsOver);
+        results
+    }
+
+    /// Takes a row from its plan to its outcome.
+    fn measure_row(&self, row: &Row, listen: Listener<'_>) -> RowOutcome {
+        let _span = tracing::trace_span!("row", id = %row.id).entered();
+        if let Some(record) = self.resume.then(|| row.finished()).flatten() {
+            listen(Event::Row(row, RowEvent::FinishedBefore));
+            return RowOutcome::Measured(Box::new(record));
+        }
+        if self.limits.interrupt.signal().is_some() {
+            return RowOutcome::NotRun;
+        }
+        match self.shortage(row) {
+            Some(shortage) if self.preflight == Preflight::Skip => {
+                listen(Event::Row(row, RowEvent::NotRun(&shortage)));
+                return RowOutcome::Predicted(shortage);
+            }
+            shortage => listen(Event::Row(row, RowEvent::Started(shortage.as_ref()))),
+        }
+        let outcome =
+            self.run(row, listen).unwrap_or_else(|why| RowOutcome::Lost(with_causes(&why)));
+        match &outcome {
+            RowOutcome::Measured(record) => {
+                listen(Event::Row(row, RowEvent::Measured(record)));
+            }
+            RowOutcome::Crashed(Crash { why, .. }) | RowOutcome::Lost(why) => {
+                listen(Event::Row(row, RowEvent::Lost(why)));
+            }
+            RowOutcome::Predicted(_) | RowOutcome::NotRun => {}
+        }
+        outcome
+    }
+
+    /// Why the row does not fit, where that is of interest.
+    fn shortage(&self, row: &Row) -> Option<Shortage> {
+        if self.preflight == Preflight::Trust {
+            return None;
+        }
+        let (needs, memory) = (row.predicted(), self.device.memory());
+        if let Some((needs, memory)) = needs.zip(memory) {
+            let limit = memory.limit(VRAM_GUARD_RATIO);
+            let (needs, most) = (gib(needs), gib(limit.bytes));
+            tracing::debug!("preflight: {} needs {needs} of {most} GiB, by {limit}", row.id);
+        }
+        shortage(needs, memory)
+    }
+
+    fn run(&self, row: &Row, listen: Listener<'_>) -> Result<RowOutcome, SweepError> {
+        row.set_aside()?;
+        let device = self.device.choice().to_string();
+        let observe = &mut |step: &Step| listen(Event::Row(row, RowEvent::Step(step)));
+        let outcome = probe_process::run(&self.probe, row, &device, &self.limits, observe)?;
+        Ok(match outcome {
+            Outcome::Exited => match read(&row.dir) {
+                Ok(record) => RowOutcome::Measured(Box::new(record)),
+                Err(error) => {
+                    let why = with_causes(&error);
+                    RowOutcome::Lost(format!("left no readable artifacts: {why}"))
+                }
+            },
+            Outcome::Crashed(crash) => RowOutcome::Crashed(crash),
+            Outcome::Lost(why) => RowOutcome::Lost(why),
+            Outcome::Interrupted => RowOutcome::NotRun,
+        })
+    }
+}

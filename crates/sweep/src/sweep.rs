@@ -1,0 +1,141 @@
+//! A whole sweep: refused, or run to its end.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use vram_launch::choice::DeviceChoice;
+use vram_metrics::VRAM_GUARD_RATIO;
+use vram_presets::{Library, Sweep};
+use vram_report::memory_check::{DeviceMemory, Limit};
+
+use crate::device::{Executables, SweepDevice};
+use crate::error::SweepError;
+use crate::event::{Event, Listener};
+use crate::find_max::{self, Search, Searches};
+use crate::interrupt::{Interrupt, Signal};
+use crate::lock::{self, Lock};
+use crate::plan::{self, Plan};
+use crate::preflight::Preflight;
+use crate::probe_process::Limits;
+use crate::resume;
+use crate::runner::{RowResult, Runner};
+
+/// What is to be swept.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Sweep preset or file.
+    pub sweep: String,
+    /// Where rows run.
+    pub device: DeviceChoice,
+    /// Only these rows, on-demand ones included; empty is all that do not wait to be named.
+    pub only: Vec<String>,
+    /// The run directory; none is one in `runs`, named after now, the device and the sweep.
+    pub out: Option<PathBuf>,
+    /// Keep the finished rows of the run directory, or of this sweep's newest one, and do the rest.
+    pub resume: bool,
+    /// What is done with each row.
+    pub task: Task,
+    /// End a row's process after this long; it counts as lost.
+    pub row_timeout: Option<Duration>,
+}
+
+/// What is done with each row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// Measure it; with what becomes of one that is predicted not to fit.
+    Measure(Preflight),
+    /// Search for the largest batch of its workload on a device of this many bytes; none is the
+    /// device's own memory without what others hold of it.
+    FindMax(Option<u64>),
+}
+
+/// What a sweep came to.
+#[derive(Debug)]
+pub struct Finished {
+    /// The run directory.
+    pub dir: PathBuf,
+    /// What each row came to.
+    pub results: Results,
+    /// The signal that ended it early.
+    pub signal: Option<Signal>,
+}
+
+/// What each row came to.
+#[derive(Debug)]
+pub enum Results {
+    /// Rows, in the order in which they were to run.
+    Rows(Vec<RowResult>),
+    /// Searches, and the limit that they kept to.
+    Largest(Searches, Limit),
+}
+
+/// Refuses what can be refused before anything runs, then measures row after row.
+///
+/// # Errors
+///
+/// What was refused. Nothing that happens to a row is an error.
+pub fn run(
+    options: &Options,
+    library: &Library,
+    executables: Executables<'_>,
+    listen: Listener<'_>,
+) -> Result<Finished, SweepError> {
+    let sweep = library.sweep(&options.sweep)?.spec;
+    let rows = plan::select(&sweep, &options.only)?;
+    let device = SweepDevice::choose(options.device, executables, library)?;
+    listen(Event::Device(&device));
+    let dir = run_dir(options, device.kind().name(), &sweep)?;
+    lock::refuse_held(&dir)?;
+    let plan = Plan::new(library, device.kind(), rows.clone(), &dir)?;
+    let (preflight, limit) = match options.task {
+        Task::Measure(preflight) => (preflight, None),
+        Task::FindMax(bytes) => (Preflight::Trust, Some(bytes)),
+    };
+    if options.resume {
+        resume::refuse_another(library, &sweep, limit.is_some(), &dir)?;
+    } else {
+        plan.refuse_occupied()?;
+    }
+    if limit.is_some() {
+        find_max::refuse_unpredicted(&plan.rows)?;
+    }
+    let limit = limit.map(|bytes| limit_of(bytes, &device)).transpose()?;
+    let probe = device.executable(executables)?;
+    listen(Event::Directory(&dir));
+    let _lock = Lock::take(&dir)?;
+    let interrupt = Interrupt::catch()?;
+    let limits = Limits { interrupt: interrupt.clone(), timeout: options.row_timeout };
+    let runner = Runner { device, probe, limits, resume: options.resume, preflight };
+    let results = match limit {
+        None => Results::Rows(runner.measure(plan.rows, listen)),
+        Some(limit) => {
+            let search = Search { runner: &runner, library, dir: &dir, limit };
+            Results::Largest(search.run(&rows, listen)?, limit)
+        }
+    };
+    Ok(Finished { dir, results, signal: interrupt.signal() })
+}
+
+/// The most that a batch may reserve whose boundary is searched.
+fn limit_of(bytes: Option<u64>, device: &SweepDevice) -> Result<Limit, SweepError> {
+    let memory = match bytes {
+        Some(bytes) => Some(DeviceMemory::unused(bytes, device.context)),
+        None => device.memory(),
+    };
+    memory.map(|memory| memory.limit(VRAM_GUARD_RATIO)).ok_or(SweepError::MemoryUnknown)
+}
+
+/// The directory that is named, or one named after now, or the newest of this sweep.
+fn run_dir(options: &Options, device: &'static str, sweep: &Sweep) -> Result<PathBuf, SweepError> {
+    if let Some(out) = &options.out {
+        return Ok(out.clone());
+    }
+    let suffix = format!("-{device}-{}", sweep.name);
+    if !options.resume {
+        let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+        return Ok(Path::new("runs").join(format!("{now}{suffix}")));
+    }
+    let entries = std::fs::read_dir("runs").into_iter().flatten().flatten();
+    let newest = entries.map(|e| e.path()).filter(|p| p.to_string_lossy().ends_with(&suffix)).max();
+    newest.ok_or_else(|| SweepError::NoRunToResume { sweep: sweep.name.clone(), device })
+}

@@ -1,0 +1,25 @@
+//! `cargo xtask sweep`: builds what measures, then sweeps with it.
+
+use vram_console::reply::Reply;
+use vram_console::sweep::{self, SweepFlags};
+
+use crate::build::BuildFlags;
+use crate::workspace;
+
+/// Measure a sweep's rows and print predicted and measured peaks (VRA-34)
+///
+/// Builds the release `vram`, runs one `vram probe` process per row, and prints the table and the
+/// fitted constants beside the published ones. The run directory also gets a report.
+#[derive(Debug, clap::Args)]
+#[command(after_help = sweep::after_help("cargo xtask"))]
+pub struct Args {
+    #[command(flatten)]
+    flags: SweepFlags,
+    #[command(flatten)]
+    build: BuildFlags,
+}
+
+pub fn run(args: &Args) -> miette::Result<Reply> {
+    let library = workspace::library()?;
+    args.build.with_executables(|executables| sweep::run(&args.flags, &library, executables))
+}
