@@ -1,6 +1,7 @@
 //! What is true of the workspace as a whole: its packages, their licences, and the picture of them in
 //! the documentation.
 
+mod architecture;
 mod packages;
 
 use std::path::Path;
