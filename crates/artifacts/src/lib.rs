@@ -31,3 +31,8 @@ pub mod run_record;
 pub mod steps;
 pub mod summary;
 pub mod version;
+
+/// The example of the package's page compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -30,3 +30,8 @@ pub mod terminal;
 pub mod verbosity;
 pub mod vram_size;
 pub mod waiting;
+
+/// The example of the package's page compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

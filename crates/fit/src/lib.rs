@@ -51,3 +51,8 @@ pub use error::FitError;
 pub use fit::fit;
 pub use missing::Missing;
 pub use model::{Estimate, Fit, Model, Observation, Pooling, Prediction, Reserve, RowFit, TierFit};
+
+/// The example of the package's page compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

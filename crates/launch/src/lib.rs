@@ -22,3 +22,8 @@ pub mod device;
 pub mod executable;
 pub mod libraries;
 pub mod toolkit;
+
+/// The example of the package's page compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -87,3 +87,8 @@ pub use phase::{Marks, Phase, PhaseMark};
 pub use verdict::{EXPLOSION_RATIO, Evidence, FailReason, VRAM_GUARD_RATIO, Verdict};
 pub use watchdog::Watchdog;
 pub use window::{Heartbeat, Measurement, Progress, Stage, StepReport, TrainingStep, Window};
+
+/// The example of the package's page compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -42,3 +42,8 @@ pub use spec::{AntSpec, ColonySpec, Precision, PtrDtype, SCHEMA_VERSION, Workloa
 pub use step::StepKind;
 pub use sweep::{Published, Sweep, SweepRow};
 pub use vram_source::Syntax;
+
+/// The example of the package's page compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

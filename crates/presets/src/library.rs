@@ -105,7 +105,7 @@ macro_rules! built_in {
         &[$($(BuiltIn {
             kind: Kind::$kind,
             name: $name,
-            text: include_str!(concat!("../../../presets/", $folder, "/", $name, ".toml")),
+            text: include_str!(concat!("../built_in/", $folder, "/", $name, ".toml")),
         },)*)*]
     };
 }

@@ -56,10 +56,15 @@ fn the_published_sweep_has_its_rows_in_order() {
 #[test]
 fn every_row_of_every_sweep_names_presets_that_exist() {
     let library = Library::built_in();
-    for name in ["vra34", "smoke"] {
-        for row in library.sweep(name).unwrap().spec.rows {
-            library.ant(&row.ant).unwrap();
-            library.colony(&row.colony).unwrap();
+    let sweeps = library.list().into_iter().filter(|entry| entry.kind == Kind::Sweep);
+    let names: Vec<String> = sweeps.map(|entry| entry.name).collect();
+    assert_eq!(names.len(), 6, "{names:?}");
+    for name in names {
+        let rows = library.sweep(&name).unwrap().spec.rows;
+        assert!(!rows.is_empty(), "{name}");
+        for row in rows {
+            library.ant(&row.ant).unwrap_or_else(|e| panic!("{} of {name}: {e}", row.id));
+            library.colony(&row.colony).unwrap_or_else(|e| panic!("{} of {name}: {e}", row.id));
         }
     }
 }

@@ -43,3 +43,8 @@ pub mod terms;
 pub mod tier;
 pub mod units;
 pub mod workload;
+
+/// The example of the package's page compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

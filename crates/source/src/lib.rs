@@ -38,3 +38,8 @@ pub use file::{LIMIT_BYTES, ReadError, read_text};
 pub use nearest::nearest;
 pub use text::{Source, Syntax};
 pub use value::{Entry, Node, Value, clipped};
+
+/// The example of the package's page compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -35,3 +35,8 @@ pub mod probe_process;
 mod resume;
 pub mod runner;
 pub mod sweep;
+
+/// The example of the package's page compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -84,3 +84,8 @@ pub use step::loss_scale::LossScale;
 pub use step::plain::{PlainGradients, gradients as plain_gradients};
 pub use step::tape::Tape;
 pub use step::trainer::{StepKind, StepOutcome, Trainer};
+
+/// The example of the package's page compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

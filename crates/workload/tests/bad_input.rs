@@ -230,12 +230,14 @@ mod on_a_card {
 
     /// 275 GB.
     #[test]
+    #[ignore = "needs a card"]
     fn a_tape_beyond_the_cards_memory() {
         let device = Device::new_cuda_with_stream(0).unwrap();
         a_tape_that_does_not_fit(StepKind::Fused, &device, 1 << 15, 1 << 14);
     }
 
     #[test]
+    #[ignore = "needs a card"]
     fn a_stream_of_each_threads_own_is_refused() {
         let device = Device::new_cuda(0).unwrap();
         let model = SMALL.model(&device);
@@ -245,6 +247,7 @@ mod on_a_card {
     }
 
     #[test]
+    #[ignore = "needs a card"]
     fn a_tensor_elsewhere_is_named() {
         let card = Device::new_cuda_with_stream(0).unwrap();
         let elsewhere = [Device::Cpu, Device::new_cuda_with_stream(0).unwrap()];

@@ -10,6 +10,7 @@ use vram_workload::{DeviceKind, Ledger, Shape};
 
 #[cfg(feature = "cuda")]
 #[test]
+#[ignore = "needs a card"]
 fn on_a_card_every_phase_is_right_to_the_byte() {
     use phases::{measure, watching};
     use vram_metrics::{Driver, PoolMeter};

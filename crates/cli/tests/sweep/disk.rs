@@ -1,8 +1,8 @@
-//! A sweep onto a disk that fills up: a small tmpfs, mounted in a namespace of the test's own. Where
-//! the system lets nobody mount, the test says so and is none.
+//! A sweep onto a disk that fills up: a small tmpfs, mounted in a namespace of the test's own. Some
+//! systems let nobody mount, and a test cannot know on which it will run: it is ignored unless it is
+//! asked for, as `.ci/run` does where it can mount.
 
 use std::fs;
-use std::io::{self, Write};
 use std::process::Command;
 
 use crate::support::{Sandbox, text};
@@ -10,6 +10,7 @@ use crate::support::{Sandbox, text};
 /// Room for one row. The sweep goes on to the end, prints what it has, and continues once there is
 /// room.
 #[test]
+#[ignore = "mounts a tmpfs, which not every system allows: cargo test -- --ignored disk::"]
 fn a_full_disk_loses_the_rows_that_do_not_fit() {
     let sandbox = Sandbox::scripted();
     fs::create_dir(sandbox.path("out")).unwrap();
@@ -22,15 +23,12 @@ fn a_full_disk_loses_the_rows_that_do_not_fit() {
          {sweep} --resume >table3 2>said3; echo $? >>codes
          find out -name '.*' >hidden"
     );
-    let status = Command::new("unshare")
+    let output = Command::new("unshare")
         .args(["--map-root-user", "--mount", "sh", "-c", &script])
         .current_dir(sandbox.path(""))
-        .status();
-    if !status.is_ok_and(|status| status.code() != Some(99) && sandbox.path("codes").exists()) {
-        // Past the harness, which would keep it to itself.
-        let _ = writeln!(io::stderr(), "not tested: this system lets nobody mount a tmpfs");
-        return;
-    }
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
     let read = |name: &str| text(&fs::read(sandbox.path(name)).unwrap());
     assert_eq!(read("codes"), "1\n1\n0\n", "{}\n{}", read("said1"), read("said3"));
     // A is finished; B and C say why they are not, and so does the report.

@@ -100,6 +100,16 @@ fn workload_ids_are_printed_alone() {
     assert!(fp64.starts_with("wl_v1_"), "{fp64}");
 }
 
+/// The package's page shows a command and what it prints.
+#[test]
+fn the_readmes_example_prints_what_it_says() {
+    let readme = include_str!("../../README.md");
+    let (_, shown) = readme.split_once("```console\n$ vram ").unwrap();
+    let (command, printed) = shown.split_once("```").unwrap().0.split_once('\n').unwrap();
+    let args: Vec<&str> = command.split_whitespace().collect();
+    assert_eq!(stdout(&Sandbox::new(), &args), printed);
+}
+
 #[test]
 fn a_fact_that_is_missing_has_its_reason() {
     let sandbox = Sandbox::new();

@@ -1,6 +1,7 @@
 //! The `vram` binary, run as a user runs it.
 
 mod bad_input;
+mod bandwidth;
 mod commands;
 mod disk;
 mod faults;

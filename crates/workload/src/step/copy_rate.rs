@@ -36,8 +36,13 @@ pub fn copy_rate(device: &Device, state_bytes: usize) -> Result<f64, WorkloadErr
         }
         tape.forget_last();
     }
+    Ok(rate(len * size_of::<f32>(), &mut seconds))
+}
+
+/// Bytes per second of the median of some copies. Each byte of the state is read and written.
+fn rate(state_bytes: usize, seconds: &mut [f64]) -> f64 {
     seconds.sort_by(f64::total_cmp);
-    Ok(2.0 * (len * size_of::<f32>()) as f64 / seconds[COPIES / 2])
+    2.0 * state_bytes as f64 / seconds[seconds.len() / 2]
 }
 
 #[cfg(test)]
@@ -45,8 +50,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rate_is_a_rate() {
-        let rate = copy_rate(&Device::Cpu, 3 << 20).unwrap();
-        assert!(rate.is_finite() && rate > 0.0);
+    fn a_byte_is_read_and_written_and_the_median_copy_counts() {
+        let mut seconds = [0.5, 30.0, 0.25, 0.5, 0.001, 0.75, 0.25];
+        assert_eq!(rate(3_000_000_000, &mut seconds), 12e9);
+    }
+
+    #[test]
+    fn a_host_copies() {
+        // Not a whole piece, and one element.
+        for bytes in [(4 << 20) + 12, 4] {
+            let rate = copy_rate(&Device::Cpu, bytes).unwrap();
+            assert!(rate.is_finite() && rate > 0.0, "{bytes} bytes: {rate}");
+        }
+    }
+
+    #[test]
+    fn states_beyond_memory_are_an_error() {
+        let error = copy_rate(&Device::Cpu, 1 << 52).unwrap_err();
+        assert!(matches!(error, WorkloadError::OutOfMemory { .. }), "{error}");
     }
 }

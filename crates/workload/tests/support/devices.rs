@@ -16,6 +16,7 @@ macro_rules! test_devices {
 
             #[cfg(feature = "cuda")]
             #[test]
+            #[ignore = "needs a card"]
             fn cuda() {
                 ($body)(&candle_core::Device::new_cuda_with_stream(0).unwrap());
             }
