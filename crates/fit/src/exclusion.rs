@@ -1,3 +1,5 @@
+//! Which runs stay out of a fit, and why.
+
 use std::fmt;
 
 /// A run whose longest step exceeds this many medians is not steady enough to be fitted.

@@ -1,4 +1,6 @@
-use crate::Card;
+//! What is known of the device and of the host that a run is measured on.
+
+use crate::driver::Card;
 use crate::nvml::Monitor;
 use sysinfo::{
     CGroupLimits, CpuRefreshKind, MemoryRefreshKind, ProcessRefreshKind, ProcessesToUpdate,

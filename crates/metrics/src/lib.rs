@@ -77,7 +77,7 @@ mod window;
 
 pub use clock::{StepClock, StepTime, StepTimes, WallClock};
 #[cfg(feature = "cuda")]
-pub use cuda::{EventClock, PoolMeter};
+pub use cuda::{events::EventClock, pool::PoolMeter};
 pub use driver::{Card, Driver, DriverError};
 pub use facts::DeviceFacts;
 pub use host::{HostAllocator, HostMeter};

@@ -1,3 +1,5 @@
+//! What a meter of memory answers, and why it may not.
+
 /// One of a meter's two counters, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reading {
@@ -44,7 +46,7 @@ pub trait Meter {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MeterError {
-    /// The binary does not allocate through [`HostAllocator`](crate::HostAllocator).
+    /// The binary does not allocate through [`HostAllocator`](crate::host::HostAllocator).
     #[error(
         "this binary's memory is not metered: declare \
          `#[global_allocator] static ALLOC: vram_metrics::HostAllocator = vram_metrics::HostAllocator;`"

@@ -1,6 +1,8 @@
+//! Whether other processes on the device changed what they hold while a window ran.
+
 use std::time::{Duration, Instant};
 
-use crate::{Meter, MeterError};
+use crate::meter::{Meter, MeterError};
 
 /// A window is disturbed where what others hold on its device changes by more than this, in bytes.
 /// Less is the driver's own bookkeeping; the context of another process alone takes several hundred

@@ -1,8 +1,10 @@
+//! The phases of a training step, and what is held at each of them.
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Meter, MeterError};
+use crate::meter::{Meter, MeterError};
 
 /// Points of a training step at which memory is marked, in the order in which they come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -112,7 +114,7 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
-    use crate::Reading;
+    use crate::meter::Reading;
 
     /// Answers with the next number, or not at all.
     struct Counting(Cell<Option<u64>>);

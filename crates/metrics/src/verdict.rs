@@ -1,8 +1,10 @@
+//! Whether a run is stable, and every reason why it is not.
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::StepTimes;
+use crate::clock::StepTimes;
 
 /// Peak reserved above this part of the total fails a run (VRA-30).
 pub const VRAM_GUARD_RATIO: f64 = 0.92;

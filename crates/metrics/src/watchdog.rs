@@ -1,3 +1,5 @@
+//! Notices from another thread that a step never returns.
+
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 

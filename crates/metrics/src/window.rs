@@ -1,7 +1,11 @@
+//! The measurement window: warm-up steps, then steps with peaks of their own.
+
 use std::time::{Duration, Instant};
 
+use crate::clock::{StepClock, StepTimes};
+use crate::meter::{Meter, MeterError};
 use crate::neighbours::Neighbours;
-use crate::{Marks, Meter, MeterError, Phase, StepClock, StepTimes};
+use crate::phase::{Marks, Phase};
 
 /// Warm-up steps, then measured steps with peaks of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,7 +135,7 @@ pub struct Measurement<E> {
     pub skipped_steps: u64,
     /// How far what others hold on the device moved from what they held after warm-up, in bytes: the
     /// most that was seen. None where the meter's device is its process's own. See
-    /// [`DISTURBANCE_BYTES`](crate::DISTURBANCE_BYTES).
+    /// [`DISTURBANCE_BYTES`](crate::neighbours::DISTURBANCE_BYTES).
     pub disturbance_bytes: Option<Result<u64, MeterError>>,
     /// The window's heartbeat.
     pub heartbeat: Heartbeat,

@@ -3,9 +3,11 @@
 
 use vram_source::{Check, Fields, Node, Source};
 
+use crate::error::PresetError;
 use crate::name::preset_name;
 use crate::spec::SCHEMA_VERSION;
-use crate::{AntSpec, ColonySpec, Precision, PresetError, PtrDtype, StepKind};
+use crate::spec::{AntSpec, ColonySpec, Precision, PtrDtype};
+use crate::step::StepKind;
 
 /// A spec and its notes.
 pub(crate) type Noted<T> = (Option<String>, T);

@@ -1,10 +1,12 @@
+//! What a workload is: its ant, its colony and its id.
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::PresetError;
+use crate::error::PresetError;
 
 /// Version of the workload schema (VRA-31), part of every workload id.
 pub const SCHEMA_VERSION: &str = "workload_schema_v1";
@@ -225,7 +227,7 @@ fn product(what: &'static str, factors: &[u64]) -> Result<u64, PresetError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Library;
+    use crate::library::Library;
 
     fn workload(ant: &str, colony: &str) -> WorkloadSpec {
         let library = Library::built_in();

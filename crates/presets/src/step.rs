@@ -1,3 +1,5 @@
+//! Which step of the model is taken.
+
 use std::fmt;
 use std::str::FromStr;
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use proptest::prelude::*;
 use vram_presets::{
-    Kind, Library, Origin, PresetError, StepKind, SweepRow, Syntax, sweep_from_text,
+    Library, Origin, PresetError, PresetKind, StepKind, SweepRow, Syntax, sweep_from_text,
     workload_from_file,
 };
 
@@ -31,10 +31,10 @@ fn every_built_in_preset_parses() {
     let library = Library::built_in();
     for entry in library.list() {
         match entry.kind {
-            Kind::Ant => drop(library.ant(&entry.name).unwrap()),
-            Kind::Colony => drop(library.colony(&entry.name).unwrap()),
-            Kind::Sweep => drop(library.sweep(&entry.name).unwrap()),
-            Kind::Calibration => {
+            PresetKind::Ant => drop(library.ant(&entry.name).unwrap()),
+            PresetKind::Colony => drop(library.colony(&entry.name).unwrap()),
+            PresetKind::Sweep => drop(library.sweep(&entry.name).unwrap()),
+            PresetKind::Calibration => {
                 assert!(!library.calibration(&entry.name).unwrap().spec.text().is_empty())
             }
         }

@@ -5,20 +5,23 @@
 
 use candle_core::Device;
 use vram_metrics::Phase;
+use vram_presets::StepKind;
 
+use crate::buffer_spec::BufferKind;
+use crate::device_kind::DeviceKind;
 use crate::error::WorkloadError;
 use crate::extent::SizeParam;
-use crate::memory::context::{Context, DeviceKind};
-use crate::memory::log::{AllocationLog, Entry};
-use crate::memory::spec::BufferKind;
+use crate::ledger_entry::LedgerEntry;
+use crate::memory::context::Context;
+use crate::memory::log::AllocationLog;
 use crate::shape::Shape;
-use crate::step::trainer::{StepKind, Trainer};
+use crate::step::trainer::Trainer;
 
 /// Every buffer of a step, with the phases in which it is alive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ledger {
     shape: Shape,
-    entries: Vec<Entry>,
+    entries: Vec<LedgerEntry>,
 }
 
 impl Ledger {
@@ -58,7 +61,7 @@ impl Ledger {
     }
 
     /// Every buffer, in the order in which the step asks for them.
-    pub fn entries(&self) -> &[Entry] {
+    pub fn entries(&self) -> &[LedgerEntry] {
         &self.entries
     }
 

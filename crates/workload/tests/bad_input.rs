@@ -10,10 +10,8 @@ use std::collections::HashMap;
 use candle_core::{DType, Device, Tensor, Var};
 use candle_nn::VarBuilder;
 use support::{Case, Inputs, SMALL, weight_bits};
-use vram_presets::{Precision, PtrDtype};
-use vram_workload::{
-    Batch, FusedStep, LossScale, Od1, Shape, StepKind, WorkloadError, plain_gradients,
-};
+use vram_presets::{Precision, PtrDtype, StepKind};
+use vram_workload::{Batch, FusedStep, LossScale, Od1, Shape, WorkloadError, plain_gradients};
 
 /// The error's tensor, what was expected and what was found.
 fn parts(error: WorkloadError) -> (String, String, String) {

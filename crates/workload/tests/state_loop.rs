@@ -14,8 +14,8 @@ use rand::rngs::StdRng;
 use rand_distr::{Distribution, StandardNormal};
 use reference::{Frozen, Params, Sizes, observed};
 use support::{Case, Inputs, SMALL, take, values};
-use vram_presets::{Precision, PtrDtype};
-use vram_workload::{Od1, StateLoopReport, StepKind};
+use vram_presets::{Precision, PtrDtype, StepKind};
+use vram_workload::{Od1, StateLoopReport};
 
 /// What one run of modes of one sample comes to.
 #[derive(Default)]

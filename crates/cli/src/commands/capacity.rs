@@ -4,7 +4,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use miette::miette;
 use serde::Serialize;
 use vram_metrics::VRAM_GUARD_RATIO;
-use vram_presets::{Kind, Library, Precision, WorkloadSpec};
+use vram_presets::{Library, Precision, PresetKind, WorkloadSpec};
 
 use super::Reply;
 use crate::args::{CalibrationArg, ListFormat, Mode, Vram, Workload};
@@ -141,12 +141,12 @@ fn room(vram: Vram, context: Context) -> miette::Result<Room> {
 }
 
 fn all(library: &Library) -> Vec<(String, String)> {
-    let names = |kind: Kind| {
+    let names = |kind: PresetKind| {
         let entries = library.list().into_iter().filter(move |entry| entry.kind == kind);
         entries.map(|entry| entry.name).collect::<Vec<_>>()
     };
-    let colonies = names(Kind::Colony);
-    let pairs = names(Kind::Ant).into_iter();
+    let colonies = names(PresetKind::Colony);
+    let pairs = names(PresetKind::Ant).into_iter();
     pairs.flat_map(|ant| colonies.iter().map(move |c| (ant.clone(), c.clone()))).collect()
 }
 

@@ -10,7 +10,7 @@ use miette::{IntoDiagnostic, miette};
 use serde_json::json;
 use vram_metrics::Phase;
 use vram_presets::{Precision, StepKind};
-use vram_workload::{DeviceKind, Entry, Ledger, Shape, SizeParam};
+use vram_workload::{DeviceKind, Ledger, LedgerEntry, Shape, SizeParam};
 
 use super::Reply;
 use crate::args::{ListFormat, Workload, WorkloadArgs};
@@ -78,7 +78,7 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
             .map_err(|e| miette!("cannot draw {}: {e}", path.display()))?;
         write_atomically(path, svg.as_bytes())?;
     }
-    let mut ranked: Vec<(&Entry, u64)> = ledger
+    let mut ranked: Vec<(&LedgerEntry, u64)> = ledger
         .entries()
         .iter()
         .filter_map(|entry| Some((entry, entry.bytes(&workload.shape)?)))
@@ -119,7 +119,7 @@ fn elasticities(
     Ok(found)
 }
 
-fn alive(entry: &Entry) -> String {
+fn alive(entry: &LedgerEntry) -> String {
     let phases = Phase::ALL.into_iter().filter(|phase| entry.alive_at(*phase));
     phases.map(Phase::name).collect::<Vec<_>>().join(" ")
 }
@@ -127,7 +127,7 @@ fn alive(entry: &Entry) -> String {
 fn to_json(
     ledger: &Ledger,
     peak: u64,
-    ranked: &[(&Entry, u64)],
+    ranked: &[(&LedgerEntry, u64)],
     elasticities: &[(&str, f64)],
 ) -> String {
     let entries = ranked.iter().map(|(entry, bytes)| {
@@ -157,7 +157,7 @@ fn to_json(
 fn to_text(
     ledger: &Ledger,
     peak: u64,
-    ranked: &[(&Entry, u64)],
+    ranked: &[(&LedgerEntry, u64)],
     elasticities: &[(&str, f64)],
 ) -> String {
     let mut table = Table::new();

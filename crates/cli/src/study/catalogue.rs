@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 use vram_fit::{Attribute, Calibration, TierConstants};
-use vram_presets::{Kind, Library, Preset, PresetError, Published, SweepRow, WorkloadSpec};
+use vram_presets::{Library, Preset, PresetError, PresetKind, Published, SweepRow, WorkloadSpec};
 
 use super::TierKey;
 use crate::artifacts::RunRecord;
@@ -21,7 +21,7 @@ impl Catalogue {
     /// Everything that the library's sweeps and the published calibration say. What cannot be
     /// read there says nothing here: a table does not fail for want of a note.
     pub fn new(library: &Library) -> Self {
-        let sweeps = library.list().into_iter().filter(|e| e.kind == Kind::Sweep);
+        let sweeps = library.list().into_iter().filter(|e| e.kind == PresetKind::Sweep);
         let sweeps = sweeps.filter_map(|e| library.sweep(&e.name).ok());
         let mut rows = HashMap::new();
         for row in sweeps.flat_map(|s| s.spec.rows) {

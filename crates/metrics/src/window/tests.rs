@@ -1,8 +1,9 @@
 use std::cell::Cell;
 
 use super::*;
+use crate::clock::WallClock;
+use crate::meter::Reading;
 use crate::neighbours::LOOK_EVERY;
-use crate::{Reading, WallClock};
 
 /// A meter whose program holds what the test says.
 #[derive(Default)]

@@ -1,12 +1,15 @@
+//! Gradients of a fused step, written as one buffer and handed out as a `GradStore`.
+
 use candle_core::Tensor;
 use candle_core::backprop::GradStore;
 
+use crate::buffer_spec::{BufferKind, BufferSpec};
+use crate::device_kind::DeviceKind;
 use crate::error::WorkloadError;
 use crate::extent::names::{N, P, TWO};
 use crate::memory::buffer::Buffer;
-use crate::memory::context::{Context, DeviceKind};
+use crate::memory::context::Context;
 use crate::memory::log::AllocationGuard;
-use crate::memory::spec::{BufferKind, BufferSpec};
 use crate::model::od1::Od1;
 use crate::parameters::Reached;
 
@@ -22,7 +25,7 @@ pub struct Gradients {
     pub(crate) _live: [Option<AllocationGuard>; 4],
 }
 
-/// What is known of a step's gradients on its device: [`Adam::step_where`](crate::Adam::step_where)
+/// What is known of a step's gradients on its device: [`Adam::step_where`](crate::step::adam::Adam::step_where)
 /// takes it.
 #[derive(Debug, Clone)]
 pub struct GradientFlags {

@@ -1,11 +1,13 @@
+//! The ring states that forward keeps for backward.
+
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
+use crate::buffer_spec::{BufferKind, BufferSpec};
 use crate::error::WorkloadError;
 use crate::extent::names::{B, D, R, T};
 use crate::memory::buffer::{Buffer, View, ViewMut};
 use crate::memory::context::Context;
-use crate::memory::spec::{BufferKind, BufferSpec};
 use crate::ops::copy::{ClearState, CopyState};
 use crate::shape::Shape;
 

@@ -1,9 +1,11 @@
+//! A model that is trained: parameters, inputs and optimizer of a seed, stepped one by one.
+
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use vram_metrics::Phase;
-pub use vram_presets::StepKind;
+use vram_presets::StepKind;
 
 use super::adam::Adam;
 use super::batch::{Batch, Starts};
@@ -11,12 +13,13 @@ use super::fused::{FusedStep, StepResults};
 use super::gradients::{GradientFlags, Gradients};
 use super::loss_scale::LossScale;
 use super::plain;
+use crate::buffer_spec::{BufferKind, BufferSpec};
+use crate::device_kind::DeviceKind;
 use crate::error::WorkloadError;
 use crate::extent::names::{N, P};
 use crate::memory::buffer::TensorRead;
-use crate::memory::context::{Context, DeviceKind};
+use crate::memory::context::Context;
 use crate::memory::log::AllocationGuard;
-use crate::memory::spec::{BufferKind, BufferSpec};
 use crate::model::draw::draw_parameters;
 use crate::model::od1::Od1;
 use crate::model::plain::Output;
