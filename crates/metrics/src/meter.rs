@@ -35,7 +35,7 @@ pub trait Meter {
     fn reset_peaks(&self) -> Result<(), MeterError>;
 
     /// Bytes in use on the device that this meter does not count, other processes' among them. What
-    /// it counts belongs to the process whatever the neighbours do; but a run beside which this
+    /// it counts belongs to the process whatever the others do; but a run beside which this
     /// moves was not alone. None where the device is the process's own, as the host's allocator is.
     fn outside_bytes(&self) -> Option<Result<u64, MeterError>> {
         None

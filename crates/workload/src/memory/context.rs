@@ -178,6 +178,15 @@ impl Context {
         }
     }
 
+    /// Writes down what candle keeps of tensors beside their values. That is the host's memory: only
+    /// on the CPU is it the device's too.
+    pub(crate) fn log_tensors(&self, spec: &BufferSpec, bytes: usize) -> Option<AllocationGuard> {
+        match self.kind() {
+            DeviceKind::Cpu => self.log(spec, bytes),
+            DeviceKind::Cuda => None,
+        }
+    }
+
     /// Until everything that was enqueued is over.
     pub(crate) fn wait(&self) -> Result<(), WorkloadError> {
         match &self.place {

@@ -4,7 +4,6 @@ use candle_core::Tensor;
 use candle_core::backprop::GradStore;
 
 use crate::buffer_spec::{BufferKind, BufferSpec};
-use crate::device_kind::DeviceKind;
 use crate::error::WorkloadError;
 use crate::extent::names::{N, P, TWO};
 use crate::memory::buffer::Buffer;
@@ -88,10 +87,7 @@ impl FlatGradients {
             }
         }
         let flags = GradientFlags { non_finite, reached: Some(reached) };
-        let tensors_live = match context.kind() {
-            DeviceKind::Cpu => context.log(&TENSORS, TENSOR_BYTES),
-            DeviceKind::Cuda => None,
-        };
+        let tensors_live = context.log_tensors(&TENSORS, TENSOR_BYTES);
         let _live = [values_live, reached_live, found_live, tensors_live];
         Ok(Gradients { store, flags, _live })
     }

@@ -61,7 +61,8 @@ impl Tape {
     /// If the tape holds no token `t`.
     pub fn state(&self, t: usize) -> Result<Vec<f32>, WorkloadError> {
         let range = self.range(t);
-        self.states.read_written(range)
+        // SAFETY: `range` allows only states that have been written.
+        unsafe { self.states.read_written(range) }
     }
 
     /// Overwrites the state that token `t` read, from element `at` on: backward sees the change.

@@ -14,7 +14,6 @@ use super::gradients::{GradientFlags, Gradients};
 use super::loss_scale::LossScale;
 use super::plain;
 use crate::buffer_spec::{BufferKind, BufferSpec};
-use crate::device_kind::DeviceKind;
 use crate::error::WorkloadError;
 use crate::extent::names::{N, P};
 use crate::memory::buffer::TensorRead;
@@ -109,10 +108,7 @@ impl Trainer {
         let mut rng = StdRng::seed_from_u64(seed);
         let batch = Batch::draw(&shape, &mut rng, context)?;
         let map = draw_parameters(&shape, &mut rng, device)?;
-        let tensors = match context.kind() {
-            DeviceKind::Cpu => context.log(&TENSORS, TENSOR_BYTES),
-            DeviceKind::Cuda => None,
-        };
+        let tensors = context.log_tensors(&TENSORS, TENSOR_BYTES);
         let weights = [context.log(&WEIGHTS, size_of::<f32>()), tensors];
         let model = Od1::new(shape, VarBuilder::from_varmap(&map, DType::F32, device))?;
         let mut fused = match kind {

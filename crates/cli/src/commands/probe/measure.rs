@@ -19,13 +19,14 @@ use crate::artifacts::{ARTIFACT_VERSION, Metrics, RunDir};
 use crate::events::{Event, Step};
 use crate::panics;
 use crate::study::gib;
+use crate::terminal;
 
 /// The shortest silence that counts as a stall (VRA-30).
 const STALL_FLOOR: Duration = Duration::from_secs(60);
 
 /// Why a run ended early.
 #[derive(Debug, Clone)]
-pub(super) struct Failure {
+struct Failure {
     message: String,
     oom: bool,
 }
@@ -76,7 +77,7 @@ impl TrainingStep for Steps<'_> {
 
 /// What the last step told beside its time and its memory.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+struct Told {
     loss: Option<f32>,
     state_loop: Option<StateLoopReport>,
 }
@@ -97,7 +98,8 @@ impl<T: Target> Probe<'_, T> {
     pub(super) fn measure(&self, dir: &RunDir) -> Metrics {
         let watch = Watch::default();
         contained(|| self.run_window(&watch, dir)).unwrap_or_else(|panic| {
-            self.metrics(watch.seen().measurement(None, Some(panic)), Vec::new(), Told::default())
+            let left = watch.measurement(watch.dog.heartbeat(), Some(panic));
+            self.metrics(left, Vec::new(), Told::default())
         })
     }
 
@@ -128,20 +130,28 @@ impl<T: Target> Probe<'_, T> {
                 self.guard(watch, dir);
             });
             started.wait();
-            watch.begin(&window);
             let observe = &mut |progress: &Progress| {
-                watch.step(&window, progress);
+                watch.step(progress);
                 self.tell(progress);
                 // The watchdog has heard of the step; the next has not begun.
                 if let Some(measured) = progress.step.checked_sub(window.warmup_steps + 1) {
                     self.args.debug.after_measured(measured);
                 }
             };
-            let _ending = watch.until_dropped();
-            window.run(meter, clock.as_mut(), &mut marks, &mut steps, observe)
+            window.run(meter, clock.as_mut(), &mut marks, &watch.dog, &mut steps, observe)
         });
         let phase_marks = known(marks.into_result()).unwrap_or_default();
         self.metrics(measured, phase_marks, steps.told())
+    }
+
+    /// Waits for a step that does not return; writes what was measured until then, and ends the
+    /// process, which the step would keep for ever.
+    fn guard(&self, watch: &Watch, dir: &RunDir) {
+        let Some(silent) = watch.dog.wait() else { return };
+        let left = watch.measurement(silent, None);
+        let reply = self.conclude(dir, &self.metrics(left, Vec::new(), Told::default()));
+        let exit = terminal::print(&reply);
+        std::process::exit(i32::from(exit.code()));
     }
 
     fn tell(&self, progress: &Progress) {
@@ -151,7 +161,7 @@ impl<T: Target> Probe<'_, T> {
         tracing::info!("step {step} of {steps}: {seconds:.2} s, peak reserved {peak} GiB");
     }
 
-    pub(super) fn metrics(
+    fn metrics(
         &self,
         measured: Measurement<Failure>,
         phase_marks: Vec<PhaseMark>,
