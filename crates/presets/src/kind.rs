@@ -1,9 +1,10 @@
 //! What a preset can describe.
 
-use std::fmt;
+use strum::VariantArray;
 
 /// What a preset describes; also the folder it lies in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display, VariantArray)]
+#[strum(serialize_all = "lowercase")]
 pub enum PresetKind {
     /// The model's side of a workload.
     Ant,
@@ -17,7 +18,7 @@ pub enum PresetKind {
 
 impl PresetKind {
     /// Every kind, in the order in which lists show them.
-    pub const ALL: [Self; 4] = [Self::Ant, Self::Colony, Self::Sweep, Self::Calibration];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// The folder under `presets/` that holds this kind.
     pub fn folder(self) -> &'static str {
@@ -32,16 +33,5 @@ impl PresetKind {
     /// The original harness writes specs as JSON, and nothing else.
     pub(crate) fn may_be_json(self) -> bool {
         matches!(self, Self::Ant | Self::Colony)
-    }
-}
-
-impl fmt::Display for PresetKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Ant => "ant",
-            Self::Colony => "colony",
-            Self::Sweep => "sweep",
-            Self::Calibration => "calibration",
-        })
     }
 }

@@ -136,7 +136,7 @@ impl Library {
 
     /// Every preset that has a name, the ones of the folder in place of built-in ones.
     pub fn list(&self) -> Vec<PresetEntry> {
-        PresetKind::ALL.into_iter().flat_map(|kind| self.list_kind(kind)).collect()
+        PresetKind::ALL.iter().copied().flat_map(|kind| self.list_kind(kind)).collect()
     }
 
     fn list_kind(&self, kind: PresetKind) -> Vec<PresetEntry> {

@@ -28,11 +28,11 @@ pub(crate) fn flag(value: &Node) -> Result<bool, String> {
 }
 
 pub(crate) fn precision(value: &Node) -> Result<Precision, String> {
-    value.one_of(Precision::ALL)
+    value.one_of(Precision::ALL.iter().copied())
 }
 
 pub(crate) fn step(value: &Node) -> Result<StepKind, String> {
-    value.one_of(StepKind::ALL)
+    value.one_of(StepKind::ALL.iter().copied())
 }
 
 /// What a text says that holds specs; none of one that is not there or is faulty.
@@ -101,7 +101,8 @@ fn name_and_notes(fields: &mut Fields<'_>) -> Option<String> {
 fn ant_fields(fields: &mut Fields<'_>) -> Option<Noted<AntSpec>> {
     let ring_len = fields.required("ring_len", size);
     let slot_dim = fields.required("slot_dim", size);
-    let ptr_dtype = fields.required("ptr_dtype", |value| value.one_of(PtrDtype::ALL));
+    let ptr_dtype =
+        fields.required("ptr_dtype", |value| value.one_of(PtrDtype::ALL.iter().copied()));
     let precision = fields.required("precision", precision);
     let notes = name_and_notes(fields);
     let spec = AntSpec {

@@ -1,7 +1,8 @@
 //! The kinds of device that a step runs on.
 
 /// Kind of device that a ledger is of: they keep some buffers differently.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum DeviceKind {
     /// The host's memory, through the metered allocator.
     Cpu,
@@ -12,9 +13,6 @@ pub enum DeviceKind {
 impl DeviceKind {
     /// Its name in artifacts and on the command line.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Cpu => "cpu",
-            Self::Cuda => "cuda",
-        }
+        self.into()
     }
 }

@@ -77,7 +77,7 @@ impl Ledger {
 
     /// The phase of the peak.
     pub fn peak_phase(&self) -> Phase {
-        let phases = Phase::ALL.into_iter();
+        let phases = Phase::ALL.iter().copied();
         phases.max_by_key(|phase| self.at(*phase)).unwrap_or(Phase::BackwardPeak)
     }
 
@@ -114,8 +114,7 @@ impl Ledger {
     }
 
     fn peak_of(&self, shape: &Shape) -> Option<u64> {
-        let phases: Option<Vec<u64>> =
-            Phase::ALL.map(|p| self.at_of(p, shape)).into_iter().collect();
+        let phases: Option<Vec<u64>> = Phase::ALL.iter().map(|p| self.at_of(*p, shape)).collect();
         phases?.into_iter().max()
     }
 }

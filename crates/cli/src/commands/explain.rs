@@ -105,8 +105,8 @@ fn elasticities(
     ledger: &Ledger,
 ) -> miette::Result<Vec<(&'static str, f64)>> {
     let mut found: Vec<_> = SizeParam::ALL
-        .into_iter()
-        .filter_map(|size| Some((size.name(), ledger.elasticity(size)?)))
+        .iter()
+        .filter_map(|&size| Some((size.name(), ledger.elasticity(size)?)))
         .collect();
     // From two bytes an element to four: the one step that this knob has.
     let peak = |precision: Precision, amp: bool| -> miette::Result<f64> {
@@ -120,7 +120,7 @@ fn elasticities(
 }
 
 fn alive(entry: &LedgerEntry) -> String {
-    let phases = Phase::ALL.into_iter().filter(|phase| entry.alive_at(*phase));
+    let phases = Phase::ALL.iter().copied().filter(|phase| entry.alive_at(*phase));
     phases.map(Phase::name).collect::<Vec<_>>().join(" ")
 }
 
@@ -131,7 +131,7 @@ fn to_json(
     elasticities: &[(&str, f64)],
 ) -> String {
     let entries = ranked.iter().map(|(entry, bytes)| {
-        let phases: Vec<_> = Phase::ALL.into_iter().filter(|p| entry.alive_at(*p)).collect();
+        let phases: Vec<_> = Phase::ALL.iter().copied().filter(|p| entry.alive_at(*p)).collect();
         json!({
             "name": entry.spec.name,
             "class": entry.spec.kind.name(),
@@ -141,7 +141,7 @@ fn to_json(
         })
     });
     let phases: serde_json::Map<_, _> =
-        Phase::ALL.into_iter().map(|p| (p.name().to_owned(), json!(ledger.at(p)))).collect();
+        Phase::ALL.iter().copied().map(|p| (p.name().to_owned(), json!(ledger.at(p)))).collect();
     let elasticities: serde_json::Map<_, _> =
         elasticities.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
     let json = json!({
@@ -181,16 +181,16 @@ fn to_text(
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    let phases = Phase::ALL.map(|phase| {
+    let phase = |&phase: &Phase| {
         let bytes = ledger.at(phase).unwrap_or(0);
         format!("  {:14} {bytes:>16}  {} GiB\n", phase.name(), gib(bytes))
-    });
+    };
+    let phases: String = Phase::ALL.iter().map(phase).collect();
     let knobs: String =
         elasticities.iter().map(|(name, value)| format!("  {name:10} {value:.4}\n")).collect();
     format!(
-        "{table}\n\npeak allocated: {peak} bytes ({} GiB), at {at}\n\nallocated at each phase\n{}\n\
+        "{table}\n\npeak allocated: {peak} bytes ({} GiB), at {at}\n\nallocated at each phase\n{phases}\n\
          elasticity of the peak (1: linear)\n{knobs}",
         gib(peak),
-        phases.concat()
     )
 }

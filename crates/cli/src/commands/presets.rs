@@ -285,7 +285,7 @@ fn check_rows(library: &Library, arg: &str, sweep: &Sweep, found: &mut Found) {
 fn kinds(path: &Path) -> Vec<PresetKind> {
     let folder = path.parent().and_then(Path::file_name);
     if let Some(kind) =
-        PresetKind::ALL.into_iter().find(|k| folder.is_some_and(|f| f == k.folder()))
+        PresetKind::ALL.iter().copied().find(|k| folder.is_some_and(|f| f == k.folder()))
     {
         return vec![kind];
     }
@@ -294,7 +294,7 @@ fn kinds(path: &Path) -> Vec<PresetKind> {
     let check = vram_source::Check::new(&source);
     let Ok(table) = check.document() else { return vec![PresetKind::Ant] };
     let told = |kind: &PresetKind| telling_keys(*kind).iter().any(|key| table.has(key));
-    match PresetKind::ALL.into_iter().filter(told).collect::<Vec<_>>() {
+    match PresetKind::ALL.iter().copied().filter(told).collect::<Vec<_>>() {
         // The error says which keys an ant has.
         none if none.is_empty() => vec![PresetKind::Ant],
         kinds => kinds,

@@ -77,7 +77,7 @@ pub(super) fn step_attribute(step: StepKind) -> Option<Attribute> {
 /// The step that a calibration's tier is of; none where it is unknown here.
 pub(crate) fn step_of(tier: &TierConstants) -> Option<StepKind> {
     let written = tier.attributes.get(STEP);
-    StepKind::ALL.into_iter().find(|step| step_attribute(*step).as_ref() == written)
+    StepKind::ALL.iter().copied().find(|step| step_attribute(*step).as_ref() == written)
 }
 
 /// Name of a preset or file without its folder, its extension and what all of them share.
