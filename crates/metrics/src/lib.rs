@@ -59,9 +59,12 @@
 //! ```
 #![deny(missing_docs)]
 
+#[cfg(feature = "driver")]
+mod card_facts;
 mod clock;
 #[cfg(feature = "cuda")]
 mod cuda;
+#[cfg(feature = "driver")]
 mod driver;
 mod facts;
 #[cfg(unix)]
@@ -70,6 +73,7 @@ mod host;
 #[path = "host_unsupported.rs"]
 mod host;
 mod meter;
+#[cfg(feature = "driver")]
 mod nvml;
 mod other_processes;
 mod phase;
@@ -80,6 +84,7 @@ mod window;
 pub use clock::{StepClock, StepTime, StepTimes, WallClock};
 #[cfg(feature = "cuda")]
 pub use cuda::{events::EventClock, pool::PoolMeter};
+#[cfg(feature = "driver")]
 pub use driver::{Card, Driver, DriverError};
 pub use facts::DeviceFacts;
 pub use host::{HostAllocator, HostMeter};
