@@ -5,9 +5,9 @@
 //!
 //! **One decision: a peak comes from an allocator's own counters or not at all.** Sampling a
 //! process's size in a loop misses the peak between two samples, and a device-wide "used" counts
-//! other processes. So on the host the allocator itself counts ([`HostAllocator`](host::HostAllocator)),
+//! other processes. So on the host the allocator itself counts ([`HostAllocator`]),
 //! on a card the driver's memory pool does (`PoolMeter`, feature `cuda`), and a binary without them
-//! gets an error such as [`MeterError::NotInstalled`](meter::MeterError::NotInstalled), never a
+//! gets an error such as [`MeterError::NotInstalled`], never a
 //! zero.
 //!
 //! A candle training step, measured:

@@ -128,7 +128,7 @@ pub struct Measurement<E> {
     pub skipped_steps: u64,
     /// How far what others hold on the device moved from what they held after warm-up, in bytes: the
     /// most that was seen. None where the meter's device is its process's own. See
-    /// [`DISTURBANCE_BYTES`](crate::neighbours::DISTURBANCE_BYTES).
+    /// [`DISTURBANCE_BYTES`](crate::other_processes::DISTURBANCE_BYTES).
     pub disturbance_bytes: Option<Result<u64, MeterError>>,
     /// The window's heartbeat.
     pub heartbeat: Heartbeat,
