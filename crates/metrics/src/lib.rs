@@ -5,10 +5,9 @@
 //!
 //! **One decision: a peak comes from an allocator's own counters or not at all.** Sampling a
 //! process's size in a loop misses the peak between two samples, and a device-wide "used" counts
-//! other processes. So on the host the allocator itself counts ([`HostAllocator`]),
-//! on a card the driver's memory pool does (`PoolMeter`, feature `cuda`), and a binary without them
-//! gets an error such as [`MeterError::NotInstalled`], never a
-//! zero.
+//! other processes. So on the host the allocator itself counts ([`HostAllocator`]), on a card the
+//! driver's memory pool does (`PoolMeter`, feature `cuda`), and a binary without them gets an error
+//! such as [`MeterError::NotInstalled`], never a zero.
 //!
 //! A candle training step, measured:
 //!
@@ -16,7 +15,8 @@
 //! use candle_core::{DType, Device, Tensor};
 //! use candle_nn::{Module, Optimizer, SGD, VarBuilder, VarMap, linear, loss::mse};
 //! use std::time::Duration;
-//! use vram_metrics::{HostAllocator, HostMeter, Marks, Phase, StepReport, WallClock, Watchdog, Window};
+//! use vram_metrics::{HostAllocator, HostMeter, Marks, Phase};
+//! use vram_metrics::{StepReport, WallClock, Watchdog, Window};
 //!
 //! #[global_allocator]
 //! static ALLOC: HostAllocator = HostAllocator;

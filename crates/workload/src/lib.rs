@@ -5,13 +5,13 @@
 //! `T = synth_len` tokens, cross-entropy on the last token's logits, backward, Adam. Its dominant
 //! memory is the tape: one whole fp32 ring state `[B,R,D]` per token, kept until backward.
 //!
-//! **One decision: one model, two steps.** [`Od1`] is a candle model: named
-//! tensors from a `VarBuilder`, differentiable operations, any optimizer. But candle's autograd
-//! keeps a chain of `T` partial sums alive for every weight that is used in every token, so that the
-//! peak of a plain step is the autograd's and not the workload's. So there is a second step on the
-//! same tensors, [`FusedStep`], whose backward is written by hand: the
-//! gradient of the ring state is one buffer updated in place, weight gradients are taken from all
-//! tokens at once, and nothing is allocated per token beyond the tape. Its kernels run in the stream of candle's device, its memory is
+//! **One decision: one model, two steps.** [`Od1`] is a candle model: named tensors from a
+//! `VarBuilder`, differentiable operations, any optimizer. But candle's autograd keeps a chain of
+//! `T` partial sums alive for every weight that is used in every token, so that the peak of a plain
+//! step is the autograd's and not the workload's. So there is a second step on the same tensors,
+//! [`FusedStep`], whose backward is written by hand: the gradient of the ring state is one buffer
+//! updated in place, weight gradients are taken from all tokens at once, and nothing is allocated
+//! per token beyond the tape. Its kernels run in the stream of candle's device, its memory is
 //! candle's, and its gradients are a `GradStore`.
 //!
 //! ```
