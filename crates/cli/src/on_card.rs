@@ -2,8 +2,6 @@
 
 use miette::IntoDiagnostic;
 #[cfg(not(unix))]
-use strum::VariantArray;
-#[cfg(not(unix))]
 use vram_console::exit::Exit;
 use vram_console::reply::Reply;
 use vram_launch::choice::DeviceChoice;
@@ -30,7 +28,7 @@ pub(crate) fn exec(executable: &Executable) -> miette::Result<Reply> {
     {
         let status = command.status().into_diagnostic()?;
         let code = status.code().and_then(|code| u8::try_from(code).ok());
-        let exit = Exit::VARIANTS.iter().find(|exit| Some(exit.code()) == code).copied();
+        let exit = Exit::ALL.iter().find(|exit| Some(exit.code()) == code).copied();
         Ok(Reply { text: String::new(), exit: exit.unwrap_or(Exit::Failed) })
     }
 }

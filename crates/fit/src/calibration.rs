@@ -1,11 +1,14 @@
+//! Fitted constants as a file, and what they predict.
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use serde::Serialize;
-use vram_source::{Check, Faults, Fields, Node, Source, Syntax, Table, Value};
+use vram_source::{Check, Fault, Faults, Fields, Node, Source, Syntax, Table, Value};
 
+use crate::error::FitError;
 use crate::model::allocated;
-use crate::{Fit, FitError, Prediction};
+use crate::model::{Fit, Prediction};
 
 /// Format that this version reads and writes.
 const FORMAT: &str = "vram_calibration_v1";
@@ -124,15 +127,15 @@ impl Calibration {
             Err(other) => {
                 let check = Check::new(source);
                 let format = check.document()?.get("format").map(|node| node.span.clone());
-                return Err(source.fault(format.unwrap_or(0..0), other.to_string()).into());
+                return Err(Fault::new(source, format.unwrap_or(0..0), other.to_string()).into());
             }
         };
         if calibration.terms.is_empty() {
-            return Err(source.fault(0..0, FitError::NoTerms.to_string()).into());
+            return Err(Fault::new(source, 0..0, FitError::NoTerms.to_string()).into());
         }
         let faults = places.into_iter().enumerate().flat_map(|(i, place)| {
             let errors = calibration.faults(i);
-            errors.map(move |error| source.fault(place.clone(), error.to_string()))
+            errors.map(move |error| Fault::new(source, place.clone(), error.to_string()))
         });
         Faults::new(faults.collect()).map_or(Ok(calibration), Err)
     }
@@ -140,7 +143,7 @@ impl Calibration {
     /// The text's constants, and where each tier stands.
     fn parse(source: &Source) -> Result<(Self, Vec<Range<usize>>), FitError> {
         if source.syntax() != Syntax::Toml {
-            let fault = source.fault(0..0, "a calibration is written in TOML".to_owned());
+            let fault = Fault::new(source, 0..0, "a calibration is written in TOML".to_owned());
             return Err(FitError::Parse(fault.into()));
         }
         let check = Check::new(source);

@@ -1,7 +1,10 @@
+//! The constants of a fit, with their standard errors and intervals.
+
 use crate::lsq::Solution;
+use crate::missing::Missing;
 use crate::model;
+use crate::model::{Estimate, Model, Observation, Pooling, TierFit};
 use crate::tier::{Place, Tier, group};
-use crate::{Estimate, Missing, Model, Observation, Pooling, TierFit};
 
 /// What arithmetic of sixteen digits may leave of a zero, as a part of what the rows allocate.
 const ROUNDING: f64 = 1e-7;
@@ -311,7 +314,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::Reserve;
+    use crate::model::Reserve;
 
     /// What a fit of the other rows says of row `i`, made from nothing but them.
     fn refitted(model: &Model, rows: &[Observation], i: usize) -> Option<f64> {

@@ -1,3 +1,5 @@
+//! Why rows cannot be fitted or a calibration cannot be used.
+
 use vram_source::Faults;
 
 /// Why rows cannot be fitted or a calibration cannot be used.

@@ -1,6 +1,10 @@
+//! The fit itself.
+
 use crate::constants::Constants;
+use crate::error::FitError;
+use crate::missing::Missing;
 use crate::model::bytes;
-use crate::{Fit, FitError, Missing, Model, Observation, RowFit};
+use crate::model::{Fit, Model, Observation, RowFit};
 
 /// Fits `model` to `rows` by least squares on peak allocated.
 ///

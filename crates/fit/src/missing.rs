@@ -1,3 +1,5 @@
+//! Why a constant or an error of a fit is not known.
+
 use std::fmt;
 
 /// Why a constant or an error of a fit is not known.

@@ -1,4 +1,6 @@
-use crate::Missing;
+//! What a fit takes and gives: rows, a model, and constants with what they predict.
+
+use crate::missing::Missing;
 
 /// One measured run, reduced to what a fit needs.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,9 @@
+//! Rows that share constants.
+
 use std::collections::HashMap;
 
 use crate::model::up;
-use crate::{Observation, Reserve};
+use crate::model::{Observation, Reserve};
 
 /// The rows that share constants, and what they reserve beyond what is allocated.
 pub(crate) struct Tier<'a> {

@@ -1,6 +1,8 @@
+//! Clocks of steps, and the order statistics of their times.
+
 use std::time::Instant;
 
-use crate::Phase;
+use crate::phase::Phase;
 
 /// Times the steps of a measurement window.
 ///

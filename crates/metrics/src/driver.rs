@@ -1,13 +1,14 @@
 //! NVIDIA's driver, asked without linking it and without a context on the card.
 
-use std::ffi::{CStr, c_char, c_int};
-
+use cudarc::driver::result::{self, device};
+use cudarc::driver::sys::{self, CUdevice_attribute as Attribute, CUresult};
 use libloading::Library;
 
 /// The driver library, opened and initialised.
 #[derive(Debug)]
 pub struct Driver {
-    library: Library,
+    /// Kept, so that it is not loaded again.
+    _library: Library,
 }
 
 /// A card as the driver sees it.
@@ -126,33 +127,40 @@ const LIBRARY: &str = "nvcuda.dll";
 #[cfg(not(windows))]
 const LIBRARY: &str = "libcuda.so.1";
 
-/// `CUDA_ERROR_NO_DEVICE`.
-const NO_DEVICE: i32 = 100;
-
-/// Numbers of `CUdevice_attribute`.
-const CAPABILITY_MAJOR: c_int = 75;
-const CAPABILITY_MINOR: c_int = 76;
-
-type Code = c_int;
+/// Every function that is called here. cudarc looks a function up when it is first called, and
+/// panics where the library has none of that name.
+const FUNCTIONS: [&str; 9] = [
+    "cuInit",
+    "cuDriverGetVersion",
+    "cuDeviceGetCount",
+    "cuDeviceGet",
+    "cuDeviceGetName",
+    "cuDeviceGetUuid",
+    "cuDeviceGetAttribute",
+    "cuDeviceTotalMem_v2",
+    "cuGetErrorString",
+];
 
 impl Driver {
     /// Loads and initialises the driver.
     ///
     /// # Errors
     ///
-    /// [`DriverError::Missing`] without a driver, [`DriverError::NoCard`] where it sees no card.
+    /// [`DriverError::Missing`] without a driver, [`DriverError::NoCard`] where it sees no card,
+    /// [`DriverError::Failed`] if it lacks a function or does not start.
     pub fn open() -> Result<Self, DriverError> {
         // SAFETY: the driver's library runs no code at load time that could break this process.
         let library = unsafe { Library::new(LIBRARY) }.map_err(|error| DriverError::Missing {
             library: LIBRARY,
             reason: error.to_string(),
         })?;
-        let driver = Self { library };
-        driver.call("cuInit", |f: unsafe extern "C" fn(u32) -> Code| {
-            // SAFETY: zero is the one flag there is.
-            unsafe { f(0) }
-        })?;
-        Ok(driver)
+        for call in FUNCTIONS {
+            // SAFETY: it is looked up, and not called.
+            unsafe { library.get::<unsafe extern "C" fn()>(call) }
+                .map_err(|e| DriverError::Failed { call, code: 0, reason: e.to_string() })?;
+        }
+        answer("cuInit", result::init())?;
+        Ok(Self { _library: library })
     }
 
     /// The newest CUDA version that the driver supports, as it counts: 13000 is 13.0.
@@ -162,10 +170,9 @@ impl Driver {
     /// [`DriverError::Failed`] if the driver does not answer.
     pub fn version(&self) -> Result<i32, DriverError> {
         let mut version = 0;
-        self.call("cuDriverGetVersion", |f: unsafe extern "C" fn(*mut c_int) -> Code| {
-            // SAFETY: the pointer is valid for the call.
-            unsafe { f(&raw mut version) }
-        })?;
+        // SAFETY: the pointer is valid for the call.
+        let asked = unsafe { sys::cuDriverGetVersion(&raw mut version) }.result();
+        answer("cuDriverGetVersion", asked)?;
         Ok(version)
     }
 
@@ -189,11 +196,7 @@ impl Driver {
     ///
     /// [`DriverError::NoSuchCard`] if there are not so many, [`DriverError::NoCard`] without any.
     pub fn card(&self, ordinal: usize) -> Result<Card, DriverError> {
-        let mut count: c_int = 0;
-        self.call("cuDeviceGetCount", |f: unsafe extern "C" fn(*mut c_int) -> Code| {
-            // SAFETY: the pointer is valid for the call.
-            unsafe { f(&raw mut count) }
-        })?;
+        let count = answer("cuDeviceGetCount", device::get_count())?;
         let count = usize::try_from(count).unwrap_or(0);
         if ordinal >= count {
             let visible = std::env::var(VISIBLE).ok();
@@ -202,98 +205,49 @@ impl Driver {
                 _ => DriverError::NoSuchCard { ordinal, count, visible },
             });
         }
-        let mut device: c_int = 0;
-        self.call("cuDeviceGet", |f: unsafe extern "C" fn(*mut c_int, c_int) -> Code| {
-            // SAFETY: the pointer is valid for the call.
-            unsafe { f(&raw mut device, ordinal as c_int) }
-        })?;
+        let card = answer("cuDeviceGet", device::get(ordinal as i32))?;
+        let attribute = |of: Attribute| {
+            // SAFETY: the driver gave the device out.
+            answer("cuDeviceGetAttribute", unsafe { device::get_attribute(card, of) })
+        };
+        // SAFETY: as above.
+        let total = answer("cuDeviceTotalMem_v2", unsafe { device::total_mem(card) })?;
         Ok(Card {
             ordinal,
-            name: self.name(device)?,
-            uuid: self.uuid(device)?,
+            name: answer("cuDeviceGetName", device::get_name(card))?,
+            uuid: uuid(answer("cuDeviceGetUuid", device::get_uuid(card))?.bytes.map(|b| b as u8)),
             capability: (
-                self.attribute(device, CAPABILITY_MAJOR)?,
-                self.attribute(device, CAPABILITY_MINOR)?,
+                attribute(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?,
+                attribute(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?,
             ),
-            total_bytes: self.total_bytes(device)?,
+            total_bytes: total as u64,
         })
     }
+}
 
-    fn name(&self, device: c_int) -> Result<String, DriverError> {
-        let mut name = [0 as c_char; 256];
-        self.call(
-            "cuDeviceGetName",
-            |f: unsafe extern "C" fn(*mut c_char, c_int, c_int) -> Code| {
-                // SAFETY: the buffer is as long as is said.
-                unsafe { f(name.as_mut_ptr(), 255, device) }
-            },
-        )?;
-        // SAFETY: the last byte is left zero.
-        Ok(unsafe { CStr::from_ptr(name.as_ptr()) }.to_string_lossy().into_owned())
-    }
+fn uuid(bytes: [u8; 16]) -> String {
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let parts = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]];
+    format!("GPU-{}", parts.join("-"))
+}
 
-    fn uuid(&self, device: c_int) -> Result<String, DriverError> {
-        let mut uuid = [0u8; 16];
-        self.call("cuDeviceGetUuid", |f: unsafe extern "C" fn(*mut u8, c_int) -> Code| {
-            // SAFETY: a UUID has sixteen bytes.
-            unsafe { f(uuid.as_mut_ptr(), device) }
-        })?;
-        let hex: String = uuid.iter().map(|byte| format!("{byte:02x}")).collect();
-        let parts = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]];
-        Ok(format!("GPU-{}", parts.join("-")))
-    }
-
-    fn attribute(&self, device: c_int, attribute: c_int) -> Result<i32, DriverError> {
-        let mut value: c_int = 0;
-        self.call(
-            "cuDeviceGetAttribute",
-            |f: unsafe extern "C" fn(*mut c_int, c_int, c_int) -> Code| {
-                // SAFETY: the pointer is valid for the call.
-                unsafe { f(&raw mut value, attribute, device) }
-            },
-        )?;
-        Ok(value)
-    }
-
-    fn total_bytes(&self, device: c_int) -> Result<u64, DriverError> {
-        let mut bytes = 0usize;
-        self.call("cuDeviceTotalMem_v2", |f: unsafe extern "C" fn(*mut usize, c_int) -> Code| {
-            // SAFETY: the pointer is valid for the call.
-            unsafe { f(&raw mut bytes, device) }
-        })?;
-        Ok(bytes as u64)
-    }
-
-    /// Looks `call` up and makes it; `F` must be its signature.
-    fn call<F: Copy>(
-        &self,
-        call: &'static str,
-        make: impl FnOnce(F) -> Code,
-    ) -> Result<(), DriverError> {
-        // SAFETY: the callers name each function with the signature that cuda.h gives it.
-        let function = unsafe { self.library.get::<F>(call) }.map_err(|e| DriverError::Failed {
-            call,
-            code: 0,
-            reason: e.to_string(),
-        })?;
-        match make(*function) {
-            0 => Ok(()),
-            NO_DEVICE => Err(DriverError::NoCard { visible: std::env::var(VISIBLE).ok() }),
-            code => Err(DriverError::Failed { call, code, reason: self.meaning(code) }),
+/// What the driver's function `call` came to.
+fn answer<T>(
+    call: &'static str,
+    answered: Result<T, result::DriverError>,
+) -> Result<T, DriverError> {
+    answered.map_err(|error| match error.0 {
+        CUresult::CUDA_ERROR_NO_DEVICE => {
+            DriverError::NoCard { visible: std::env::var(VISIBLE).ok() }
         }
-    }
+        code => DriverError::Failed { call, code: code as i32, reason: meaning(error) },
+    })
+}
 
-    fn meaning(&self, code: i32) -> String {
-        type Describe = unsafe extern "C" fn(Code, *mut *const c_char) -> Code;
-        let mut text: *const c_char = std::ptr::null();
-        // SAFETY: the signature is the one of cuda.h; the text is the driver's own constant.
-        unsafe {
-            let known = self.library.get::<Describe>("cuGetErrorString");
-            match known.map(|describe| describe(code, &raw mut text)) {
-                Ok(0) if !text.is_null() => CStr::from_ptr(text).to_string_lossy().into_owned(),
-                _ => "an error that the driver does not explain".to_owned(),
-            }
-        }
+fn meaning(error: result::DriverError) -> String {
+    match error.error_string() {
+        Ok(text) => text.to_string_lossy().into_owned(),
+        Err(_) => "an error that the driver does not explain".to_owned(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::convert::Infallible;
 
-use crate::{Meter, MeterError, Reading};
+use crate::meter::{Meter, MeterError, Reading};
 
 /// The system's allocator: there is no meter for it here.
 #[derive(Debug, Clone, Copy, Default)]

@@ -5,9 +5,9 @@
 //!
 //! **One decision: a peak comes from an allocator's own counters or not at all.** Sampling a
 //! process's size in a loop misses the peak between two samples, and a device-wide "used" counts
-//! neighbours. So on the host the allocator itself counts ([`HostAllocator`]), on a card the
-//! driver's memory pool does (`PoolMeter`, feature `cuda`), and a binary without them gets an
-//! error such as [`MeterError::NotInstalled`], never a zero.
+//! other processes. So on the host the allocator itself counts ([`HostAllocator`]), on a card the
+//! driver's memory pool does (`PoolMeter`, feature `cuda`), and a binary without them gets an error
+//! such as [`MeterError::NotInstalled`], never a zero.
 //!
 //! A candle training step, measured:
 //!
@@ -15,7 +15,8 @@
 //! use candle_core::{DType, Device, Tensor};
 //! use candle_nn::{Module, Optimizer, SGD, VarBuilder, VarMap, linear, loss::mse};
 //! use std::time::Duration;
-//! use vram_metrics::{HostAllocator, HostMeter, Marks, Phase, StepReport, WallClock, Window};
+//! use vram_metrics::{HostAllocator, HostMeter, Marks, Phase};
+//! use vram_metrics::{StepReport, WallClock, Watchdog, Window};
 //!
 //! #[global_allocator]
 //! static ALLOC: HostAllocator = HostAllocator;
@@ -37,6 +38,7 @@
 //!     &meter,
 //!     &mut WallClock::default(),
 //!     &mut marks,
+//!     &Watchdog::default(),
 //!     &mut |mark: &mut dyn FnMut(Phase)| {
 //!         let loss = mse(&model.forward(&x)?, &y)?;
 //!         mark(Phase::ForwardEnd);
@@ -57,9 +59,12 @@
 //! ```
 #![deny(missing_docs)]
 
+#[cfg(feature = "driver")]
+mod card_facts;
 mod clock;
 #[cfg(feature = "cuda")]
 mod cuda;
+#[cfg(feature = "driver")]
 mod driver;
 mod facts;
 #[cfg(unix)]
@@ -68,8 +73,9 @@ mod host;
 #[path = "host_unsupported.rs"]
 mod host;
 mod meter;
-mod neighbours;
+#[cfg(feature = "driver")]
 mod nvml;
+mod other_processes;
 mod phase;
 mod verdict;
 mod watchdog;
@@ -77,16 +83,17 @@ mod window;
 
 pub use clock::{StepClock, StepTime, StepTimes, WallClock};
 #[cfg(feature = "cuda")]
-pub use cuda::{EventClock, PoolMeter};
+pub use cuda::{events::EventClock, pool::PoolMeter};
+#[cfg(feature = "driver")]
 pub use driver::{Card, Driver, DriverError};
 pub use facts::DeviceFacts;
 pub use host::{HostAllocator, HostMeter};
 pub use meter::{Meter, MeterError, Reading};
-pub use neighbours::DISTURBANCE_BYTES;
+pub use other_processes::DISTURBANCE_BYTES;
 pub use phase::{Marks, Phase, PhaseMark};
 pub use verdict::{EXPLOSION_RATIO, Evidence, FailReason, VRAM_GUARD_RATIO, Verdict};
-pub use watchdog::Watchdog;
-pub use window::{Heartbeat, Measurement, Progress, Stage, StepReport, TrainingStep, Window};
+pub use watchdog::{Heartbeat, Watchdog};
+pub use window::{Measurement, Progress, Stage, StepReport, TrainingStep, Window};
 
 /// The example of the package's page compiles and runs.
 #[cfg(doctest)]

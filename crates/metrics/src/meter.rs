@@ -1,3 +1,5 @@
+//! What a meter of memory answers, and why it may not.
+
 /// One of a meter's two counters, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reading {
@@ -33,7 +35,7 @@ pub trait Meter {
     fn reset_peaks(&self) -> Result<(), MeterError>;
 
     /// Bytes in use on the device that this meter does not count, other processes' among them. What
-    /// it counts belongs to the process whatever the neighbours do; but a run beside which this
+    /// it counts belongs to the process whatever the others do; but a run beside which this
     /// moves was not alone. None where the device is the process's own, as the host's allocator is.
     fn outside_bytes(&self) -> Option<Result<u64, MeterError>> {
         None
@@ -44,7 +46,7 @@ pub trait Meter {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MeterError {
-    /// The binary does not allocate through [`HostAllocator`](crate::HostAllocator).
+    /// The binary does not allocate through [`HostAllocator`](crate::host::HostAllocator).
     #[error(
         "this binary's memory is not metered: declare \
          `#[global_allocator] static ALLOC: vram_metrics::HostAllocator = vram_metrics::HostAllocator;`"

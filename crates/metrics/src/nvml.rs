@@ -5,7 +5,7 @@ use nvml_wrapper::Nvml;
 use nvml_wrapper::enums::device::UsedGpuMemory;
 use nvml_wrapper::error::NvmlError;
 
-use crate::Card;
+use crate::driver::Card;
 
 /// NVML's view of one card.
 #[derive(Debug)]

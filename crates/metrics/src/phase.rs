@@ -1,12 +1,28 @@
-use std::fmt;
+//! The phases of a training step, and what is held at each of them.
 
 use serde::{Deserialize, Serialize};
+use strum::VariantArray;
 
-use crate::{Meter, MeterError};
+use crate::meter::{Meter, MeterError};
 
 /// Points of a training step at which memory is marked, in the order in which they come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::IntoStaticStr,
+    VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Phase {
     /// Nothing of the step exists yet.
     Start,
@@ -24,31 +40,11 @@ pub enum Phase {
 
 impl Phase {
     /// Every phase, in order.
-    pub const ALL: [Self; 6] = [
-        Self::Start,
-        Self::Parameters,
-        Self::Optimizer,
-        Self::ForwardEnd,
-        Self::BackwardPeak,
-        Self::StepEnd,
-    ];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// Name in artifacts.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Start => "start",
-            Self::Parameters => "parameters",
-            Self::Optimizer => "optimizer",
-            Self::ForwardEnd => "forward_end",
-            Self::BackwardPeak => "backward_peak",
-            Self::StepEnd => "step_end",
-        }
-    }
-}
-
-impl fmt::Display for Phase {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        self.into()
     }
 }
 
@@ -112,7 +108,7 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
-    use crate::Reading;
+    use crate::meter::Reading;
 
     /// Answers with the next number, or not at all.
     struct Counting(Cell<Option<u64>>);

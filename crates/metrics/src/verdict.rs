@@ -1,8 +1,8 @@
-use std::fmt;
+//! Whether a run is stable, and every reason why it is not.
 
 use serde::{Deserialize, Serialize};
 
-use crate::StepTimes;
+use crate::clock::StepTimes;
 
 /// Peak reserved above this part of the total fails a run (VRA-30).
 pub const VRAM_GUARD_RATIO: f64 = 0.92;
@@ -11,8 +11,20 @@ pub const VRAM_GUARD_RATIO: f64 = 0.92;
 pub const EXPLOSION_RATIO: f64 = 2.5;
 
 /// Why a run is not stable, as the objective contract (VRA-30) names the reasons.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::IntoStaticStr,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum FailReason {
     /// A step failed.
     RuntimeException,
@@ -35,22 +47,7 @@ pub enum FailReason {
 impl FailReason {
     /// Name in artifacts.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::RuntimeException => "runtime_exception",
-            Self::Oom => "oom",
-            Self::NanOrInf => "nan_or_inf",
-            Self::TimingMissing => "timing_missing",
-            Self::StepTimeExplosion => "step_time_explosion",
-            Self::HeartbeatStall => "heartbeat_stall",
-            Self::VramGuard => "vram_guard",
-            Self::VramStatsFailed => "vram_stats_failed",
-        }
-    }
-}
-
-impl fmt::Display for FailReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        self.into()
     }
 }
 

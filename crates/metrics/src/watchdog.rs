@@ -1,9 +1,21 @@
+//! Silences of a run: how long no step has finished, seen from within and from another thread.
+
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Notices a silence from outside: a step that never returns cannot notice its own.
-///
-/// The thread that steps beats it; another waits for it to bark.
+/// Heartbeat of a run: progress is the end of warm-up, and every step finished after it.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Heartbeat {
+    /// A silence after warm-up, the last one included, outlasted the threshold.
+    pub stalled: bool,
+    /// How long a silence may last, in seconds; 0 before the warm-up is over.
+    pub threshold_s: f64,
+    /// Seconds since the last progress; 0 before the warm-up is over.
+    pub last_progress_age_s: f64,
+}
+
+/// Notices silences. A step that never returns cannot notice its own: so the thread that steps
+/// beats it, and another may wait for it to bark.
 ///
 /// ```
 /// use std::time::Duration;
@@ -14,7 +26,8 @@ use std::time::{Duration, Instant};
 ///     let waiting = scope.spawn(|| watchdog.wait());
 ///     watchdog.arm(Duration::from_millis(20));
 ///     // No beat comes.
-///     assert!(waiting.join().unwrap().is_some_and(|silence| silence.as_millis() >= 20));
+///     let silent = waiting.join().unwrap().unwrap();
+///     assert!(silent.stalled && silent.last_progress_age_s >= 0.02);
 /// });
 /// ```
 #[derive(Debug, Default)]
@@ -25,22 +38,44 @@ pub struct Watchdog {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Since when nothing was heard, and how long that may last; none until it is armed.
-    armed: Option<(Instant, Duration)>,
+    /// None until it is armed.
+    armed: Option<Silence>,
     over: bool,
+}
+
+/// How long nothing was heard.
+#[derive(Debug)]
+struct Silence {
+    since: Instant,
+    /// The longest that a beat ended.
+    longest: Duration,
+    threshold: Duration,
+}
+
+impl Silence {
+    fn heartbeat(&self) -> Heartbeat {
+        let last = self.since.elapsed();
+        Heartbeat {
+            stalled: self.longest.max(last) > self.threshold,
+            threshold_s: self.threshold.as_secs_f64(),
+            last_progress_age_s: last.as_secs_f64(),
+        }
+    }
 }
 
 impl Watchdog {
     /// From now on a silence longer than `threshold` is a stall.
     pub fn arm(&self, threshold: Duration) {
-        self.state().armed = Some((Instant::now(), threshold));
+        let silence = Silence { since: Instant::now(), longest: Duration::ZERO, threshold };
+        self.state().armed = Some(silence);
         self.changed.notify_all();
     }
 
     /// Something was heard.
     pub fn beat(&self) {
-        if let Some((since, _)) = &mut self.state().armed {
-            *since = Instant::now();
+        if let Some(silence) = &mut self.state().armed {
+            silence.longest = silence.longest.max(silence.since.elapsed());
+            silence.since = Instant::now();
         }
     }
 
@@ -50,23 +85,26 @@ impl Watchdog {
         self.changed.notify_all();
     }
 
-    /// Waits for a stall and returns how long the silence is; none once it is stopped.
-    pub fn wait(&self) -> Option<Duration> {
+    /// What was heard until now.
+    pub fn heartbeat(&self) -> Heartbeat {
+        self.state().armed.as_ref().map_or_else(Heartbeat::default, Silence::heartbeat)
+    }
+
+    /// Waits for a silence that outlasts the threshold; none once it is stopped.
+    pub fn wait(&self) -> Option<Heartbeat> {
         let mut state = self.state();
         loop {
             if state.over {
                 return None;
             }
-            let Some((since, threshold)) = state.armed else {
+            let Some(silence) = &state.armed else {
                 state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
             };
-            let silence = since.elapsed();
-            if silence > threshold {
-                return Some(silence);
-            }
-            let rest = (threshold - silence) + Duration::from_millis(1);
-            let waited = self.changed.wait_timeout(state, rest);
+            let Some(rest) = silence.threshold.checked_sub(silence.since.elapsed()) else {
+                return Some(silence.heartbeat());
+            };
+            let waited = self.changed.wait_timeout(state, rest + Duration::from_millis(1));
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
@@ -90,6 +128,7 @@ mod tests {
                 std::thread::sleep(Duration::from_millis(100));
                 watchdog.beat();
             }
+            assert!(!watchdog.heartbeat().stalled);
             watchdog.stop();
             assert_eq!(waiting.join().unwrap(), None);
         });
@@ -102,7 +141,18 @@ mod tests {
             let waiting = scope.spawn(|| watchdog.wait());
             std::thread::sleep(Duration::from_millis(50));
             assert!(!waiting.is_finished());
+            assert_eq!(watchdog.heartbeat(), Heartbeat::default());
             watchdog.stop();
         });
+    }
+
+    #[test]
+    fn a_silence_that_a_beat_ended_is_remembered() {
+        let watchdog = Watchdog::default();
+        watchdog.arm(Duration::from_millis(100));
+        std::thread::sleep(Duration::from_millis(200));
+        watchdog.beat();
+        let heard = watchdog.heartbeat();
+        assert!(heard.stalled && heard.last_progress_age_s < 0.2, "{heard:?}");
     }
 }

@@ -1,9 +1,14 @@
+//! The measurement window: warm-up steps, then steps with peaks of their own.
+
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::neighbours::Neighbours;
-use crate::{Marks, Meter, MeterError, Phase, StepClock, StepTimes};
+use crate::clock::{StepClock, StepTimes};
+use crate::meter::{Meter, MeterError};
+use crate::other_processes::OtherProcesses;
+use crate::phase::{Marks, Phase};
+use crate::watchdog::{Heartbeat, Watchdog};
 
 /// Warm-up steps, then measured steps with peaks of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,17 +107,6 @@ pub struct Progress {
     pub peak_reserved_bytes: Option<u64>,
 }
 
-/// Heartbeat of the window: progress is the end of warm-up, and every step finished after it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Heartbeat {
-    /// A silence after warm-up, the last one included, outlasted the threshold.
-    pub stalled: bool,
-    /// `stall_after`, or else `max(stall_floor, 10 * median warm-up step)`, in seconds.
-    pub threshold_s: f64,
-    /// Seconds between the last progress and the end of the window.
-    pub last_progress_age_s: f64,
-}
-
 /// What a window measured, complete or not.
 #[derive(Debug)]
 pub struct Measurement<E> {
@@ -134,7 +128,7 @@ pub struct Measurement<E> {
     pub skipped_steps: u64,
     /// How far what others hold on the device moved from what they held after warm-up, in bytes: the
     /// most that was seen. None where the meter's device is its process's own. See
-    /// [`DISTURBANCE_BYTES`](crate::DISTURBANCE_BYTES).
+    /// [`DISTURBANCE_BYTES`](crate::other_processes::DISTURBANCE_BYTES).
     pub disturbance_bytes: Option<Result<u64, MeterError>>,
     /// The window's heartbeat.
     pub heartbeat: Heartbeat,
@@ -153,7 +147,7 @@ impl<E> Measurement<E> {
 
 impl Window {
     /// How long a silence after this warm-up has to be to count as a stall.
-    pub fn stall_threshold(&self, warmup: &StepTimes) -> Duration {
+    fn stall_threshold(&self, warmup: &StepTimes) -> Duration {
         let steps = STALL_STEPS * warmup.median().unwrap_or(0.0);
         let steps = Duration::try_from_secs_f64(steps).unwrap_or(Duration::ZERO);
         self.stall_after.unwrap_or(steps.max(self.stall_floor))
@@ -161,15 +155,18 @@ impl Window {
 
     /// Runs `step` until the window is over or a step fails, resetting the meter's peaks after
     /// warm-up, and tells `observe` of every finished step. What was measured before a failure is
-    /// kept beside it.
+    /// kept beside it. `watchdog` is beaten by every step, armed when the warm-up is over, and
+    /// stopped when the window is: who waits for it learns of a step that never returns.
     pub fn run<S: TrainingStep>(
         &self,
         meter: &dyn Meter,
         clock: &mut dyn StepClock,
         marks: &mut Marks<'_>,
+        watchdog: &Watchdog,
         step: &mut S,
         observe: &mut dyn FnMut(&Progress),
     ) -> Measurement<S::Error> {
+        let _watched = Watched(watchdog);
         let mut run = Run {
             window: self,
             meter,
@@ -178,26 +175,26 @@ impl Window {
             observe,
             total: StepReport::default(),
             skipped_steps: 0,
-            silence: Silence::start(),
-            neighbours: Neighbours::ignored(),
+            watchdog,
+            others: OtherProcesses::ignored(),
             done: 0,
         };
         let warm_up = run.stage(Stage::Warmup, self.warmup_steps, clock);
         let warmup = StepTimes::of(clock.finish());
-        let threshold_s = self.stall_threshold(&warmup).as_secs_f64();
+        let threshold = self.stall_threshold(&warmup);
 
         // Where memory ran out in warm-up, its peaks are what there is to learn from.
         let reset = if warm_up.is_ok() { meter.reset_peaks() } else { Ok(()) };
-        run.neighbours = Neighbours::seen_by(meter);
-        run.silence = Silence::start();
+        run.others = OtherProcesses::seen_by(meter);
+        watchdog.arm(threshold);
         let began = Instant::now();
         let failure =
             warm_up.and_then(|()| run.stage(Stage::Measure, self.measure_steps, clock)).err();
-        let last_silence = run.silence.since.elapsed();
+        let heartbeat = watchdog.heartbeat();
         // Before the wall clock is read: a clock of asynchronous work waits for its end.
         let steps = StepTimes::of(clock.finish());
         let wall_time_s = failure.is_none().then(|| began.elapsed().as_secs_f64());
-        run.neighbours.look(meter);
+        run.others.look(meter);
         Measurement {
             warmup,
             steps,
@@ -207,31 +204,19 @@ impl Window {
             nan: run.total.nan,
             inf: run.total.inf,
             skipped_steps: run.skipped_steps,
-            disturbance_bytes: run.neighbours.moved,
-            heartbeat: Heartbeat {
-                stalled: run.silence.longest.max(last_silence).as_secs_f64() > threshold_s,
-                threshold_s,
-                last_progress_age_s: last_silence.as_secs_f64(),
-            },
+            disturbance_bytes: run.others.moved,
+            heartbeat,
             failure,
         }
     }
 }
 
-/// How long no step has finished.
-struct Silence {
-    since: Instant,
-    longest: Duration,
-}
+/// Ends the watch with the window, whatever ends that.
+struct Watched<'a>(&'a Watchdog);
 
-impl Silence {
-    fn start() -> Self {
-        Self { since: Instant::now(), longest: Duration::ZERO }
-    }
-
-    fn break_off(&mut self) {
-        self.longest = self.longest.max(self.since.elapsed());
-        self.since = Instant::now();
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        self.0.stop();
     }
 }
 
@@ -244,8 +229,8 @@ struct Run<'a, 'm, S> {
     observe: &'a mut dyn FnMut(&Progress),
     total: StepReport,
     skipped_steps: u64,
-    silence: Silence,
-    neighbours: Neighbours,
+    watchdog: &'a Watchdog,
+    others: OtherProcesses,
     done: u64,
 }
 
@@ -266,12 +251,12 @@ impl<S: TrainingStep> Run<'_, '_, S> {
             clock.end();
             let report = self.step.report(running)?;
             let seconds = began.elapsed().as_secs_f64();
-            self.silence.break_off();
+            self.watchdog.beat();
             self.done += 1;
             self.total.nan |= report.nan;
             self.total.inf |= report.inf;
             self.skipped_steps += u64::from(report.skipped);
-            self.neighbours.glance(self.meter);
+            self.others.glance(self.meter);
             (self.observe)(&Progress {
                 stage,
                 step: self.done,

@@ -1,9 +1,11 @@
+//! Why a preset, a spec or a sweep cannot be used.
+
 use std::path::PathBuf;
 
 use miette::Diagnostic;
 use vram_source::{Faults, ReadError};
 
-use crate::Kind;
+use crate::kind::PresetKind;
 
 /// Why a preset, a spec or a sweep cannot be used.
 ///
@@ -21,7 +23,7 @@ pub enum PresetError {
     #[diagnostic(help("{}", suggestion(nearest, known)))]
     Unknown {
         /// What was looked for.
-        kind: Kind,
+        kind: PresetKind,
         /// The name that was given.
         name: String,
         /// Known names like it, the nearest first.
@@ -35,7 +37,7 @@ pub enum PresetError {
     #[diagnostic(help("inline JSON is an ant or a colony: write the {kind} into a TOML file"))]
     NotInline {
         /// What was asked for.
-        kind: Kind,
+        kind: PresetKind,
     },
 
     /// A preset's file has a name that is none on every system.

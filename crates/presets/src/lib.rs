@@ -25,6 +25,7 @@
 #![deny(missing_docs)]
 
 mod error;
+mod kind;
 mod library;
 mod name;
 mod parse;
@@ -33,8 +34,9 @@ mod step;
 mod sweep;
 
 pub use error::PresetError;
+pub use kind::PresetKind;
 pub use library::{
-    Entry, Kind, Library, Origin, Preset, ant_from_text, colony_from_text, sweep_from_text,
+    Library, Origin, Preset, PresetEntry, ant_from_text, colony_from_text, sweep_from_text,
     workload_from_file, workload_from_text,
 };
 pub use name::{check_name, short};

@@ -1,53 +1,14 @@
-use std::fmt;
+//! Presets by name, by path or as text.
+
 use std::path::{Path, PathBuf};
 
 use vram_source::{Source, Syntax, nearest};
 
-use crate::{AntSpec, ColonySpec, PresetError, Sweep, SweepRow, WorkloadSpec, parse};
-
-/// What a preset describes; also the folder it lies in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// The model's side of a workload.
-    Ant,
-    /// The data's side of a workload.
-    Colony,
-    /// A list of datapoints.
-    Sweep,
-    /// Fitted constants.
-    Calibration,
-}
-
-impl Kind {
-    /// Every kind, in the order in which lists show them.
-    pub const ALL: [Self; 4] = [Self::Ant, Self::Colony, Self::Sweep, Self::Calibration];
-
-    /// The folder under `presets/` that holds this kind.
-    pub fn folder(self) -> &'static str {
-        match self {
-            Self::Ant => "ants",
-            Self::Colony => "colonies",
-            Self::Sweep => "sweeps",
-            Self::Calibration => "calibrations",
-        }
-    }
-
-    /// The original harness writes specs as JSON, and nothing else.
-    fn may_be_json(self) -> bool {
-        matches!(self, Self::Ant | Self::Colony)
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Ant => "ant",
-            Self::Colony => "colony",
-            Self::Sweep => "sweep",
-            Self::Calibration => "calibration",
-        })
-    }
-}
+use crate::error::PresetError;
+use crate::kind::PresetKind;
+use crate::parse;
+use crate::spec::{AntSpec, ColonySpec, WorkloadSpec};
+use crate::sweep::{Sweep, SweepRow};
 
 /// Where a preset was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,9 +36,9 @@ pub struct Preset<T> {
 
 /// One line of [`Library::list`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct PresetEntry {
     /// What it describes.
-    pub kind: Kind,
+    pub kind: PresetKind,
     /// Its name.
     pub name: String,
     /// Where it was found.
@@ -95,7 +56,7 @@ pub struct Library {
 }
 
 struct BuiltIn {
-    kind: Kind,
+    kind: PresetKind,
     name: &'static str,
     text: &'static str,
 }
@@ -103,7 +64,7 @@ struct BuiltIn {
 macro_rules! built_in {
     ($($kind:ident $folder:literal: $($name:literal)*;)*) => {
         &[$($(BuiltIn {
-            kind: Kind::$kind,
+            kind: PresetKind::$kind,
             name: $name,
             text: include_str!(concat!("../built_in/", $folder, "/", $name, ".toml")),
         },)*)*]
@@ -128,7 +89,9 @@ impl Library {
     /// The built-in presets and those of the nearest `presets/` folder at or above `start`.
     pub fn discover(start: &Path) -> Self {
         let mut folders = start.ancestors().map(|dir| dir.join("presets"));
-        Self { folder: folders.find(|p| Kind::ALL.iter().any(|k| p.join(k.folder()).is_dir())) }
+        Self {
+            folder: folders.find(|p| PresetKind::ALL.iter().any(|k| p.join(k.folder()).is_dir())),
+        }
     }
 
     /// The `presets/` folder that was found.
@@ -142,7 +105,7 @@ impl Library {
     ///
     /// Whatever keeps it from being found, read or parsed.
     pub fn ant(&self, arg: &str) -> Result<Preset<AntSpec>, PresetError> {
-        self.preset(Kind::Ant, arg, parse::ant)
+        self.preset(PresetKind::Ant, arg, parse::ant)
     }
 
     /// The colony that `arg` names: a preset, a file, or inline JSON.
@@ -151,7 +114,7 @@ impl Library {
     ///
     /// Whatever keeps it from being found, read or parsed.
     pub fn colony(&self, arg: &str) -> Result<Preset<ColonySpec>, PresetError> {
-        self.preset(Kind::Colony, arg, parse::colony)
+        self.preset(PresetKind::Colony, arg, parse::colony)
     }
 
     /// The sweep that `arg` names: a preset or a file.
@@ -160,7 +123,7 @@ impl Library {
     ///
     /// Whatever keeps it from being found, read or parsed.
     pub fn sweep(&self, arg: &str) -> Result<Preset<Sweep>, PresetError> {
-        self.preset(Kind::Sweep, arg, |source| {
+        self.preset(PresetKind::Sweep, arg, |source| {
             let sweep = Sweep::parse(source)?;
             Ok((sweep.notes.clone(), sweep))
         })
@@ -173,7 +136,7 @@ impl Library {
     ///
     /// Whatever keeps it from being found or read.
     pub fn calibration(&self, arg: &str) -> Result<Preset<Source>, PresetError> {
-        self.preset(Kind::Calibration, arg, |source| Ok((None, source.clone())))
+        self.preset(PresetKind::Calibration, arg, |source| Ok((None, source.clone())))
     }
 
     /// The workload of a sweep's row, with its overrides.
@@ -187,20 +150,24 @@ impl Library {
     }
 
     /// Every preset that has a name, the ones of the folder in place of built-in ones.
-    pub fn list(&self) -> Vec<Entry> {
-        Kind::ALL.into_iter().flat_map(|kind| self.list_kind(kind)).collect()
+    pub fn list(&self) -> Vec<PresetEntry> {
+        PresetKind::ALL.iter().copied().flat_map(|kind| self.list_kind(kind)).collect()
     }
 
-    fn list_kind(&self, kind: Kind) -> Vec<Entry> {
+    fn list_kind(&self, kind: PresetKind) -> Vec<PresetEntry> {
         let files = self.files(kind).into_iter().filter_map(|path| {
             let name = path.file_stem()?.to_str()?.to_owned();
             let origin = Origin::File(path);
-            Some(Entry { kind, name, origin })
+            Some(PresetEntry { kind, name, origin })
         });
-        let mut entries: Vec<Entry> = files.collect();
+        let mut entries: Vec<PresetEntry> = files.collect();
         for b in BUILT_IN.iter().filter(|b| b.kind == kind) {
             if entries.iter().all(|e| e.name != b.name) {
-                entries.push(Entry { kind, name: b.name.to_owned(), origin: Origin::BuiltIn });
+                entries.push(PresetEntry {
+                    kind,
+                    name: b.name.to_owned(),
+                    origin: Origin::BuiltIn,
+                });
             }
         }
         entries.sort_by(|a, b| a.name.cmp(&b.name));
@@ -208,7 +175,7 @@ impl Library {
     }
 
     /// The files of a kind in the presets folder.
-    fn files(&self, kind: Kind) -> Vec<PathBuf> {
+    fn files(&self, kind: PresetKind) -> Vec<PathBuf> {
         let Some(folder) = &self.folder else {
             return Vec::new();
         };
@@ -222,7 +189,7 @@ impl Library {
 
     fn preset<T>(
         &self,
-        kind: Kind,
+        kind: PresetKind,
         arg: &str,
         parse: impl FnOnce(&Source) -> Result<(Option<String>, T), PresetError>,
     ) -> Result<Preset<T>, PresetError> {
@@ -231,7 +198,7 @@ impl Library {
         Ok(Preset { label, origin, notes, spec })
     }
 
-    fn find(&self, kind: Kind, arg: &str) -> Result<(String, Origin, Source), PresetError> {
+    fn find(&self, kind: PresetKind, arg: &str) -> Result<(String, Origin, Source), PresetError> {
         if arg.trim_start().starts_with('{') {
             if !kind.may_be_json() {
                 return Err(PresetError::NotInline { kind });
@@ -259,7 +226,7 @@ impl Library {
         }
     }
 
-    fn unknown(&self, kind: Kind, name: &str) -> PresetError {
+    fn unknown(&self, kind: PresetKind, name: &str) -> PresetError {
         let known: Vec<String> = self.list_kind(kind).into_iter().map(|e| e.name).collect();
         let near = nearest(name, known.iter().map(String::as_str));
         let nearest = near.into_iter().map(str::to_owned).collect();

@@ -2,7 +2,7 @@
 
 use vram_source::Node;
 
-use crate::PresetError;
+use crate::error::PresetError;
 
 /// Bytes of a row's id: its directory adds the ant, the colony, the batch and, set aside, a number,
 /// and no file system takes more than 255 in all.

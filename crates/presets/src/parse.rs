@@ -3,15 +3,14 @@
 
 use vram_source::{Check, Fields, Node, Source};
 
+use crate::error::PresetError;
 use crate::name::preset_name;
 use crate::spec::SCHEMA_VERSION;
-use crate::{AntSpec, ColonySpec, Precision, PresetError, PtrDtype, StepKind};
+use crate::spec::{AntSpec, ColonySpec, Precision, PtrDtype};
+use crate::step::StepKind;
 
 /// A spec and its notes.
 pub(crate) type Noted<T> = (Option<String>, T);
-
-/// Keys of a text that holds specs rather than being one.
-const WRAPPER_KEYS: [&str; 3] = ["schema_version", "ant_spec", "colony_spec"];
 
 /// An integer of at least 1; nothing else is taken for one.
 pub(crate) fn size(value: &Node) -> Result<u64, String> {
@@ -29,55 +28,69 @@ pub(crate) fn flag(value: &Node) -> Result<bool, String> {
 }
 
 pub(crate) fn precision(value: &Node) -> Result<Precision, String> {
-    value.one_of(Precision::ALL)
+    value.one_of(Precision::ALL.iter().copied())
 }
 
 pub(crate) fn step(value: &Node) -> Result<StepKind, String> {
-    value.one_of(StepKind::ALL)
+    value.one_of(StepKind::ALL.iter().copied())
 }
+
+/// What a text says that holds specs; none of one that is not there or is faulty.
+struct Specs {
+    ant: Option<Noted<AntSpec>>,
+    colony: Option<Noted<ColonySpec>>,
+}
+
+/// One half of a workload: where it stands in a text that holds specs, how it is read, and which of
+/// the specs it is.
+struct Half<T> {
+    key: &'static str,
+    fields: fn(&mut Fields<'_>) -> Option<Noted<T>>,
+    of: fn(Specs) -> Option<Noted<T>>,
+}
+
+const ANT: Half<AntSpec> = Half { key: "ant_spec", fields: ant_fields, of: |specs| specs.ant };
+const COLONY: Half<ColonySpec> =
+    Half { key: "colony_spec", fields: colony_fields, of: |specs| specs.colony };
+
+/// Keys of a text that holds specs rather than being one.
+const WRAPPER_KEYS: [&str; 3] = ["schema_version", ANT.key, COLONY.key];
 
 /// An ant: alone, or as one half of a workload.
 pub(crate) fn ant(source: &Source) -> Result<Noted<AntSpec>, PresetError> {
-    half(source, "ant_spec", ant_fields)
+    half(source, &ANT)
 }
 
 /// A colony: alone, or as one half of a workload.
 pub(crate) fn colony(source: &Source) -> Result<Noted<ColonySpec>, PresetError> {
-    half(source, "colony_spec", colony_fields)
+    half(source, &COLONY)
 }
 
-fn half<T>(
-    source: &Source,
-    part: &'static str,
-    fields: impl Fn(&mut Fields<'_>) -> Option<Noted<T>>,
-) -> Result<Noted<T>, PresetError> {
+fn half<T>(source: &Source, half: &Half<T>) -> Result<Noted<T>, PresetError> {
     let check = Check::new(source);
     let document = check.document()?;
     if !WRAPPER_KEYS.iter().any(|key| document.has(key)) {
-        let read = document.read(&fields);
+        let read = document.read(half.fields);
         return Ok(check.finish(read)?);
     }
-    let is_there = document.has(part);
+    let is_there = document.has(half.key);
     // The other half is checked too: a file is right or it is not.
-    let read = document.read(|whole| {
+    let specs = document.read(|whole| {
         whole.optional("schema_version", |value| value.one_of([SCHEMA_VERSION]));
         name_and_notes(whole);
-        let ant = whole.optional_table("ant_spec");
-        let colony = whole.optional_table("colony_spec");
-        let (mine, other) = if part == "ant_spec" { (ant, colony) } else { (colony, ant) };
-        match other {
-            Some(table) if part == "ant_spec" => drop(table.read(colony_fields)),
-            Some(table) => drop(table.read(ant_fields)),
-            None => {}
+        let ant = whole.optional_table(ANT.key);
+        let colony = whole.optional_table(COLONY.key);
+        Specs {
+            ant: ant.and_then(|table| table.read(ANT.fields)),
+            colony: colony.and_then(|table| table.read(COLONY.fields)),
         }
-        mine.map(|table| table.read(&fields))
     });
     if !is_there {
         // Faults first: a misspelt `ant_spec` is one.
         check.finish(Some(()))?;
-        return Err(PresetError::Missing { label: source.label().to_owned(), part });
+        return Err(PresetError::Missing { label: source.label().to_owned(), part: half.key });
     }
-    Ok(check.finish(read.flatten())?)
+    Ok(check.finish((half.of)(specs))?)
 }
 
 fn name_and_notes(fields: &mut Fields<'_>) -> Option<String> {
@@ -88,7 +101,8 @@ fn name_and_notes(fields: &mut Fields<'_>) -> Option<String> {
 fn ant_fields(fields: &mut Fields<'_>) -> Option<Noted<AntSpec>> {
     let ring_len = fields.required("ring_len", size);
     let slot_dim = fields.required("slot_dim", size);
-    let ptr_dtype = fields.required("ptr_dtype", |value| value.one_of(PtrDtype::ALL));
+    let ptr_dtype =
+        fields.required("ptr_dtype", |value| value.one_of(PtrDtype::ALL.iter().copied()));
     let precision = fields.required("precision", precision);
     let notes = name_and_notes(fields);
     let spec = AntSpec {

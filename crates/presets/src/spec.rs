@@ -1,17 +1,31 @@
-use std::fmt;
+//! What a workload is: its ant, its colony and its id.
+
 use std::str::FromStr;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use strum::VariantArray;
 
-use crate::PresetError;
+use crate::error::PresetError;
 
 /// Version of the workload schema (VRA-31), part of every workload id.
 pub const SCHEMA_VERSION: &str = "workload_schema_v1";
 
 /// Numbers of a workload's step. `fp64` and `amp` have ids but no runnable mode.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    strum::Display,
+    strum::IntoStaticStr,
+    VariantArray,
+)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Precision {
     /// Double precision.
     Fp64,
@@ -27,17 +41,11 @@ pub enum Precision {
 
 impl Precision {
     /// Every precision of the schema.
-    pub const ALL: [Self; 5] = [Self::Fp64, Self::Fp32, Self::Fp16, Self::Bf16, Self::Amp];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// Name in specs and ids.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Fp64 => "fp64",
-            Self::Fp32 => "fp32",
-            Self::Fp16 => "fp16",
-            Self::Bf16 => "bf16",
-            Self::Amp => "amp",
-        }
+        self.into()
     }
 
     /// Bytes of an element, as VRA-34's ring term counts them; `amp` names no element.
@@ -56,24 +64,19 @@ impl Precision {
     }
 }
 
-impl fmt::Display for Precision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
 impl FromStr for Precision {
     type Err = String;
 
     fn from_str(s: &str) -> Result<Self, String> {
-        let found = Self::ALL.into_iter().find(|p| p.name() == s);
+        let found = Self::ALL.iter().copied().find(|p| p.name() == s);
         found.ok_or_else(|| format!("`{s}` is not one of fp64, fp32, fp16, bf16, amp"))
     }
 }
 
 /// Numbers of the pointer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, strum::Display, VariantArray)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum PtrDtype {
     /// Double precision, as in every OD1 preset.
     Fp64,
@@ -87,18 +90,7 @@ pub enum PtrDtype {
 
 impl PtrDtype {
     /// Every pointer's numbers.
-    pub const ALL: [Self; 4] = [Self::Fp64, Self::Fp32, Self::Fp16, Self::Bf16];
-}
-
-impl fmt::Display for PtrDtype {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Fp64 => "fp64",
-            Self::Fp32 => "fp32",
-            Self::Fp16 => "fp16",
-            Self::Bf16 => "bf16",
-        })
-    }
+    pub const ALL: &[Self] = Self::VARIANTS;
 }
 
 /// The model's side of a workload: its ring and its numbers.
@@ -225,7 +217,7 @@ fn product(what: &'static str, factors: &[u64]) -> Result<u64, PresetError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Library;
+    use crate::library::Library;
 
     fn workload(ant: &str, colony: &str) -> WorkloadSpec {
         let library = Library::built_in();

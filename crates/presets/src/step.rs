@@ -1,11 +1,27 @@
-use std::fmt;
+//! Which step of the model is taken.
+
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use strum::VariantArray;
 
 /// Which of the two steps of the model is taken. It is no part of a workload's id.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::IntoStaticStr,
+    VariantArray,
+)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum StepKind {
     /// Hand-written forward and backward: what VRA-34 budgets.
     #[default]
@@ -16,20 +32,11 @@ pub enum StepKind {
 
 impl StepKind {
     /// Every kind.
-    pub const ALL: [Self; 2] = [Self::Fused, Self::Plain];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// Its name in sweeps, in artifacts and on the command line.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Fused => "fused",
-            Self::Plain => "plain",
-        }
-    }
-}
-
-impl fmt::Display for StepKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
+        self.into()
     }
 }
 
@@ -37,10 +44,10 @@ impl FromStr for StepKind {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let known = Self::ALL.into_iter().find(|kind| kind.name() == text);
+        let known = Self::ALL.iter().copied().find(|kind| kind.name() == text);
         known.ok_or_else(|| {
-            let names = Self::ALL.map(Self::name).join(" or ");
-            format!("expected {names}, found `{text}`")
+            let names: Vec<&str> = Self::ALL.iter().map(|kind| kind.name()).collect();
+            format!("expected {}, found `{text}`", names.join(" or "))
         })
     }
 }

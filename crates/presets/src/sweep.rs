@@ -1,9 +1,14 @@
+//! Sweeps: ordered lists of datapoints.
+
 use std::collections::HashSet;
 
-use vram_source::{Check, Faults, Fields, Node, Source, Syntax};
+use vram_source::{Check, Fault, Faults, Fields, Node, Source, Syntax};
 
+use crate::error::PresetError;
+use crate::name;
 use crate::parse::{count, flag, precision, size, step};
-use crate::{Precision, PresetError, StepKind, name};
+use crate::spec::Precision;
+use crate::step::StepKind;
 
 /// An ordered list of datapoints to measure.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,7 +75,7 @@ struct Defaults {
 impl Sweep {
     pub(crate) fn parse(source: &Source) -> Result<Self, PresetError> {
         if source.syntax() != Syntax::Toml {
-            let fault = source.fault(0..0, "a sweep is written in TOML".to_owned());
+            let fault = Fault::new(source, 0..0, "a sweep is written in TOML".to_owned());
             return Err(Faults::from(fault).into());
         }
         let check = Check::new(source);

@@ -4,7 +4,7 @@ use std::fs;
 
 use proptest::prelude::*;
 use vram_presets::{
-    Kind, Library, Origin, PresetError, StepKind, SweepRow, Syntax, sweep_from_text,
+    Library, Origin, PresetError, PresetKind, StepKind, SweepRow, Syntax, sweep_from_text,
     workload_from_file,
 };
 
@@ -31,10 +31,10 @@ fn every_built_in_preset_parses() {
     let library = Library::built_in();
     for entry in library.list() {
         match entry.kind {
-            Kind::Ant => drop(library.ant(&entry.name).unwrap()),
-            Kind::Colony => drop(library.colony(&entry.name).unwrap()),
-            Kind::Sweep => drop(library.sweep(&entry.name).unwrap()),
-            Kind::Calibration => {
+            PresetKind::Ant => drop(library.ant(&entry.name).unwrap()),
+            PresetKind::Colony => drop(library.colony(&entry.name).unwrap()),
+            PresetKind::Sweep => drop(library.sweep(&entry.name).unwrap()),
+            PresetKind::Calibration => {
                 assert!(!library.calibration(&entry.name).unwrap().spec.text().is_empty())
             }
         }
@@ -56,7 +56,7 @@ fn the_published_sweep_has_its_rows_in_order() {
 #[test]
 fn every_row_of_every_sweep_names_presets_that_exist() {
     let library = Library::built_in();
-    let sweeps = library.list().into_iter().filter(|entry| entry.kind == Kind::Sweep);
+    let sweeps = library.list().into_iter().filter(|entry| entry.kind == PresetKind::Sweep);
     let names: Vec<String> = sweeps.map(|entry| entry.name).collect();
     assert_eq!(names.len(), 6, "{names:?}");
     for name in names {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use vram_artifacts::calibration;
 use vram_artifacts::run_record::RunRecord;
 use vram_fit::{Calibration, TierConstants};
-use vram_presets::{Kind, Library, Published, SweepRow};
+use vram_presets::{Library, PresetKind, Published, SweepRow};
 
 use crate::tier::{TierKey, Wanted};
 
@@ -25,7 +25,7 @@ impl Catalogue {
     /// read there says nothing here: a table does not fail for want of a note.
     #[tracing::instrument(level = "trace", name = "read catalogue", skip_all)]
     pub fn new(library: &Library) -> Self {
-        let sweeps = library.list().into_iter().filter(|e| e.kind == Kind::Sweep);
+        let sweeps = library.list().into_iter().filter(|e| e.kind == PresetKind::Sweep);
         let sweeps = sweeps.filter_map(|e| library.sweep(&e.name).ok());
         let mut rows = HashMap::new();
         for row in sweeps.flat_map(|s| s.spec.rows) {

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Serialize;
 use vram_artifacts::calibration;
 use vram_metrics::DeviceFacts;
-use vram_presets::{Kind, Library};
+use vram_presets::{Library, PresetKind};
 
 use crate::units::gib;
 
@@ -35,7 +35,7 @@ impl Context {
     pub fn assumed(library: &Library) -> Self {
         let built_in = Library::built_in();
         let contexts = [library, &built_in].into_iter().flat_map(|library| {
-            let entries = library.list().into_iter().filter(|e| e.kind == Kind::Calibration);
+            let entries = library.list().into_iter().filter(|e| e.kind == PresetKind::Calibration);
             entries.filter_map(|entry| {
                 calibration::load(library, &entry.name).ok()?.spec.context_bytes
             })

@@ -143,7 +143,7 @@ fn fit_each_step(
     observations: &[Observation],
 ) -> Result<Fit, FitError> {
     let (mut tiers, mut rows) = (Vec::new(), Vec::new());
-    for step in StepKind::ALL {
+    for &step in StepKind::ALL {
         let all = runs.iter().zip(observations).enumerate();
         let own = all.filter(|(_, (run, _))| run.metrics.step() == step);
         let (places, own): (Vec<usize>, Vec<Observation>) =

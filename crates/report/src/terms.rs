@@ -1,18 +1,19 @@
 //! The terms that a peak is explained by.
 
-use std::str::FromStr;
-
+use strum::{EnumString, IntoStaticStr, VariantArray};
 use vram_fit::{Model, Pooling, Reserve};
 use vram_presets::{PresetError, WorkloadSpec};
 
 /// What a peak is explained by.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
 pub enum Terms {
     /// The published model: one slope per tier on `B*synth_len*ring_len*slot_dim` elements of the
     /// run's precision.
     #[default]
+    #[strum(serialize = "ring")]
     Ring,
     /// Tape, whole ring states and activations per token, one coefficient each over all tiers.
+    #[strum(serialize = "ring,state,token")]
     RingStateToken,
 }
 
@@ -21,14 +22,11 @@ const STATE_BYTES: u64 = 4;
 
 impl Terms {
     /// Every choice.
-    pub const ALL: [Self; 2] = [Self::Ring, Self::RingStateToken];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// Its name on the command line: the terms, with commas between.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Ring => "ring",
-            Self::RingStateToken => "ring,state,token",
-        }
+        self.into()
     }
 
     /// The terms of these names.
@@ -75,15 +73,6 @@ impl Terms {
                 product(&[b, t, d, STATE_BYTES])?,
             ]),
         }
-    }
-}
-
-impl FromStr for Terms {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let known = Self::ALL.into_iter().find(|terms| terms.name() == text);
-        known.ok_or_else(|| format!("expected {}", Self::ALL.map(Self::name).join(" or ")))
     }
 }
 

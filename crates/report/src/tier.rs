@@ -120,7 +120,7 @@ fn step_attribute(step: StepKind) -> Option<Attribute> {
 /// The step that a calibration's tier is of; none where it is unknown here.
 pub(crate) fn step_of(tier: &TierConstants) -> Option<StepKind> {
     let written = tier.attributes.get(STEP);
-    StepKind::ALL.into_iter().find(|step| step_attribute(*step).as_ref() == written)
+    StepKind::ALL.iter().copied().find(|step| step_attribute(*step).as_ref() == written)
 }
 
 /// Names for the tiers of a fit: the ant's, where all of a tier's runs share it and no other tier

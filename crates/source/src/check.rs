@@ -1,8 +1,14 @@
+//! Reads tables key by key, and notes every fault.
+
 use std::cell::RefCell;
 use std::ops::Range;
 
-use crate::value::Entry;
-use crate::{Fault, Faults, Node, Source, Syntax, Value, clipped, json, nearest, toml_text};
+use crate::fault::{Fault, Faults};
+use crate::nearest::nearest;
+use crate::text::{Source, Syntax};
+use crate::value::KeyValue;
+use crate::value::{Node, Value, clipped};
+use crate::{json, toml_text};
 
 /// The check of one text: it collects what is wrong.
 #[derive(Debug)]
@@ -17,7 +23,7 @@ pub struct Table<'c> {
     check: &'c Check<'c>,
     path: String,
     span: Range<usize>,
-    entries: Vec<Entry>,
+    entries: Vec<KeyValue>,
 }
 
 /// A table whose keys are being read. What is asked for is known, and no other key is.
@@ -48,13 +54,13 @@ impl<'s> Check<'s> {
             Value::Table(entries) => {
                 Ok(Table { check: self, path: String::new(), span: node.span, entries })
             }
-            _ => Err(self.source.fault(node.span.clone(), node.expected("a table")).into()),
+            _ => Err(Fault::new(self.source, node.span.clone(), node.expected("a table")).into()),
         }
     }
 
     /// Notes a fault.
     pub fn fault(&self, span: Range<usize>, message: String) {
-        self.note(self.source.fault(span, message));
+        self.note(Fault::new(self.source, span, message));
     }
 
     fn note(&self, fault: Fault) {
@@ -71,7 +77,9 @@ impl<'s> Check<'s> {
             (Some(faults), _) => Err(faults),
             (None, Some(read)) => Ok(read),
             // What cannot be read has a fault; were one forgotten, this is it.
-            (None, None) => Err(self.source.fault(0..0, "it cannot be read".to_owned()).into()),
+            (None, None) => {
+                Err(Fault::new(self.source, 0..0, "it cannot be read".to_owned()).into())
+            }
         }
     }
 }
@@ -164,11 +172,14 @@ impl<'c> Fields<'c> {
         read: impl Fn(&Node) -> Result<T, String>,
     ) -> Vec<(String, Option<T>)> {
         let known = &self.known;
-        let (ours, theirs) =
-            self.table.entries.drain(..).partition(|e: &Entry| known.iter().any(|k| *k == e.key));
+        let (ours, theirs) = self
+            .table
+            .entries
+            .drain(..)
+            .partition(|e: &KeyValue| known.iter().any(|k| *k == e.key));
         self.table.entries = ours;
-        let entries: Vec<Entry> = theirs;
-        let read = |e: Entry| {
+        let entries: Vec<KeyValue> = theirs;
+        let read = |e: KeyValue| {
             let value = read(&e.node);
             let value = value.map_err(|m| self.fault(&e.key, e.node.span, &m)).ok();
             (e.key, value)
@@ -230,7 +241,7 @@ impl<'c> Fields<'c> {
                 message += &format!(": did you mean `{near}`?");
                 missing.retain(|key| key != near);
             }
-            let fault = table.check.source.fault(entry.key_span.clone(), at(&message));
+            let fault = Fault::new(table.check.source, entry.key_span.clone(), at(&message));
             table.check.note(fault.with_help(format!("the keys here are {}", known.join(", "))));
         }
         for key in missing {

@@ -1,9 +1,11 @@
+//! What is wrong with a text, and at which place.
+
 use std::fmt;
 use std::ops::Range;
 
 use miette::{Diagnostic, LabeledSpan, SourceCode};
 
-use crate::Source;
+use crate::text::{AROUND, Source};
 
 /// One thing that is wrong with a text, shown with the lines around it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,8 +18,14 @@ pub struct Fault {
 }
 
 impl Fault {
-    pub(crate) fn new(source: Source, line: usize, span: Range<usize>, message: String) -> Self {
-        Self { source, line, span, message, help: None }
+    /// A fault of a text at `span`, in bytes: of its first line only, and as much as is shown of it.
+    pub fn new(source: &Source, span: Range<usize>, message: String) -> Self {
+        let text = source.text();
+        let start = text.floor_char_boundary(span.start);
+        let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
+        let end = text.floor_char_boundary(span.end.clamp(start, line_end.min(start + AROUND)));
+        let line = 1 + text[..start].matches('\n').count();
+        Self { source: source.clone(), line, span: start..end, message, help: None }
     }
 
     pub(crate) fn with_help(self, help: String) -> Self {

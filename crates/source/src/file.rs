@@ -1,3 +1,5 @@
+//! Files of text, read within bounds.
+
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::path::Path;

@@ -1,10 +1,14 @@
+//! JSON as values with places.
+
 use std::collections::HashSet;
 use std::ops::Range;
 
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use crate::value::Entry;
-use crate::{Fault, Faults, Node, Source, Value};
+use crate::fault::{Fault, Faults};
+use crate::text::Source;
+use crate::value::KeyValue;
+use crate::value::{Node, Value};
 
 /// Levels of lists and tables that are followed, as many as serde_json follows.
 const DEEPEST: usize = 128;
@@ -13,7 +17,7 @@ const DEEPEST: usize = 128;
 pub(crate) fn parse(source: &Source) -> Result<Node, Faults> {
     // serde_json knows what JSON is, but not where a value stands. Behind this it is only followed.
     serde_json::from_str::<IgnoredAny>(source.text())
-        .map_err(|e| source.fault(place(source.text(), &e), words(&e)))?;
+        .map_err(|e| Fault::new(source, place(source.text(), &e), words(&e)))?;
     Ok(Follower { source, at: 0 }.node(0)?)
 }
 
@@ -44,7 +48,7 @@ impl Follower<'_> {
         let first = self.peek();
         let start = self.at;
         if depth > DEEPEST {
-            return Err(self.source.fault(start..start + 1, "nested too deeply".to_owned()));
+            return Err(Fault::new(self.source, start..start + 1, "nested too deeply".to_owned()));
         }
         let value = match first {
             Some(b'{') => Value::Table(self.entries(depth)?),
@@ -76,7 +80,7 @@ impl Follower<'_> {
         Ok(Node { value, span: start..self.at })
     }
 
-    fn entries(&mut self, depth: usize) -> Result<Vec<Entry>, Fault> {
+    fn entries(&mut self, depth: usize) -> Result<Vec<KeyValue>, Fault> {
         let mut entries = Vec::new();
         let mut keys = HashSet::new();
         self.at += 1;
@@ -88,9 +92,9 @@ impl Follower<'_> {
             let node = self.node(depth + 1)?;
             self.pass(b',');
             if !keys.insert(key.clone()) {
-                return Err(self.source.fault(key_span, "duplicate key".to_owned()));
+                return Err(Fault::new(self.source, key_span, "duplicate key".to_owned()));
             }
-            entries.push(Entry { key, key_span, node });
+            entries.push(KeyValue { key, key_span, node });
         }
         self.at += 1;
         Ok(entries)
@@ -106,8 +110,10 @@ impl Follower<'_> {
         match value {
             Some(Ok(value)) => Ok(value),
             // Text that is JSON by its form alone: half of a surrogate pair, say.
-            Some(Err(e)) => Err(self.source.fault(start..self.source.text().len(), words(&e))),
-            None => Err(self.source.fault(start..start, "a value is missing".to_owned())),
+            Some(Err(e)) => {
+                Err(Fault::new(self.source, start..self.source.text().len(), words(&e)))
+            }
+            None => Err(Fault::new(self.source, start..start, "a value is missing".to_owned())),
         }
     }
 
@@ -132,7 +138,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::Syntax;
+    use crate::text::Syntax;
 
     fn parsed(text: &str) -> Result<Node, Faults> {
         parse(&Source::inline(text, Syntax::Json))

@@ -37,7 +37,7 @@ pub use fault::{Fault, Faults};
 pub use file::{LIMIT_BYTES, ReadError, read_text};
 pub use nearest::nearest;
 pub use text::{Source, Syntax};
-pub use value::{Entry, Node, Value, clipped};
+pub use value::{KeyValue, Node, Value, clipped};
 
 /// The example of the package's page compiles and runs.
 #[cfg(doctest)]

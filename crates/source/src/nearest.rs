@@ -1,3 +1,5 @@
+//! Which known name was probably meant.
+
 /// Names this similar (Jaro-Winkler) are worth suggesting.
 const SIMILAR: f64 = 0.75;
 

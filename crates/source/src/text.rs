@@ -1,10 +1,11 @@
-use std::ops::Range;
+//! A text, where it came from, and the excerpts that are shown of it.
+
 use std::path::Path;
 use std::sync::Arc;
 
 use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
 
-use crate::{Fault, ReadError, read_text};
+use crate::file::{ReadError, read_text};
 
 /// What a text is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +25,7 @@ pub struct Source {
 }
 
 /// Bytes that an excerpt shows on either side of a fault: a line may be as long as a file.
-const AROUND: usize = 120;
+pub(crate) const AROUND: usize = 120;
 
 impl Source {
     /// Text that was given as such.
@@ -65,16 +66,6 @@ impl Source {
     /// What it is written in.
     pub fn syntax(&self) -> Syntax {
         self.syntax
-    }
-
-    /// A fault of this text at `span`.
-    pub fn fault(&self, span: Range<usize>, message: String) -> Fault {
-        let start = self.text.floor_char_boundary(span.start);
-        let line_end = self.text[start..].find('\n').map_or(self.text.len(), |at| start + at);
-        let end =
-            self.text.floor_char_boundary(span.end.clamp(start, line_end.min(start + AROUND)));
-        let line = 1 + self.text[..start].matches('\n').count();
-        Fault::new(self.clone(), line, start..end, message)
     }
 }
 

@@ -1,13 +1,18 @@
+//! TOML as values with places.
+
 use toml::de::{DeTable, DeValue};
 
-use crate::value::Entry;
-use crate::{Fault, Faults, Node, Source, Value};
+use crate::fault::{Fault, Faults};
+use crate::text::Source;
+use crate::value::KeyValue;
+use crate::value::{Node, Value};
 
 /// The text as values, or what is wrong with its syntax: one fault per line, since what follows the
 /// first is often its echo.
 pub(crate) fn parse(source: &Source) -> Result<Node, Faults> {
     let (table, errors) = DeTable::parse_recoverable(source.text());
-    let fault = |e: &toml::de::Error| source.fault(e.span().unwrap_or(0..0), words(e.message()));
+    let fault =
+        |e: &toml::de::Error| Fault::new(source, e.span().unwrap_or(0..0), words(e.message()));
     let mut faults: Vec<Fault> = errors.iter().map(fault).collect();
     faults.dedup_by_key(|fault| fault.line());
     match Faults::new(faults) {
@@ -28,10 +33,10 @@ fn words(message: &str) -> String {
         .replace("literal string", "text in quotes")
 }
 
-fn entries(table: &DeTable<'_>) -> Vec<Entry> {
+fn entries(table: &DeTable<'_>) -> Vec<KeyValue> {
     table
         .iter()
-        .map(|(key, value)| Entry {
+        .map(|(key, value)| KeyValue {
             key: key.get_ref().to_string(),
             key_span: key.span(),
             node: Node { span: value.span(), value: of(value.get_ref()) },

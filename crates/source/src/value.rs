@@ -1,3 +1,5 @@
+//! What a text says: values that know where they stand.
+
 use std::fmt;
 use std::ops::Range;
 
@@ -24,7 +26,7 @@ pub enum Value {
     /// Values in an order.
     List(Vec<Node>),
     /// Values by key.
-    Table(Vec<Entry>),
+    Table(Vec<KeyValue>),
     /// JSON's `null`.
     Null,
     /// TOML's date or time.
@@ -33,7 +35,7 @@ pub enum Value {
 
 /// A key of a table and its value.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Entry {
+pub struct KeyValue {
     /// The key.
     pub key: String,
     /// Bytes of the text that the key is written in.

@@ -1,3 +1,5 @@
+//! What can go wrong between a spec and a finished training step.
+
 use vram_presets::{Precision, PtrDtype};
 
 /// What can go wrong between a spec and a finished training step.

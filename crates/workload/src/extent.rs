@@ -2,10 +2,13 @@
 
 use std::fmt;
 
+use strum::VariantArray;
+
 use crate::shape::{CLASSES, Shape};
 
 /// A size that a user sets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum SizeParam {
     /// `batch_size`.
     Batch,
@@ -21,18 +24,11 @@ pub enum SizeParam {
 
 impl SizeParam {
     /// Every size.
-    pub const ALL: [Self; 5] =
-        [Self::Batch, Self::SynthLen, Self::RingLen, Self::SlotDim, Self::OutDim];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// Its name in specs and on the command line.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Batch => "batch",
-            Self::SynthLen => "synth_len",
-            Self::RingLen => "ring_len",
-            Self::SlotDim => "slot_dim",
-            Self::OutDim => "out_dim",
-        }
+        self.into()
     }
 }
 

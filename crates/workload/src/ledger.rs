@@ -5,20 +5,23 @@
 
 use candle_core::Device;
 use vram_metrics::Phase;
+use vram_presets::StepKind;
 
+use crate::buffer_spec::BufferKind;
+use crate::device_kind::DeviceKind;
 use crate::error::WorkloadError;
 use crate::extent::SizeParam;
-use crate::memory::context::{Context, DeviceKind};
-use crate::memory::log::{AllocationLog, Entry};
-use crate::memory::spec::BufferKind;
+use crate::ledger_entry::LedgerEntry;
+use crate::memory::context::Context;
+use crate::memory::log::AllocationLog;
 use crate::shape::Shape;
-use crate::step::trainer::{StepKind, Trainer};
+use crate::step::trainer::Trainer;
 
 /// Every buffer of a step, with the phases in which it is alive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ledger {
     shape: Shape,
-    entries: Vec<Entry>,
+    entries: Vec<LedgerEntry>,
 }
 
 impl Ledger {
@@ -58,7 +61,7 @@ impl Ledger {
     }
 
     /// Every buffer, in the order in which the step asks for them.
-    pub fn entries(&self) -> &[Entry] {
+    pub fn entries(&self) -> &[LedgerEntry] {
         &self.entries
     }
 
@@ -74,7 +77,7 @@ impl Ledger {
 
     /// The phase of the peak.
     pub fn peak_phase(&self) -> Phase {
-        let phases = Phase::ALL.into_iter();
+        let phases = Phase::ALL.iter().copied();
         phases.max_by_key(|phase| self.at(*phase)).unwrap_or(Phase::BackwardPeak)
     }
 
@@ -111,8 +114,7 @@ impl Ledger {
     }
 
     fn peak_of(&self, shape: &Shape) -> Option<u64> {
-        let phases: Option<Vec<u64>> =
-            Phase::ALL.map(|p| self.at_of(p, shape)).into_iter().collect();
+        let phases: Option<Vec<u64>> = Phase::ALL.iter().map(|p| self.at_of(*p, shape)).collect();
         phases?.into_iter().max()
     }
 }

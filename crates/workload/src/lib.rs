@@ -47,12 +47,15 @@
 //! ```
 #![deny(missing_docs)]
 
+mod buffer_spec;
 #[cfg(feature = "cuda")]
 pub mod build;
+mod device_kind;
 mod error;
 mod extent;
 mod formula;
 mod ledger;
+mod ledger_entry;
 mod memory;
 mod model;
 mod ops;
@@ -60,18 +63,18 @@ mod parameters;
 mod shape;
 mod step;
 mod tensor_check;
+mod threads;
 
+pub use buffer_spec::{BufferKind, BufferSpec};
+pub use device_kind::DeviceKind;
 pub use error::WorkloadError;
 pub use extent::{Extent, SizeParam};
 pub use ledger::Ledger;
-pub use memory::context::DeviceKind;
-pub use memory::log::Entry;
-pub use memory::spec::{BufferKind, BufferSpec};
+pub use ledger_entry::LedgerEntry;
 pub use model::draw::draw_parameters;
 pub use model::od1::Od1;
 pub use model::plain::Output;
 pub use model::state_loop::{StateLoop, StateLoopReport};
-pub use ops::threads::start_threads;
 pub use shape::{CLASSES, Compute, MOST_HEADS, Pointer, Shape, TAPS};
 pub use step::adam::Adam;
 pub use step::batch::Batch;
@@ -83,7 +86,8 @@ pub use step::gradients::{GradientFlags, Gradients};
 pub use step::loss_scale::LossScale;
 pub use step::plain::{PlainGradients, gradients as plain_gradients};
 pub use step::tape::Tape;
-pub use step::trainer::{StepKind, StepOutcome, Trainer};
+pub use step::trainer::{StepOutcome, Trainer};
+pub use threads::start_threads;
 
 /// The example of the package's page compiles and runs.
 #[cfg(doctest)]

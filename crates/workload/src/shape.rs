@@ -1,3 +1,5 @@
+//! Every size of a step, checked before anything is allocated.
+
 use vram_presets::{Precision, PtrDtype, WorkloadSpec};
 
 use crate::error::WorkloadError;

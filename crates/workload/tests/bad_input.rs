@@ -10,10 +10,8 @@ use std::collections::HashMap;
 use candle_core::{DType, Device, Tensor, Var};
 use candle_nn::VarBuilder;
 use support::{Case, Inputs, SMALL, weight_bits};
-use vram_presets::{Precision, PtrDtype};
-use vram_workload::{
-    Batch, FusedStep, LossScale, Od1, Shape, StepKind, WorkloadError, plain_gradients,
-};
+use vram_presets::{Precision, PtrDtype, StepKind};
+use vram_workload::{Batch, FusedStep, LossScale, Od1, Shape, WorkloadError, plain_gradients};
 
 /// The error's tensor, what was expected and what was found.
 fn parts(error: WorkloadError) -> (String, String, String) {
@@ -219,7 +217,7 @@ test_steps! {
 /// 562 TB are more than an address space has; anything less a host may promise.
 #[test]
 fn a_tape_beyond_the_address_space() {
-    for kind in StepKind::ALL {
+    for &kind in StepKind::ALL {
         a_tape_that_does_not_fit(kind, &Device::Cpu, 1 << 20, 1 << 20);
     }
 }
@@ -252,7 +250,7 @@ mod on_a_card {
         let card = Device::new_cuda_with_stream(0).unwrap();
         let elsewhere = [Device::Cpu, Device::new_cuda_with_stream(0).unwrap()];
         for device in elsewhere {
-            for kind in StepKind::ALL {
+            for &kind in StepKind::ALL {
                 let there = || SMALL.inputs(&device);
                 let x = refused(kind, &card, |i| (i.x, i.y) = (there().x, there().y));
                 assert_eq!(parts(x).0, "x");

@@ -120,7 +120,7 @@ fn elasticities_are_slopes() {
         }
     };
     let ledger = Ledger::new(&shape(base, Precision::Fp32), DeviceKind::Cuda).unwrap();
-    for size in SizeParam::ALL {
+    for &size in SizeParam::ALL {
         let step: f64 = if size == SizeParam::OutDim { 1.01 } else { 1.001 };
         let slope = (peak(grown(size)) / peak(base)).ln() / step.ln();
         let exact = ledger.elasticity(size).unwrap();

@@ -14,8 +14,8 @@ use candle_core::Device;
 use candle_nn::Optimizer;
 use support::fixture::Fixture;
 use support::{Step, distance, take, values};
-use vram_presets::{Precision, PtrDtype};
-use vram_workload::{Adam, StepKind};
+use vram_presets::{Precision, PtrDtype, StepKind};
+use vram_workload::Adam;
 
 struct Comparison<'a> {
     fixture: &'a str,

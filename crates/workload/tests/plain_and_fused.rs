@@ -10,8 +10,8 @@ use candle_nn::{Optimizer, SGD};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use support::{Case, Inputs, SMALL, Step, distance, take, values};
-use vram_presets::{Precision, PtrDtype};
-use vram_workload::{FusedStep, Od1, StepKind};
+use vram_presets::{Precision, PtrDtype, StepKind};
+use vram_workload::{FusedStep, Od1};
 
 /// Steps of some pointer from one end of the ring to the other.
 fn crossings(model: &Od1, inputs: &Inputs) -> usize {

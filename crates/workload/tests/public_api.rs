@@ -77,7 +77,7 @@ impl Visit<'_> for Names {
 
 struct Api<'a> {
     source: &'a Source,
-    /// Module and name of everything that lib.rs re-exports.
+    /// Module and name of everything that a public module declares or re-exports.
     exported: BTreeSet<(String, String)>,
     items: usize,
     wrong: Vec<String>,
@@ -85,33 +85,24 @@ struct Api<'a> {
 
 fn check(source: &Source) -> (usize, Vec<String>) {
     let mut api = Api { source, exported: BTreeSet::new(), items: 0, wrong: Vec::new() };
-    let mut open = Vec::new();
-    for item in &source.files[""].items {
-        match item {
-            Item::Use(item) if is_public(&item.vis) => {
-                for (name, mut path) in uses(&item.tree) {
-                    if path.first().is_some_and(|first| matches!(first.as_str(), "crate" | "self"))
-                    {
-                        path.remove(0);
+    let mut open = vec![String::new()];
+    while let Some(module) = open.pop() {
+        for item in &source.files[&module].items {
+            match item {
+                Item::Use(item) if is_public(&item.vis) => {
+                    for (name, path) in uses(&item.tree) {
+                        api.re_export(&module, &name, &path);
                     }
-                    let original = path.pop().unwrap();
-                    let module = path.join("::");
-                    if original == "*" || !source.files.contains_key(&module) {
-                        api.wrong.push(format!("re-export of {module}::{original}"));
-                    }
-                    api.check_name(&name);
-                    api.exported.insert((module, original));
+                }
+                Item::Mod(item) if is_public(&item.vis) && item.content.is_none() => {
+                    open.push(format!("{module}::{}", item.ident).trim_matches(':').to_owned());
+                }
+                item if module.is_empty() => api.item("", item, &|_| true),
+                item => {
+                    let shown = name_of(item).map(|name| (module.clone(), name));
+                    api.exported.extend(shown.filter(|_| is_declared_public(item)));
                 }
             }
-            Item::Mod(item) if is_public(&item.vis) && item.content.is_none() => {
-                open.push(item.ident.to_string());
-            }
-            item => api.item("", item, &|_| true),
-        }
-    }
-    for module in &open {
-        for name in source.files[module].items.iter().filter_map(name_of) {
-            api.exported.insert((module.clone(), name));
         }
     }
     for (module, file) in &source.files {
@@ -150,7 +141,34 @@ fn name_of(item: &Item) -> Option<String> {
     }
 }
 
+fn is_declared_public(item: &Item) -> bool {
+    match item {
+        Item::Struct(item) => is_public(&item.vis),
+        Item::Enum(item) => is_public(&item.vis),
+        Item::Trait(item) => is_public(&item.vis),
+        Item::Type(item) => is_public(&item.vis),
+        Item::Const(item) => is_public(&item.vis),
+        Item::Static(item) => is_public(&item.vis),
+        Item::Fn(item) => is_public(&item.vis),
+        _ => false,
+    }
+}
+
 impl Api<'_> {
+    fn re_export(&mut self, module: &str, name: &str, path: &[String]) {
+        let mut path = self.source.absolute(module, path);
+        if path.first().is_some_and(|first| first == "crate") {
+            path.remove(0);
+        }
+        let original = path.pop().unwrap();
+        let of = path.join("::");
+        if original == "*" || !self.source.files.contains_key(&of) {
+            self.wrong.push(format!("re-export of {of}::{original}"));
+        }
+        self.check_name(name);
+        self.exported.insert((of, original));
+    }
+
     fn check_name(&mut self, name: &str) {
         if PLACE_TAKERS.iter().any(|word| name.ends_with(word)) {
             self.wrong.push(format!("{name} takes the place of a type of candle's"));
@@ -298,6 +316,9 @@ fn a_type_that_is_not_candles_is_found() {
             ("", lib),
             ("inner", inner),
             ("memory", "pub struct Buffer; pub(crate) struct Context;"),
+            ("outer", "pub mod shown; mod hidden;"),
+            ("outer::shown", "pub struct Plain; pub fn act(b: super::hidden::Buffer) {}"),
+            ("outer::hidden", "pub struct Buffer; pub struct Context;"),
         ]))
         .1
     };
@@ -337,6 +358,7 @@ fn a_type_that_is_not_candles_is_found() {
         "pub use cudarc::driver::CudaSlice;",
         "pub struct Context;",
         "pub mod memory;",
+        "pub mod outer;",
     ] {
         assert!(!wrong(lib, "pub struct Thing;").is_empty(), "{lib}");
     }

@@ -14,8 +14,8 @@ use rand::rngs::StdRng;
 use rand_distr::{Distribution, StandardNormal};
 use reference::{Frozen, Params, Sizes, observed};
 use support::{Case, Inputs, SMALL, take, values};
-use vram_presets::{Precision, PtrDtype};
-use vram_workload::{Od1, StateLoopReport, StepKind};
+use vram_presets::{Precision, PtrDtype, StepKind};
+use vram_workload::{Od1, StateLoopReport};
 
 /// What one run of modes of one sample comes to.
 #[derive(Default)]
@@ -102,7 +102,7 @@ fn scalar(model: &Od1, case: &Case, inputs: &Inputs) -> StateLoopReport {
 /// Both steps count what one scalar at a time counts.
 fn agree(model: &Od1, case: &Case, inputs: &Inputs) -> StateLoopReport {
     let want = scalar(model, case, inputs);
-    for kind in StepKind::ALL {
+    for &kind in StepKind::ALL {
         let got = take(kind, model, inputs).state_loop.unwrap().report().unwrap();
         let entropy = (got.entropy_bits - want.entropy_bits).abs();
         assert!(entropy < 1e-12, "{kind}: {got:?}, {want:?}");

@@ -9,7 +9,7 @@ use candle_core::Device;
 use support::fixture::Fixture;
 use support::{distance, gradient_of};
 use vram_metrics::HostAllocator;
-use vram_presets::{Precision, PtrDtype};
+use vram_presets::{Precision, PtrDtype, StepKind};
 use vram_workload::{Batch, Forward, FusedStep, LossScale, Od1, TAPS};
 
 #[global_allocator]
@@ -100,7 +100,7 @@ test_devices! {
 fn the_resident_set_shows_the_tape() {
     use vram_metrics::{HostMeter, Meter};
     use vram_presets::{AntSpec, ColonySpec, WorkloadSpec};
-    use vram_workload::{Shape, StepKind, Trainer};
+    use vram_workload::{Shape, Trainer};
 
     let ant = AntSpec {
         ring_len: 2048,

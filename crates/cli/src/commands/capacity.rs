@@ -6,7 +6,7 @@ use vram_console::reply::Reply;
 use vram_console::vram_size::VramSize;
 use vram_launch::device::{card, facts};
 use vram_metrics::VRAM_GUARD_RATIO;
-use vram_presets::{Kind, Library, Precision, WorkloadSpec, short};
+use vram_presets::{Library, Precision, PresetKind, WorkloadSpec, short};
 use vram_report::memory_check::{Bound, Context, DeviceMemory};
 use vram_report::predictor::LoadedCalibration;
 use vram_report::table::{Style, Table, or_dash};
@@ -150,12 +150,12 @@ fn memory(vram: VramSize, context: Context) -> miette::Result<DeviceMemory> {
 }
 
 fn all(library: &Library) -> Vec<(String, String)> {
-    let names = |kind: Kind| {
+    let names = |kind: PresetKind| {
         let entries = library.list().into_iter().filter(move |entry| entry.kind == kind);
         entries.map(|entry| entry.name).collect::<Vec<_>>()
     };
-    let colonies = names(Kind::Colony);
-    let pairs = names(Kind::Ant).into_iter();
+    let colonies = names(PresetKind::Colony);
+    let pairs = names(PresetKind::Ant).into_iter();
     pairs.flat_map(|ant| colonies.iter().map(move |c| (ant.clone(), c.clone()))).collect()
 }
 

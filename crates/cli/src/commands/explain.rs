@@ -15,7 +15,7 @@ use vram_report::phase_chart;
 use vram_report::table::{Column, Style, Table};
 use vram_report::units::gib;
 use vram_report::workload::Workload;
-use vram_workload::{DeviceKind, Entry, Ledger, Shape, SizeParam};
+use vram_workload::{DeviceKind, Ledger, LedgerEntry, Shape, SizeParam};
 
 use crate::flags::{ListFormat, WorkloadFlags, library};
 
@@ -62,7 +62,7 @@ fn svg_file(text: &str) -> Result<PathBuf, &'static str> {
 }
 
 /// A buffer and its bytes.
-type Ranked<'a> = (&'a Entry, u64);
+type Ranked<'a> = (&'a LedgerEntry, u64);
 
 pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
     let workload = args.workload.resolve(&library()?)?;
@@ -107,8 +107,8 @@ fn elasticities(
     ledger: &Ledger,
 ) -> miette::Result<Vec<(&'static str, f64)>> {
     let mut found: Vec<_> = SizeParam::ALL
-        .into_iter()
-        .filter_map(|size| Some((Knob::Size(size).name(), ledger.elasticity(size)?)))
+        .iter()
+        .filter_map(|&size| Some((Knob::Size(size).name(), ledger.elasticity(size)?)))
         .collect();
     // From two bytes an element to four: the one step that this size has.
     let peak = |precision: Precision, amp: bool| -> miette::Result<f64> {
@@ -121,8 +121,8 @@ fn elasticities(
     Ok(found)
 }
 
-fn alive(entry: &Entry) -> String {
-    let phases = Phase::ALL.into_iter().filter(|phase| entry.alive_at(*phase));
+fn alive(entry: &LedgerEntry) -> String {
+    let phases = Phase::ALL.iter().copied().filter(|phase| entry.alive_at(*phase));
     phases.map(Phase::name).collect::<Vec<_>>().join(" ")
 }
 
@@ -133,7 +133,7 @@ fn to_json(
     elasticities: &[(&str, f64)],
 ) -> String {
     let entries = ranked.iter().map(|(entry, bytes)| {
-        let phases: Vec<_> = Phase::ALL.into_iter().filter(|p| entry.alive_at(*p)).collect();
+        let phases: Vec<_> = Phase::ALL.iter().copied().filter(|p| entry.alive_at(*p)).collect();
         json!({
             "name": entry.spec.name,
             "class": entry.spec.kind.name(),
@@ -143,7 +143,7 @@ fn to_json(
         })
     });
     let phases: serde_json::Map<_, _> =
-        Phase::ALL.into_iter().map(|p| (p.name().to_owned(), json!(ledger.at(p)))).collect();
+        Phase::ALL.iter().copied().map(|p| (p.name().to_owned(), json!(ledger.at(p)))).collect();
     let elasticities: serde_json::Map<_, _> =
         elasticities.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
     let json = json!({
@@ -163,7 +163,7 @@ fn to_text(
     elasticities: &[(&str, f64)],
 ) -> String {
     let at = ledger.peak_phase();
-    let part = |entry: &Entry, bytes: u64| match entry.alive_at(at) {
+    let part = |entry: &LedgerEntry, bytes: u64| match entry.alive_at(at) {
         true => format!("{:.3}", 100.0 * bytes as f64 / peak as f64),
         false => "-".to_owned(),
     };
@@ -176,16 +176,16 @@ fn to_text(
         Column::text("alive at", 0, |(entry, _): &Ranked<'_>| alive(entry)),
     ];
     let table = Table::of(&columns, ranked).draw(Style::Terminal);
-    let phases = Phase::ALL.map(|phase| {
+    let phase = |&phase: &Phase| {
         let bytes = ledger.at(phase).unwrap_or(0);
         format!("  {:14} {bytes:>16}  {} GiB\n", phase.name(), gib(bytes))
-    });
+    };
+    let phases: String = Phase::ALL.iter().map(phase).collect();
     let knobs: String =
         elasticities.iter().map(|(name, value)| format!("  {name:10} {value:.4}\n")).collect();
     format!(
-        "{table}\npeak allocated: {peak} bytes ({} GiB), at {at}\n\nallocated at each phase\n{}\n\
+        "{table}\npeak allocated: {peak} bytes ({} GiB), at {at}\n\nallocated at each phase\n{phases}\n\
          elasticity of the peak (1: linear)\n{knobs}",
         gib(peak),
-        phases.concat()
     )
 }

@@ -58,14 +58,17 @@ pub enum Format {
 
 /// One of the terms, each with what it says.
 fn terms() -> impl TypedValueParser<Value = Terms> {
-    let ring = PossibleValue::new(Terms::Ring.name()).help(
-        "The published model: one slope per tier on `B*synth_len*ring_len*slot_dim` elements of the \
-         run's precision",
-    );
-    let state = PossibleValue::new(Terms::RingStateToken.name()).help(
-        "Tape, whole ring states and activations per token, one coefficient each over all tiers",
-    );
-    PossibleValuesParser::new([ring, state]).try_map(|name| name.parse::<Terms>())
+    let help = |terms: &Terms| match terms {
+        Terms::Ring => {
+            "The published model: one slope per tier on `B*synth_len*ring_len*slot_dim` elements of \
+             the run's precision"
+        }
+        Terms::RingStateToken => {
+            "Tape, whole ring states and activations per token, one coefficient each over all tiers"
+        }
+    };
+    let value = |terms: &Terms| PossibleValue::new(terms.name()).help(help(terms));
+    PossibleValuesParser::new(Terms::ALL.iter().map(value)).try_map(|name| name.parse::<Terms>())
 }
 
 pub(crate) fn run(args: &Args) -> miette::Result<Reply> {

@@ -9,7 +9,7 @@ use vram_artifacts::steps::steps_total;
 use vram_console::exit::Exit;
 use vram_console::reply::Reply;
 use vram_console::terminal;
-use vram_presets::{Entry, Kind, Library, Origin, PresetError, Sweep, check_name};
+use vram_presets::{Library, Origin, PresetEntry, PresetError, PresetKind, Sweep, check_name};
 use vram_report::table::{Style, Table};
 use vram_source::{Source, escape};
 use vram_workload::Shape;
@@ -73,17 +73,17 @@ fn origin(origin: &Origin) -> String {
 
 /// Every preset of this name, as the file that it could be read from.
 fn show(library: &Library, name: &str) -> miette::Result<Reply> {
-    let entries: Vec<Entry> = library.list().into_iter().filter(|e| e.name == name).collect();
+    let entries: Vec<PresetEntry> = library.list().into_iter().filter(|e| e.name == name).collect();
     if entries.is_empty() {
         return Err(unknown(library, name));
     }
     let mut text = String::new();
     for entry in entries {
         let body = match entry.kind {
-            Kind::Ant => toml::to_string(&library.ant(name)?.spec).into_diagnostic()?,
-            Kind::Colony => toml::to_string(&library.colony(name)?.spec).into_diagnostic()?,
-            Kind::Sweep => sweep(&library.sweep(name)?.spec),
-            Kind::Calibration => library.calibration(name)?.spec.text().to_owned(),
+            PresetKind::Ant => toml::to_string(&library.ant(name)?.spec).into_diagnostic()?,
+            PresetKind::Colony => toml::to_string(&library.colony(name)?.spec).into_diagnostic()?,
+            PresetKind::Sweep => sweep(&library.sweep(name)?.spec),
+            PresetKind::Calibration => library.calibration(name)?.spec.text().to_owned(),
         };
         let from = origin(&entry.origin);
         let title = format!("{} {name} ({from})", entry.kind);
@@ -147,7 +147,7 @@ fn sweep(sweep: &Sweep) -> String {
 /// Checks all there is to check and reports every fault, not only the first.
 fn check(library: &Library, files: &[PathBuf]) -> Reply {
     let named = || {
-        let check = |e: Entry| (format!("{} {}", e.kind, e.name), faults_of(library, &e));
+        let check = |e: PresetEntry| (format!("{} {}", e.kind, e.name), faults_of(library, &e));
         library.list().into_iter().map(check).collect()
     };
     let given = || {
@@ -203,7 +203,7 @@ impl Found {
 }
 
 /// What is wrong with a preset that has a name, and with the name.
-fn faults_of(library: &Library, entry: &Entry) -> Found {
+fn faults_of(library: &Library, entry: &PresetEntry) -> Found {
     let mut found = Found::default();
     if let Err(error) = check_name(&entry.name) {
         found.note_preset(error);
@@ -234,12 +234,12 @@ fn faults_in(library: &Library, path: &Path) -> Found {
     found
 }
 
-fn check_kind(library: &Library, kind: Kind, arg: &str, found: &mut Found) {
+fn check_kind(library: &Library, kind: PresetKind, arg: &str, found: &mut Found) {
     let error = match kind {
-        Kind::Ant => library.ant(arg).err(),
-        Kind::Colony => library.colony(arg).err(),
-        Kind::Calibration => calibration::load(library, arg).err(),
-        Kind::Sweep => match library.sweep(arg) {
+        PresetKind::Ant => library.ant(arg).err(),
+        PresetKind::Colony => library.colony(arg).err(),
+        PresetKind::Calibration => calibration::load(library, arg).err(),
+        PresetKind::Sweep => match library.sweep(arg) {
             Ok(sweep) => return check_rows(library, arg, &sweep.spec, found),
             Err(error) => Some(error),
         },
@@ -277,29 +277,31 @@ fn check_rows(library: &Library, arg: &str, sweep: &Sweep, found: &mut Found) {
 }
 
 /// What a file holds, as its folder says, or else its keys.
-fn kinds(path: &Path) -> Vec<Kind> {
+fn kinds(path: &Path) -> Vec<PresetKind> {
     let folder = path.parent().and_then(Path::file_name);
-    if let Some(kind) = Kind::ALL.into_iter().find(|k| folder.is_some_and(|f| f == k.folder())) {
+    if let Some(kind) =
+        PresetKind::ALL.iter().copied().find(|k| folder.is_some_and(|f| f == k.folder()))
+    {
         return vec![kind];
     }
     // One that cannot be read has no keys: every kind reports that alike.
-    let Ok(source) = Source::read(path) else { return vec![Kind::Ant] };
+    let Ok(source) = Source::read(path) else { return vec![PresetKind::Ant] };
     let check = vram_source::Check::new(&source);
-    let Ok(table) = check.document() else { return vec![Kind::Ant] };
-    let told = |kind: &Kind| telling_keys(*kind).iter().any(|key| table.has(key));
-    match Kind::ALL.into_iter().filter(told).collect::<Vec<_>>() {
+    let Ok(table) = check.document() else { return vec![PresetKind::Ant] };
+    let told = |kind: &PresetKind| telling_keys(*kind).iter().any(|key| table.has(key));
+    match PresetKind::ALL.iter().copied().filter(told).collect::<Vec<_>>() {
         // The error says which keys an ant has.
-        none if none.is_empty() => vec![Kind::Ant],
+        none if none.is_empty() => vec![PresetKind::Ant],
         kinds => kinds,
     }
 }
 
 /// Keys that this kind has and no other.
-fn telling_keys(kind: Kind) -> &'static [&'static str] {
+fn telling_keys(kind: PresetKind) -> &'static [&'static str] {
     match kind {
-        Kind::Ant => &["ant_spec", "ring_len", "slot_dim"],
-        Kind::Colony => &["colony_spec", "seq_len", "synth_len", "batch_size"],
-        Kind::Sweep => &["row", "defaults"],
-        Kind::Calibration => &["tier", "terms"],
+        PresetKind::Ant => &["ant_spec", "ring_len", "slot_dim"],
+        PresetKind::Colony => &["colony_spec", "seq_len", "synth_len", "batch_size"],
+        PresetKind::Sweep => &["row", "defaults"],
+        PresetKind::Calibration => &["tier", "terms"],
     }
 }

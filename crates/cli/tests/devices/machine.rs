@@ -31,10 +31,21 @@ impl Machine {
             Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/devices/fake_driver/libcuda.c");
         let source = self.path("driver/more.c");
         std::fs::write(&source, more).unwrap();
+        self.link_driver(&[fake, source]);
+    }
+
+    /// Puts a driver in place that has this function and no other.
+    pub fn install_part_of_a_driver(&self, function: &str) {
+        let source = self.path("driver/part.c");
+        std::fs::write(&source, function).unwrap();
+        self.link_driver(&[source]);
+    }
+
+    fn link_driver(&self, sources: &[PathBuf]) {
         cc(Command::new("cc")
             .args(["-shared", "-fPIC", "-Wl,-soname,libcuda.so.1", "-o"])
             .arg(self.path("driver/libcuda.so.1"))
-            .args([fake, source]));
+            .args(sources));
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

@@ -17,6 +17,18 @@ fn vram_says_what_is_missing() {
     has(&unbuilt, &["no CUDA probe", "vram-cuda is not there", "cargo xtask sweep"]);
 }
 
+/// A driver that lacks a function ends in a message too, whichever way it is called.
+#[test]
+fn a_broken_driver_is_said_to_be_broken() {
+    let machine = Machine::new(env!("CARGO_BIN_EXE_vram"));
+    machine.install_part_of_a_driver("int cuInit(unsigned flags) { (void)flags; return 0; }");
+    let broken = machine.refusal("cuda", &[]);
+    has(&broken, &["cuDriverGetVersion failed: dlsym failed", "nvidia-smi"]);
+    std::fs::write(machine.path("driver/libcuda.so.1"), "no library").unwrap();
+    let none = machine.refusal("cuda", &[]);
+    has(&none, &["no NVIDIA driver on this machine: libcuda.so.1 cannot be loaded (", "install"]);
+}
+
 #[test]
 fn auto_falls_back_to_the_cpu_and_says_why() {
     let machine = Machine::new(env!("CARGO_BIN_EXE_vram"));

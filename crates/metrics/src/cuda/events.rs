@@ -1,8 +1,11 @@
+//! The card's own clock of steps.
+
 use std::sync::Arc;
 
 use cudarc::driver::{CudaEvent, CudaStream, sys::CUevent_flags};
 
-use crate::{Phase, StepClock, StepTime};
+use crate::clock::{StepClock, StepTime};
+use crate::phase::Phase;
 
 /// Times steps on the card, by events in their stream: what the host does beside it is not in the
 /// times, and nothing waits before the window is over.

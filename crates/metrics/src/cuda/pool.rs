@@ -1,11 +1,14 @@
+//! The card's memory pool as a meter.
+
 use std::ffi::c_void;
 use std::sync::Arc;
 
 use cudarc::driver::sys::{CUmemPool_attribute as Attribute, CUmemoryPool};
 use cudarc::driver::{CudaStream, result};
 
+use crate::driver::Card;
+use crate::meter::{Meter, MeterError, Reading};
 use crate::nvml::Monitor;
-use crate::{Card, Meter, MeterError, Reading};
 
 /// The stream-ordered memory pool of a card, which `cuMemAllocAsync`, and so candle, allocates
 /// from. Its counters follow the host's calls: no mark needs the card to be idle.

@@ -1,6 +1,8 @@
+//! A number of bytes and its peak.
+
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crate::Reading;
+use crate::meter::Reading;
 
 /// A number of bytes and the most it has been. Statistics only: nothing is ordered by it.
 pub(super) struct Counter {

@@ -1,3 +1,5 @@
+//! Idle stretches of memory, for the next large block.
+
 use std::collections::BTreeMap;
 
 /// Idle stretches of mapped memory, by address. Neighbours are always joined.

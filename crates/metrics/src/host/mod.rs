@@ -22,7 +22,7 @@ use dlmalloc::Dlmalloc;
 use spin::Yield;
 use spin::mutex::SpinMutex;
 
-use crate::{Meter, MeterError, Reading};
+use crate::meter::{Meter, MeterError, Reading};
 use counter::Counter;
 use extents::Extents;
 use pages::{GRANULE, MAPPED};

@@ -1,3 +1,5 @@
+//! Huge pages from the system, counted.
+
 use std::ptr;
 
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};

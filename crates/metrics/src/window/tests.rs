@@ -1,8 +1,9 @@
 use std::cell::Cell;
 
 use super::*;
-use crate::neighbours::LOOK_EVERY;
-use crate::{Reading, WallClock};
+use crate::clock::WallClock;
+use crate::meter::Reading;
+use crate::other_processes::LOOK_EVERY;
 
 /// A meter whose program holds what the test says.
 #[derive(Default)]
@@ -55,6 +56,7 @@ fn run(
         meter,
         &mut WallClock::default(),
         &mut marks,
+        &Watchdog::default(),
         &mut |mark: &mut dyn FnMut(Phase)| {
             mark(Phase::StepEnd);
             count += 1;
@@ -87,7 +89,7 @@ fn peaks_belong_to_the_measured_steps() {
 /// What came and went in the warm-up is not seen; what moved afterwards is, whichever way, if it
 /// lasted.
 #[test]
-fn a_neighbour_that_moves_in_the_window_is_seen() {
+fn another_process_that_moves_in_the_window_is_seen() {
     let disturbance = |outside: [u64; 4]| {
         let meter = Fake::default();
         meter.outside.set(Some(500));
@@ -107,7 +109,7 @@ fn a_neighbour_that_moves_in_the_window_is_seen() {
 
 /// Steps that are over at once ask twice in all.
 #[test]
-fn looking_for_neighbours_costs_short_steps_nothing() {
+fn looking_for_other_processes_costs_short_steps_nothing() {
     let meter = Fake::default();
     meter.outside.set(Some(500));
     run(window(1, 50), &meter, &mut |_| Ok(StepReport::default()));
@@ -195,6 +197,7 @@ fn a_silence_after_the_last_step_is_a_stall() {
         &meter,
         &mut WallClock::default(),
         &mut Marks::new(&meter),
+        &Watchdog::default(),
         &mut step,
         &mut |progress| {
             if progress.step == 2 {
@@ -211,4 +214,44 @@ fn throughput_is_steps_times_batch_over_wall_time() {
     measured.wall_time_s = Some(6.0);
     // 3 steps * 16 samples / 6 s.
     assert_eq!(measured.samples_per_s(16), Some(8.0));
+}
+
+/// Who waits beside the window hears of a silence of its steps while it lasts, and of nothing
+/// before the warm-up is over.
+#[test]
+fn a_silence_is_heard_of_from_beside_the_window() {
+    let waited = |pause_at: u64| {
+        let meter = Fake::default();
+        let given = Window { stall_after: Some(Duration::from_millis(50)), ..window(1, 2) };
+        let watchdog = Watchdog::default();
+        let mut count = 0;
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| watchdog.wait());
+            given.run(
+                &meter,
+                &mut WallClock::default(),
+                &mut Marks::new(&meter),
+                &watchdog,
+                &mut |_: &mut dyn FnMut(Phase)| {
+                    count += 1;
+                    if count == pause_at {
+                        std::thread::sleep(Duration::from_millis(500));
+                    }
+                    Ok::<_, ()>(StepReport::default())
+                },
+                &mut |_| (),
+            );
+            waiting.join().unwrap()
+        })
+    };
+    let stalled = waited(2).unwrap();
+    assert!(stalled.stalled && stalled.threshold_s == 0.05, "{stalled:?}");
+    assert!((0.05..0.5).contains(&stalled.last_progress_age_s), "{stalled:?}");
+    assert_eq!(waited(1), None);
+}
+
+#[test]
+fn a_stage_is_written_as_events_have_it() {
+    assert_eq!(serde_json::to_value(Stage::Warmup).unwrap(), "warmup");
+    assert_eq!(serde_json::from_str::<Stage>("\"measure\"").unwrap(), Stage::Measure);
 }

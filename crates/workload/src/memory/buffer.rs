@@ -345,10 +345,17 @@ impl<'a> ViewMut<'a, MaybeUninit<f32>> {
 }
 
 impl Buffer<MaybeUninit<f32>> {
-    /// The values of a range that has been written, in host memory. Waits for the card.
-    pub(crate) fn read_written(&self, range: Range<usize>) -> Result<Vec<f32>, WorkloadError> {
+    /// The values of a range, in host memory. Waits for the card.
+    ///
+    /// # Safety
+    ///
+    /// Every element of the range has been written.
+    pub(crate) unsafe fn read_written(
+        &self,
+        range: Range<usize>,
+    ) -> Result<Vec<f32>, WorkloadError> {
         match &self.memory {
-            // SAFETY: the caller asks only for what has been written.
+            // SAFETY: the caller's.
             Memory::Host(values) => Ok(unsafe { values[range].assume_init_ref() }.to_vec()),
             #[cfg(feature = "cuda")]
             Memory::Card(slice, device) => Ok(device.clone_dtoh(&slice.slice(range))?),

@@ -10,28 +10,10 @@ use super::buffer::{Buffer, Element, Memory, SameOnCard};
 use super::card::Card;
 use super::host;
 use super::log::{AllocationGuard, AllocationLog};
-use super::spec::BufferSpec;
+use crate::buffer_spec::BufferSpec;
+use crate::device_kind::DeviceKind;
 use crate::error::WorkloadError;
 use crate::shape::Shape;
-
-/// Kind of device that a ledger is of: they keep some buffers differently.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DeviceKind {
-    /// The host's memory, through the metered allocator.
-    Cpu,
-    /// A card's memory pool.
-    Cuda,
-}
-
-impl DeviceKind {
-    /// Its name in artifacts and on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Cpu => "cpu",
-            Self::Cuda => "cuda",
-        }
-    }
-}
 
 /// A kernel: what it reads and writes as a value, run once.
 pub(crate) trait Kernel {
@@ -193,6 +175,15 @@ impl Context {
         match &self.place {
             Place::Recording(_, log) => Some(log.open(spec, element_bytes as u64)),
             _ => None,
+        }
+    }
+
+    /// Writes down what candle keeps of tensors beside their values. That is the host's memory: only
+    /// on the CPU is it the device's too.
+    pub(crate) fn log_tensors(&self, spec: &BufferSpec, bytes: usize) -> Option<AllocationGuard> {
+        match self.kind() {
+            DeviceKind::Cpu => self.log(spec, bytes),
+            DeviceKind::Cuda => None,
         }
     }
 

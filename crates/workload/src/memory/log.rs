@@ -4,41 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use vram_metrics::Phase;
 
-use super::spec::BufferSpec;
-use crate::shape::Shape;
-
-/// One buffer of a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Entry {
-    /// What it is.
-    pub spec: BufferSpec,
-    /// Bytes of an element.
-    pub element_bytes: u64,
-    /// Bit n is set if it is alive at phase n of [`Phase::ALL`].
-    alive: u8,
-}
-
-impl Entry {
-    /// Whether it is alive at a phase.
-    pub fn alive_at(&self, phase: Phase) -> bool {
-        self.alive & bit(phase) != 0
-    }
-
-    /// Its size in bytes in a step of `shape`; none beyond 64 bits.
-    pub fn bytes(&self, shape: &Shape) -> Option<u64> {
-        self.spec.elements(shape)?.checked_mul(self.element_bytes)
-    }
-
-    /// Its size as a formula: `4 T B 4 D`.
-    pub fn formula(&self) -> String {
-        let extents: String = self.spec.extents.iter().map(|e| format!(" {e}")).collect();
-        format!("{}{extents}", self.element_bytes)
-    }
-}
-
-fn bit(phase: Phase) -> u8 {
-    1 << Phase::ALL.iter().position(|p| *p == phase).unwrap_or(7)
-}
+use crate::buffer_spec::BufferSpec;
+use crate::ledger_entry::LedgerEntry;
 
 /// Every allocation in its order, shared by all who allocate.
 #[derive(Debug, Clone, Default)]
@@ -46,7 +13,7 @@ pub(crate) struct AllocationLog(Arc<Mutex<Entries>>);
 
 #[derive(Debug, Default)]
 struct Entries {
-    all: Vec<Entry>,
+    all: Vec<LedgerEntry>,
     live: Vec<bool>,
 }
 
@@ -54,7 +21,7 @@ impl AllocationLog {
     /// Writes down an allocation, which lives until the guard is dropped.
     pub(crate) fn open(&self, spec: &BufferSpec, element_bytes: u64) -> AllocationGuard {
         let mut entries = self.entries();
-        entries.all.push(Entry { spec: *spec, element_bytes, alive: 0 });
+        entries.all.push(LedgerEntry::new(*spec, element_bytes));
         entries.live.push(true);
         AllocationGuard { log: self.clone(), at: entries.all.len() - 1 }
     }
@@ -63,10 +30,10 @@ impl AllocationLog {
     pub(crate) fn mark(&self, phase: Phase) {
         let Entries { all, live } = &mut *self.entries();
         let live = all.iter_mut().zip(live).filter(|(_, live)| **live);
-        live.for_each(|(entry, _)| entry.alive |= bit(phase));
+        live.for_each(|(entry, _)| entry.mark(phase));
     }
 
-    pub(crate) fn to_entries(&self) -> Vec<Entry> {
+    pub(crate) fn to_entries(&self) -> Vec<LedgerEntry> {
         self.entries().all.clone()
     }
 

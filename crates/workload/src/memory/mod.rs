@@ -1,4 +1,4 @@
-//! Memory of a step: what it asks for by name, buffers on the device, and the log of both. Knows
+//! Memory of a step: buffers on the device, and the log of what was asked for. Knows
 //! candle's devices and nothing of OD1.
 
 pub(crate) mod buffer;
@@ -9,4 +9,3 @@ pub(crate) mod host;
 pub(crate) mod log;
 #[cfg(feature = "cuda")]
 pub(crate) mod pointer;
-pub(crate) mod spec;

@@ -1,3 +1,5 @@
+//! The model: its parameters as a `VarBuilder`'s tensors, and its forward.
+
 use std::sync::{Arc, OnceLock};
 
 use candle_core::{DType, Device, Tensor, Var};

@@ -37,7 +37,7 @@ impl Od1 {
     ///
     /// # Errors
     ///
-    /// candle's, around [`WorkloadError::Tensor`](crate::WorkloadError::Tensor) if a tensor has
+    /// candle's, around [`WorkloadError::Tensor`](crate::error::WorkloadError::Tensor) if a tensor has
     /// another shape, type or device.
     pub fn forward(&self, x: &Tensor, starts: &Tensor) -> Result<Output> {
         let shape = self.shape();

@@ -1,11 +1,12 @@
 //! What forward keeps for backward besides the tape: `[T,B,...]` row-major, one buffer a kind.
 
+use crate::buffer_spec::{BufferKind, BufferSpec};
+use crate::device_kind::DeviceKind;
 use crate::error::WorkloadError;
 use crate::extent::Extent;
 use crate::extent::names::{B, D, FOUR, S, T, T1, TWO};
 use crate::memory::buffer::{Buffer, ViewMut};
-use crate::memory::context::{Context, DeviceKind};
-use crate::memory::spec::{BufferKind, BufferSpec};
+use crate::memory::context::Context;
 use crate::shape::Shape;
 
 /// Activations of every token. Backward turns some of them into gradients in place.

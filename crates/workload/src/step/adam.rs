@@ -1,13 +1,16 @@
+//! Adam, in one pass over all parameters.
+
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Tensor, Var};
 use candle_nn::Optimizer;
 
 use super::gradients::GradientFlags;
+use crate::buffer_spec::{BufferKind, BufferSpec};
+use crate::device_kind::DeviceKind;
 use crate::error::WorkloadError;
 use crate::extent::names::{N, P, THREE};
 use crate::memory::buffer::{Buffer, TensorRead};
-use crate::memory::context::{Context, DeviceKind};
-use crate::memory::spec::{BufferKind, BufferSpec};
+use crate::memory::context::Context;
 use crate::ops::adam::AdamUpdate;
 
 /// Adam (Kingma and Ba 2015) without weight decay, betas 0.9 and 0.999, eps 1e-8, in one pass over

@@ -1,13 +1,15 @@
+//! Inputs of a step: samples, labels and where the pointers start.
+
 use candle_core::{DType, Device, Tensor};
 use rand::{Rng, RngExt};
 use rand_distr::{Distribution, StandardNormal};
 
+use crate::buffer_spec::{BufferKind, BufferSpec};
 use crate::error::WorkloadError;
 use crate::extent::names::{B, T};
 use crate::memory::context::Context;
 use crate::memory::host;
 use crate::memory::log::AllocationGuard;
-use crate::memory::spec::{BufferKind, BufferSpec};
 use crate::shape::{CLASSES, Shape};
 use crate::tensor_check::check;
 

@@ -1,3 +1,5 @@
+//! How fast a device copies one ring state.
+
 use std::time::Instant;
 
 use candle_core::Device;

@@ -1,3 +1,5 @@
+//! Faults that are put into a step on purpose, to try what watches over it.
+
 use candle_core::Tensor;
 
 use super::trainer::Trainer;

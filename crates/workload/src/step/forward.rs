@@ -1,3 +1,5 @@
+//! The fused forward: all tokens of a step, and what backward needs of them.
+
 use candle_core::{DType, Tensor};
 
 use super::activations::Activations;
@@ -5,13 +7,13 @@ use super::batch::Batch;
 use super::fused::FusedStep;
 use super::gradients::FlatGradients;
 use super::tape::Tape;
+use crate::buffer_spec::{BufferKind, BufferSpec};
 use crate::error::WorkloadError;
 use crate::extent::Extent;
 use crate::extent::names::{B, C, D};
 use crate::memory::buffer::{Buffer, TensorRead};
 use crate::memory::context::Context;
 use crate::memory::log::AllocationGuard;
-use crate::memory::spec::{BufferKind, BufferSpec};
 use crate::model::state_loop::StateLoop;
 use crate::ops::copy::CopyAll;
 use crate::ops::gru_forward::GruForward;

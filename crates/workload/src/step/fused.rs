@@ -1,16 +1,19 @@
+//! The fused step: forward and the hand-written backward of one model.
+
 use candle_core::Tensor;
 use vram_metrics::Phase;
 
 use super::batch::Batch;
 use super::gradients::{FlatGradients, Gradients};
 use super::loss_scale::LossScale;
+use crate::buffer_spec::{BufferKind, BufferSpec};
+use crate::device_kind::DeviceKind;
 use crate::error::WorkloadError;
 use crate::extent::Extent;
 use crate::extent::names::{D, E, N, P, THREE, TWO};
 use crate::memory::buffer::{Buffer, TensorRead};
-use crate::memory::context::{Context, DeviceKind};
+use crate::memory::context::Context;
 use crate::memory::log::AllocationGuard;
-use crate::memory::spec::{BufferKind, BufferSpec};
 use crate::model::mode_directions::{self, MODES};
 use crate::model::od1::Od1;
 use crate::model::state_loop::StateLoop;

@@ -1,12 +1,14 @@
+//! Gradients of a fused step, written as one buffer and handed out as a `GradStore`.
+
 use candle_core::Tensor;
 use candle_core::backprop::GradStore;
 
+use crate::buffer_spec::{BufferKind, BufferSpec};
 use crate::error::WorkloadError;
 use crate::extent::names::{N, P, TWO};
 use crate::memory::buffer::Buffer;
-use crate::memory::context::{Context, DeviceKind};
+use crate::memory::context::Context;
 use crate::memory::log::AllocationGuard;
-use crate::memory::spec::{BufferKind, BufferSpec};
 use crate::model::od1::Od1;
 use crate::parameters::Reached;
 
@@ -22,7 +24,7 @@ pub struct Gradients {
     pub(crate) _live: [Option<AllocationGuard>; 4],
 }
 
-/// What is known of a step's gradients on its device: [`Adam::step_where`](crate::Adam::step_where)
+/// What is known of a step's gradients on its device: [`Adam::step_where`](crate::step::adam::Adam::step_where)
 /// takes it.
 #[derive(Debug, Clone)]
 pub struct GradientFlags {
@@ -85,10 +87,7 @@ impl FlatGradients {
             }
         }
         let flags = GradientFlags { non_finite, reached: Some(reached) };
-        let tensors_live = match context.kind() {
-            DeviceKind::Cpu => context.log(&TENSORS, TENSOR_BYTES),
-            DeviceKind::Cuda => None,
-        };
+        let tensors_live = context.log_tensors(&TENSORS, TENSOR_BYTES);
         let _live = [values_live, reached_live, found_live, tensors_live];
         Ok(Gradients { store, flags, _live })
     }

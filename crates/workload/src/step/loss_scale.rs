@@ -1,10 +1,12 @@
+//! What the loss is multiplied with in half precision.
+
 use candle_core::{Device, Tensor, Var};
 
+use crate::buffer_spec::{BufferKind, BufferSpec};
 use crate::error::WorkloadError;
 use crate::extent::names::TWO;
 use crate::memory::context::Context;
 use crate::memory::log::AllocationGuard;
-use crate::memory::spec::{BufferKind, BufferSpec};
 use crate::shape::{Compute, Shape};
 
 /// What the loss is multiplied with before backward, so that small gradients survive fp16.

@@ -1,11 +1,13 @@
+//! The ring states that forward keeps for backward.
+
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
+use crate::buffer_spec::{BufferKind, BufferSpec};
 use crate::error::WorkloadError;
 use crate::extent::names::{B, D, R, T};
 use crate::memory::buffer::{Buffer, View, ViewMut};
 use crate::memory::context::Context;
-use crate::memory::spec::{BufferKind, BufferSpec};
 use crate::ops::copy::{ClearState, CopyState};
 use crate::shape::Shape;
 
@@ -59,7 +61,8 @@ impl Tape {
     /// If the tape holds no token `t`.
     pub fn state(&self, t: usize) -> Result<Vec<f32>, WorkloadError> {
         let range = self.range(t);
-        self.states.read_written(range)
+        // SAFETY: `range` allows only states that have been written.
+        unsafe { self.states.read_written(range) }
     }
 
     /// Overwrites the state that token `t` read, from element `at` on: backward sees the change.

@@ -1,9 +1,11 @@
+//! A model that is trained: parameters, inputs and optimizer of a seed, stepped one by one.
+
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use vram_metrics::Phase;
-pub use vram_presets::StepKind;
+use vram_presets::StepKind;
 
 use super::adam::Adam;
 use super::batch::{Batch, Starts};
@@ -11,12 +13,12 @@ use super::fused::{FusedStep, StepResults};
 use super::gradients::{GradientFlags, Gradients};
 use super::loss_scale::LossScale;
 use super::plain;
+use crate::buffer_spec::{BufferKind, BufferSpec};
 use crate::error::WorkloadError;
 use crate::extent::names::{N, P};
 use crate::memory::buffer::TensorRead;
-use crate::memory::context::{Context, DeviceKind};
+use crate::memory::context::Context;
 use crate::memory::log::AllocationGuard;
-use crate::memory::spec::{BufferKind, BufferSpec};
 use crate::model::draw::draw_parameters;
 use crate::model::od1::Od1;
 use crate::model::plain::Output;
@@ -106,10 +108,7 @@ impl Trainer {
         let mut rng = StdRng::seed_from_u64(seed);
         let batch = Batch::draw(&shape, &mut rng, context)?;
         let map = draw_parameters(&shape, &mut rng, device)?;
-        let tensors = match context.kind() {
-            DeviceKind::Cpu => context.log(&TENSORS, TENSOR_BYTES),
-            DeviceKind::Cuda => None,
-        };
+        let tensors = context.log_tensors(&TENSORS, TENSOR_BYTES);
         let weights = [context.log(&WEIGHTS, size_of::<f32>()), tensors];
         let model = Od1::new(shape, VarBuilder::from_varmap(&map, DType::F32, device))?;
         let mut fused = match kind {

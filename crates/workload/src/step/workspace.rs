@@ -1,11 +1,11 @@
 //! What backward allocates: alive from its start to its end.
 
+use crate::buffer_spec::{BufferKind, BufferSpec};
 use crate::error::WorkloadError;
 use crate::extent::Extent;
 use crate::extent::names::{B, C, D, K, R, S, T, TWO};
 use crate::memory::buffer::Buffer;
 use crate::memory::context::Context;
-use crate::memory::spec::{BufferKind, BufferSpec};
 use crate::shape::Shape;
 
 #[derive(Debug)]

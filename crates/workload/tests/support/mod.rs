@@ -8,10 +8,10 @@ use candle_core::{DType, Device, Tensor};
 use candle_nn::{VarBuilder, VarMap};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use vram_presets::{AntSpec, ColonySpec, Precision, PtrDtype, WorkloadSpec};
+use vram_presets::{AntSpec, ColonySpec, Precision, PtrDtype, StepKind, WorkloadSpec};
 use vram_workload::{
-    Batch, FusedStep, GradientFlags, LossScale, Od1, Output, Shape, StateLoop, StepKind,
-    draw_parameters, plain_gradients,
+    Batch, FusedStep, GradientFlags, LossScale, Od1, Output, Shape, StateLoop, draw_parameters,
+    plain_gradients,
 };
 
 pub const PRECISIONS: [Precision; 3] = [Precision::Fp32, Precision::Fp16, Precision::Bf16];

@@ -3,8 +3,8 @@
 
 use candle_core::Device;
 use vram_metrics::{Marks, Meter, Phase};
-use vram_presets::{AntSpec, ColonySpec, Precision, PtrDtype, WorkloadSpec};
-use vram_workload::{Shape, StepKind, Trainer};
+use vram_presets::{AntSpec, ColonySpec, Precision, PtrDtype, StepKind, WorkloadSpec};
+use vram_workload::{Shape, Trainer};
 
 /// ring_len, slot_dim, synth_len, batch, out_dim.
 pub type Sizes = (u64, u64, u64, u64, u64);

@@ -1,5 +1,4 @@
 //! The crate's sources as syntax trees, by module, without their tests.
-#![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -9,6 +9,7 @@ use vram_artifacts::metrics::{Metrics, RecordedReason, StateLoop};
 use vram_artifacts::run_dir::RunDir;
 use vram_artifacts::version::ARTIFACT_VERSION;
 use vram_console::panics::{self, Panic};
+use vram_console::terminal;
 use vram_metrics::{
     Evidence, Marks, Measurement, MeterError, Phase, PhaseMark, Progress, StepReport, TrainingStep,
     VRAM_GUARD_RATIO, Window,
@@ -26,7 +27,7 @@ const STALL_FLOOR: Duration = Duration::from_secs(60);
 
 /// Why a run ended early.
 #[derive(Debug, Clone)]
-pub(super) struct Failure {
+struct Failure {
     message: String,
     oom: bool,
 }
@@ -75,7 +76,7 @@ impl TrainingStep for Steps<'_> {
 
 /// What the last step told beside its time and its memory.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+struct Told {
     loss: Option<f32>,
     state_loop: Option<StateLoopReport>,
 }
@@ -97,8 +98,8 @@ impl<D: ProbeDevice> Probe<'_, D> {
     pub(super) fn measure(&self, dir: &RunDir) -> Metrics {
         let watch = Watch::default();
         panics::caught(|| self.run_window(&watch, dir)).unwrap_or_else(|panic| {
-            let measured = watch.seen().measurement(None, Some(panic.into()));
-            self.metrics(measured, Vec::new(), Told::default())
+            let left = watch.measurement(watch.dog.heartbeat(), Some(panic.into()));
+            self.metrics(left, Vec::new(), Told::default())
         })
     }
 
@@ -129,20 +130,28 @@ impl<D: ProbeDevice> Probe<'_, D> {
                 self.guard(watch, dir);
             });
             started.wait();
-            watch.begin(&window);
             let observe = &mut |progress: &Progress| {
-                watch.step(&window, progress);
+                watch.step(progress);
                 self.tell(progress);
                 // The watchdog has heard of the step; the next has not begun.
                 if let Some(measured) = progress.step.checked_sub(window.warmup_steps + 1) {
                     self.args.debug.after_measured(measured);
                 }
             };
-            let _ending = watch.until_dropped();
-            window.run(meter, clock.as_mut(), &mut marks, &mut steps, observe)
+            window.run(meter, clock.as_mut(), &mut marks, &watch.dog, &mut steps, observe)
         });
         let phase_marks = known(marks.into_result()).unwrap_or_default();
         self.metrics(measured, phase_marks, steps.told())
+    }
+
+    /// Waits for a step that does not return; writes what was measured until then, and ends the
+    /// process, which the step would keep for ever.
+    fn guard(&self, watch: &Watch, dir: &RunDir) {
+        let Some(silent) = watch.dog.wait() else { return };
+        let left = watch.measurement(silent, None);
+        let reply = self.conclude(dir, &self.metrics(left, Vec::new(), Told::default()));
+        let exit = terminal::print(&reply);
+        std::process::exit(i32::from(exit.code()));
     }
 
     fn tell(&self, progress: &Progress) {
@@ -152,7 +161,7 @@ impl<D: ProbeDevice> Probe<'_, D> {
         tracing::info!("step {step} of {steps}: {seconds:.2} s, peak reserved {peak} GiB");
     }
 
-    pub(super) fn metrics(
+    fn metrics(
         &self,
         measured: Measurement<Failure>,
         phase_marks: Vec<PhaseMark>,

@@ -1,6 +1,8 @@
+//! Whether other processes on the device changed what they hold while a window ran.
+
 use std::time::{Duration, Instant};
 
-use crate::{Meter, MeterError};
+use crate::meter::{Meter, MeterError};
 
 /// A window is disturbed where what others hold on its device changes by more than this, in bytes.
 /// Less is the driver's own bookkeeping; the context of another process alone takes several hundred
@@ -13,14 +15,14 @@ pub const DISTURBANCE_BYTES: u64 = 32 << 20;
 pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// What others hold on the device, against what they held at first.
-pub(crate) struct Neighbours {
+pub(crate) struct OtherProcesses {
     at_first: u64,
     /// The farthest they were from it; none where there are none to see.
     pub(crate) moved: Option<Result<u64, MeterError>>,
     looked: Instant,
 }
 
-impl Neighbours {
+impl OtherProcesses {
     /// Nobody is looked for.
     pub(crate) fn ignored() -> Self {
         Self { at_first: 0, moved: None, looked: Instant::now() }

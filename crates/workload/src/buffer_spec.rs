@@ -1,28 +1,46 @@
 //! What a step allocates, by name and formula. Every allocation names its spec, so that the ledger
 //! is the code's own and not a description beside it.
 
-use std::fmt;
+use strum::VariantArray;
 
 use crate::extent::Extent;
 use crate::formula::product;
 use crate::shape::Shape;
 
 /// What kind of memory a buffer is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    strum::Display,
+    strum::IntoStaticStr,
+    VariantArray,
+)]
+#[strum(serialize_all = "lowercase")]
 pub enum BufferKind {
     /// One whole ring state per token.
+    #[strum(serialize = "ring tape")]
     Tape,
     /// Whole ring states beside the tape.
+    #[strum(serialize = "ring gradient")]
     RingGradient,
     /// What forward keeps per token for backward.
+    #[strum(serialize = "token activations")]
     Activations,
     /// What backward needs besides.
+    #[strum(serialize = "backward workspace")]
     Workspace,
     /// Features, logits, loss.
     Readout,
     /// Parameters.
     Weights,
     /// Parameters in half precision.
+    #[strum(serialize = "half-precision weights")]
     HalfWeights,
     /// Gradients of the parameters.
     Gradients,
@@ -31,46 +49,17 @@ pub enum BufferKind {
     /// Inputs and labels.
     Inputs,
     /// Where the parameters lie, and the host's own bookkeeping of tensors.
+    #[strum(serialize = "parameter table")]
     Table,
 }
 
 impl BufferKind {
     /// Every kind, the largest of a usual step first.
-    pub const ALL: [Self; 11] = [
-        Self::Tape,
-        Self::RingGradient,
-        Self::Activations,
-        Self::Workspace,
-        Self::Readout,
-        Self::Weights,
-        Self::HalfWeights,
-        Self::Gradients,
-        Self::Optimizer,
-        Self::Inputs,
-        Self::Table,
-    ];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// Its name.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Tape => "ring tape",
-            Self::RingGradient => "ring gradient",
-            Self::Activations => "token activations",
-            Self::Workspace => "backward workspace",
-            Self::Readout => "readout",
-            Self::Weights => "weights",
-            Self::HalfWeights => "half-precision weights",
-            Self::Gradients => "gradients",
-            Self::Optimizer => "optimizer",
-            Self::Inputs => "inputs",
-            Self::Table => "parameter table",
-        }
-    }
-}
-
-impl fmt::Display for BufferKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
+        self.into()
     }
 }
 

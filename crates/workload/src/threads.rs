@@ -1,6 +1,6 @@
-//! What the CPU's kernels hold beside a step.
+//! Threads of the CPU's kernels, and what they hold beside a step.
 
-use super::gemm;
+use crate::ops::gemm;
 
 /// Starts the threads of the CPU's kernels, each with the buffer that the products' library keeps
 /// for packing: to be called before a measurement, for what they take is no part of a step.
