@@ -6,7 +6,6 @@ use std::path::PathBuf;
 
 use vram_source::ReadError;
 
-use crate::steps::MOST_STEPS;
 use crate::version::ARTIFACT_VERSION;
 
 /// Why artifacts cannot be written or read.
@@ -82,7 +81,7 @@ pub enum ArtifactError {
 
     /// A run of more steps than `metrics.json` can hold the times of.
     #[error(
-        "{warmup_steps} warm-up and {measure_steps} measured steps: a run has {MOST_STEPS} at most, \
+        "{warmup_steps} warm-up and {measure_steps} measured steps: a run has {most} at most, \
          whose times metrics.json can hold"
     )]
     #[diagnostic(help("a peak is the same after a few steps"))]
@@ -91,6 +90,8 @@ pub enum ArtifactError {
         warmup_steps: u64,
         /// Steps that were to be measured.
         measure_steps: u64,
+        /// The most of both together.
+        most: u64,
     },
 
     /// A file that constants were to be written to holds something else.

@@ -13,5 +13,5 @@ pub const MOST_STEPS: u64 = 250_000;
 /// [`ArtifactError::TooManySteps`]: more than [`MOST_STEPS`].
 pub fn steps_total(warmup_steps: u64, measure_steps: u64) -> Result<u64, ArtifactError> {
     let total = warmup_steps.checked_add(measure_steps).filter(|&steps| steps <= MOST_STEPS);
-    total.ok_or(ArtifactError::TooManySteps { warmup_steps, measure_steps })
+    total.ok_or(ArtifactError::TooManySteps { warmup_steps, measure_steps, most: MOST_STEPS })
 }

@@ -17,9 +17,9 @@ use vram_metrics::{
 use vram_report::units::gib;
 use vram_workload::{StateLoopReport, Trainer, WorkloadError};
 
-use super::Probe;
 use super::debug::Debug;
 use super::device::ProbeDevice;
+use super::prepared::Probe;
 use super::stall::Watch;
 
 /// The shortest silence that counts as a stall (VRA-30).
@@ -92,148 +92,146 @@ impl Steps<'_> {
     }
 }
 
-impl<D: ProbeDevice> Probe<'_, D> {
-    /// Whatever goes wrong becomes part of the metrics.
-    #[tracing::instrument(level = "trace", skip_all)]
-    pub(super) fn measure(&self, dir: &RunDir) -> Metrics {
-        let watch = Watch::default();
-        panics::caught(|| self.run_window(&watch, dir)).unwrap_or_else(|panic| {
-            let left = watch.measurement(watch.dog.heartbeat(), Some(panic.into()));
-            self.metrics(left, Vec::new(), Told::default())
-        })
-    }
+/// Whatever goes wrong becomes part of the metrics.
+#[tracing::instrument(level = "trace", skip_all)]
+pub(super) fn measure(probe: &Probe<'_, impl ProbeDevice>, dir: &RunDir) -> Metrics {
+    let watch = Watch::default();
+    panics::caught(|| run_window(probe, &watch, dir)).unwrap_or_else(|panic| {
+        let left = watch.measurement(watch.dog.heartbeat(), Some(panic.into()));
+        metrics(probe, left, Vec::new(), Told::default())
+    })
+}
 
-    /// Builds the trainer and runs the window.
-    fn run_window(&self, watch: &Watch, dir: &RunDir) -> Metrics {
-        let meter = self.device.meter();
-        let mut marks = Marks::new(meter);
-        marks.mark(Phase::Start);
-        // Before the window, so that no step's time or peak holds it.
-        let mark = &mut |phase| marks.mark(phase);
-        let shape = self.workload.shape.clone();
-        let (step, seed) = (self.workload.step, self.args.seed);
-        let trainer = Trainer::new(shape, step, seed, self.device.device(), mark);
-        let trainer = trainer.map_err(Failure::from);
-        let mut steps = Steps { trainer, loss: None, done: 0, debug: &self.args.debug };
-        let window = Window {
-            warmup_steps: self.args.warmup_steps,
-            measure_steps: self.args.measure_steps,
-            stall_floor: STALL_FLOOR,
-            stall_after: self.args.debug.stall_after(),
-        };
-        let mut clock = self.device.clock();
-        // What a thread takes to start is taken before the step, every time.
-        let started = Barrier::new(2);
-        let measured = std::thread::scope(|scope| {
-            scope.spawn(|| {
-                started.wait();
-                self.guard(watch, dir);
-            });
+/// Builds the trainer and runs the window.
+fn run_window(probe: &Probe<'_, impl ProbeDevice>, watch: &Watch, dir: &RunDir) -> Metrics {
+    let meter = probe.device.meter();
+    let mut marks = Marks::new(meter);
+    marks.mark(Phase::Start);
+    // Before the window, so that no step's time or peak holds it.
+    let mark = &mut |phase| marks.mark(phase);
+    let shape = probe.workload.shape.clone();
+    let (step, seed) = (probe.workload.step, probe.args.seed);
+    let trainer = Trainer::new(shape, step, seed, probe.device.device(), mark);
+    let trainer = trainer.map_err(Failure::from);
+    let mut steps = Steps { trainer, loss: None, done: 0, debug: &probe.args.debug };
+    let window = Window {
+        warmup_steps: probe.args.warmup_steps,
+        measure_steps: probe.args.measure_steps,
+        stall_floor: STALL_FLOOR,
+        stall_after: probe.args.debug.stall_after(),
+    };
+    let mut clock = probe.device.clock();
+    // What a thread takes to start is taken before the step, every time.
+    let started = Barrier::new(2);
+    let measured = std::thread::scope(|scope| {
+        scope.spawn(|| {
             started.wait();
-            let observe = &mut |progress: &Progress| {
-                watch.step(progress);
-                self.tell(progress);
-                // The watchdog has heard of the step; the next has not begun.
-                if let Some(measured) = progress.step.checked_sub(window.warmup_steps + 1) {
-                    self.args.debug.after_measured(measured);
-                }
-            };
-            window.run(meter, clock.as_mut(), &mut marks, &watch.dog, &mut steps, observe)
+            guard(probe, watch, dir);
         });
-        let phase_marks = known(marks.into_result()).unwrap_or_default();
-        self.metrics(measured, phase_marks, steps.told())
-    }
-
-    /// Waits for a step that does not return; writes what was measured until then, and ends the
-    /// process, which the step would keep for ever.
-    fn guard(&self, watch: &Watch, dir: &RunDir) {
-        let Some(silent) = watch.dog.wait() else { return };
-        let left = watch.measurement(silent, None);
-        let reply = self.conclude(dir, &self.metrics(left, Vec::new(), Told::default()));
-        let exit = terminal::print(&reply);
-        std::process::exit(i32::from(exit.code()));
-    }
-
-    fn tell(&self, progress: &Progress) {
-        self.say(&Event::Step(Step::from(progress)));
-        let peak = progress.peak_reserved_bytes.map_or("unknown".to_owned(), gib);
-        let Progress { step, steps, seconds, .. } = progress;
-        tracing::info!("step {step} of {steps}: {seconds:.2} s, peak reserved {peak} GiB");
-    }
-
-    fn metrics(
-        &self,
-        measured: Measurement<Failure>,
-        phase_marks: Vec<PhaseMark>,
-        told: Told,
-    ) -> Metrics {
-        let total_bytes = self.device.facts().total_bytes;
-        let context_bytes = self.device.context_bytes().and_then(known);
-        let had_oom = measured.failure.as_ref().is_some_and(|f| f.oom);
-        let colony = &self.workload.spec.colony;
-        let samples_per_s = measured.samples_per_s(colony.batch_size);
-        let evidence = Evidence {
-            failed: measured.failure.is_some(),
-            oom: had_oom,
-            non_finite: measured.nan || measured.inf,
-            measure_steps: self.args.measure_steps,
-            stalled: measured.heartbeat.stalled,
-            peak_allocated_bytes: known(measured.peak_allocated_bytes),
-            peak_reserved_bytes: known(measured.peak_reserved_bytes),
-            total_bytes,
-            steps: measured.steps.clone(),
+        started.wait();
+        let observe = &mut |progress: &Progress| {
+            watch.step(progress);
+            tell(probe, progress);
+            // The watchdog has heard of the step; the next has not begun.
+            if let Some(measured) = progress.step.checked_sub(window.warmup_steps + 1) {
+                probe.args.debug.after_measured(measured);
+            }
         };
-        let verdict = evidence.verdict();
-        Metrics {
-            artifact_version: Some(ARTIFACT_VERSION.to_owned()),
-            workload_id: self.workload.spec.workload_id(),
-            probe_id: self.probe_id(),
-            device: self.device.kind().name().to_owned(),
-            precision: self.workload.spec.ant.precision.to_string(),
-            amp: u8::from(self.workload.amp),
-            step: Some(self.workload.step),
-            out_dim: self.workload.out_dim,
-            batch_size: colony.batch_size,
-            seq_len: colony.seq_len,
-            synth_len: colony.synth_len,
-            warmup_steps: self.args.warmup_steps,
-            measure_steps: self.args.measure_steps,
-            seed: Some(self.args.seed),
-            measure_wall_time_s: measured.wall_time_s,
-            median_step_time_s: measured.steps.median(),
-            p95_step_time_s: measured.steps.p95(),
-            max_step_time_s: measured.steps.max(),
-            step_times_s: measured.steps.as_slice().to_vec(),
-            warmup_step_times_s: measured.warmup.as_slice().to_vec(),
-            phase_times_s: measured.steps.phase_medians().into_iter().collect(),
-            step_time_mode: Some(self.device.step_time_mode().to_owned()),
-            throughput_samples_per_s: samples_per_s,
-            throughput_tokens_per_s: samples_per_s.map(|s| s * colony.seq_len as f64),
-            peak_vram_reserved_bytes: evidence.peak_reserved_bytes,
-            peak_vram_allocated_bytes: evidence.peak_allocated_bytes,
-            pool_granule_bytes: self.device.granule_bytes(),
-            context_bytes,
-            peak_card_bytes: evidence.peak_reserved_bytes.zip(context_bytes).map(|(r, c)| r + c),
-            total_vram_bytes: total_bytes,
-            vram_guard_ratio: VRAM_GUARD_RATIO,
-            phase_marks,
-            loss: told.loss,
-            state_loop: told.state_loop.map(state_loop),
-            skipped_steps: measured.skipped_steps,
-            vram_disturbance_bytes: measured.disturbance_bytes.and_then(known),
-            debug_stall_after_step: Some(self.args.debug.debug_stall_after_step),
-            debug_stall_s: Some(self.args.debug.debug_stall_s.as_secs_f64()),
-            debug_stall_threshold_s: Some(self.args.debug.debug_stall_threshold_s.as_secs_f64()),
-            had_oom,
-            had_nan: measured.nan,
-            had_inf: measured.inf,
-            heartbeat_stall_detected: measured.heartbeat.stalled,
-            heartbeat_stall_threshold_s: Some(measured.heartbeat.threshold_s),
-            heartbeat_last_progress_age_s: Some(measured.heartbeat.last_progress_age_s),
-            runtime_exception_msg: measured.failure.map(|f| f.message),
-            stability_pass: verdict.stability_pass,
-            fail_reasons: verdict.fail_reasons.into_iter().map(RecordedReason::Known).collect(),
-        }
+        window.run(meter, clock.as_mut(), &mut marks, &watch.dog, &mut steps, observe)
+    });
+    let phase_marks = known(marks.into_result()).unwrap_or_default();
+    metrics(probe, measured, phase_marks, steps.told())
+}
+
+/// Waits for a step that does not return; writes what was measured until then, and ends the
+/// process, which the step would keep for ever.
+fn guard(probe: &Probe<'_, impl ProbeDevice>, watch: &Watch, dir: &RunDir) {
+    let Some(silent) = watch.dog.wait() else { return };
+    let left = watch.measurement(silent, None);
+    let reply = probe.conclude(dir, &metrics(probe, left, Vec::new(), Told::default()));
+    let exit = terminal::print(&reply);
+    std::process::exit(i32::from(exit.code()));
+}
+
+fn tell(probe: &Probe<'_, impl ProbeDevice>, progress: &Progress) {
+    probe.say(&Event::Step(Step::from(progress)));
+    let peak = progress.peak_reserved_bytes.map_or("unknown".to_owned(), gib);
+    let Progress { step, steps, seconds, .. } = progress;
+    tracing::info!("step {step} of {steps}: {seconds:.2} s, peak reserved {peak} GiB");
+}
+
+fn metrics(
+    probe: &Probe<'_, impl ProbeDevice>,
+    measured: Measurement<Failure>,
+    phase_marks: Vec<PhaseMark>,
+    told: Told,
+) -> Metrics {
+    let total_bytes = probe.device.facts().total_bytes;
+    let context_bytes = probe.device.context_bytes().and_then(known);
+    let had_oom = measured.failure.as_ref().is_some_and(|f| f.oom);
+    let colony = &probe.workload.spec.colony;
+    let samples_per_s = measured.samples_per_s(colony.batch_size);
+    let evidence = Evidence {
+        failed: measured.failure.is_some(),
+        oom: had_oom,
+        non_finite: measured.nan || measured.inf,
+        measure_steps: probe.args.measure_steps,
+        stalled: measured.heartbeat.stalled,
+        peak_allocated_bytes: known(measured.peak_allocated_bytes),
+        peak_reserved_bytes: known(measured.peak_reserved_bytes),
+        total_bytes,
+        steps: measured.steps.clone(),
+    };
+    let verdict = evidence.verdict();
+    Metrics {
+        artifact_version: Some(ARTIFACT_VERSION.to_owned()),
+        workload_id: probe.workload.spec.workload_id(),
+        probe_id: probe.probe_id(),
+        device: probe.device.kind().name().to_owned(),
+        precision: probe.workload.spec.ant.precision.to_string(),
+        amp: u8::from(probe.workload.amp),
+        step: Some(probe.workload.step),
+        out_dim: probe.workload.out_dim,
+        batch_size: colony.batch_size,
+        seq_len: colony.seq_len,
+        synth_len: colony.synth_len,
+        warmup_steps: probe.args.warmup_steps,
+        measure_steps: probe.args.measure_steps,
+        seed: Some(probe.args.seed),
+        measure_wall_time_s: measured.wall_time_s,
+        median_step_time_s: measured.steps.median(),
+        p95_step_time_s: measured.steps.p95(),
+        max_step_time_s: measured.steps.max(),
+        step_times_s: measured.steps.as_slice().to_vec(),
+        warmup_step_times_s: measured.warmup.as_slice().to_vec(),
+        phase_times_s: measured.steps.phase_medians().into_iter().collect(),
+        step_time_mode: Some(probe.device.step_time_mode().to_owned()),
+        throughput_samples_per_s: samples_per_s,
+        throughput_tokens_per_s: samples_per_s.map(|s| s * colony.seq_len as f64),
+        peak_vram_reserved_bytes: evidence.peak_reserved_bytes,
+        peak_vram_allocated_bytes: evidence.peak_allocated_bytes,
+        pool_granule_bytes: probe.device.granule_bytes(),
+        context_bytes,
+        peak_card_bytes: evidence.peak_reserved_bytes.zip(context_bytes).map(|(r, c)| r + c),
+        total_vram_bytes: total_bytes,
+        vram_guard_ratio: VRAM_GUARD_RATIO,
+        phase_marks,
+        loss: told.loss,
+        state_loop: told.state_loop.map(state_loop),
+        skipped_steps: measured.skipped_steps,
+        vram_disturbance_bytes: measured.disturbance_bytes.and_then(known),
+        debug_stall_after_step: Some(probe.args.debug.debug_stall_after_step),
+        debug_stall_s: Some(probe.args.debug.debug_stall_s.as_secs_f64()),
+        debug_stall_threshold_s: Some(probe.args.debug.debug_stall_threshold_s.as_secs_f64()),
+        had_oom,
+        had_nan: measured.nan,
+        had_inf: measured.inf,
+        heartbeat_stall_detected: measured.heartbeat.stalled,
+        heartbeat_stall_threshold_s: Some(measured.heartbeat.threshold_s),
+        heartbeat_last_progress_age_s: Some(measured.heartbeat.last_progress_age_s),
+        runtime_exception_msg: measured.failure.map(|f| f.message),
+        stability_pass: verdict.stability_pass,
+        fail_reasons: verdict.fail_reasons.into_iter().map(RecordedReason::Known).collect(),
     }
 }
 
