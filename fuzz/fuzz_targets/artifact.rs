@@ -9,8 +9,11 @@ use std::sync::LazyLock;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 use vram_artifacts::run_record::{RunRecord, from_texts};
-use vram_fit::{Calibration, Model, Observation, Pooling, Reserve, fit};
-use vram_presets::{Syntax, workload_from_text};
+use vram_fit::calibration::Calibration;
+use vram_fit::fit::fit;
+use vram_fit::model::{Model, Observation, Pooling, Reserve};
+use vram_presets::library::workload_from_text;
+use vram_source::text::Syntax;
 
 macro_rules! real {
     ($($run:literal)*) => {
@@ -95,8 +98,7 @@ fn observation(run: &RunRecord) -> Option<Observation> {
 }
 
 fn study(record: RunRecord) {
-    let rows: Vec<Observation> =
-        OTHERS.iter().chain([&record]).filter_map(observation).collect();
+    let rows: Vec<Observation> = OTHERS.iter().chain([&record]).filter_map(observation).collect();
     for reserve in [Reserve::Overhead, Reserve::Granule] {
         let model = Model { terms: vec!["ring".to_owned()], pooling: Pooling::PerTier, reserve };
         let Ok(fitted) = fit(&model, &rows) else { continue };

@@ -8,7 +8,7 @@ mod sound;
 
 use libfuzzer_sys::fuzz_target;
 use sound::calibration_is_sound;
-use vram_fit::Calibration;
+use vram_fit::calibration::Calibration;
 
 fuzz_target!(|data: &[u8]| {
     let at = data.iter().position(|&b| b == 0).unwrap_or(data.len());

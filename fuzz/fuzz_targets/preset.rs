@@ -7,7 +7,8 @@ mod sound;
 
 use libfuzzer_sys::fuzz_target;
 use sound::{ant_is_sound, colony_is_sound, took, workload_is_sound};
-use vram_presets::{Syntax, ant_from_text, colony_from_text, workload_from_text};
+use vram_presets::library::{ant_from_text, colony_from_text, workload_from_text};
+use vram_source::text::Syntax;
 
 fuzz_target!(|text: &str| {
     for syntax in [Syntax::Toml, Syntax::Json] {

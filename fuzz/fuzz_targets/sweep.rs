@@ -7,7 +7,9 @@ mod sound;
 
 use libfuzzer_sys::fuzz_target;
 use sound::{sweep_is_sound, took};
-use vram_presets::{Sweep, Syntax, ant_from_text, colony_from_text, sweep_from_text};
+use vram_presets::library::{ant_from_text, colony_from_text, sweep_from_text};
+use vram_presets::sweep::Sweep;
+use vram_source::text::Syntax;
 
 fuzz_target!(|text: &str| {
     for syntax in [Syntax::Toml, Syntax::Json] {

@@ -10,7 +10,7 @@ use vram_console::reply::Reply;
 use vram_launch::device::DeviceError;
 use vram_launch::executable::Executable;
 use vram_launch::libraries;
-use vram_metrics::Card;
+use vram_metrics::driver::Card;
 use vram_sweep::device::Executables;
 use vram_sweep::error::SweepError;
 

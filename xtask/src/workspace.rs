@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use miette::{IntoDiagnostic, miette};
-use vram_presets::Library;
+use vram_presets::library::Library;
 
 /// The workspace's root.
 pub fn root() -> miette::Result<PathBuf> {

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-use vram_presets::{Syntax, WorkloadSpec, workload_from_text};
-use vram_source::clipped;
+use vram_presets::library::workload_from_text;
+use vram_presets::spec::WorkloadSpec;
+use vram_source::text::Syntax;
+use vram_source::value::clipped;
 
 use crate::env::Env;
 use crate::error::ArtifactError;

@@ -3,9 +3,11 @@
 use std::io;
 use std::path::Path;
 
-use vram_fit::{Calibration, FitError};
-use vram_presets::{Library, Preset, PresetError};
-use vram_source::{ReadError, read_text};
+use vram_fit::calibration::Calibration;
+use vram_fit::error::FitError;
+use vram_presets::error::PresetError;
+use vram_presets::library::{Library, Preset};
+use vram_source::file::{ReadError, read_text};
 
 use crate::error::ArtifactError;
 

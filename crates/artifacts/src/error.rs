@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
-use vram_source::ReadError;
+use vram_source::file::ReadError;
 
 use crate::version::ARTIFACT_VERSION;
 

@@ -11,7 +11,7 @@
 //! ```
 
 use serde::{Deserialize, Serialize};
-use vram_metrics::{Progress, Stage};
+use vram_metrics::window::{Progress, Stage};
 
 use crate::metrics::RecordedReason;
 

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use vram_metrics::{DISTURBANCE_BYTES, FailReason, Phase, PhaseMark};
-use vram_presets::StepKind;
+use vram_metrics::other_processes::DISTURBANCE_BYTES;
+use vram_metrics::phase::{Phase, PhaseMark};
+use vram_metrics::verdict::FailReason;
+use vram_presets::step::StepKind;
 
 /// `metrics.json`: the measurement. Times in seconds, sizes in bytes.
 #[derive(Debug, Clone, Serialize, Deserialize)]

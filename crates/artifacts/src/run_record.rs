@@ -4,8 +4,11 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
-use vram_presets::{Syntax, WorkloadSpec, workload_from_text};
-use vram_source::{clipped, read_text};
+use vram_presets::library::workload_from_text;
+use vram_presets::spec::WorkloadSpec;
+use vram_source::file::read_text;
+use vram_source::text::Syntax;
+use vram_source::value::clipped;
 
 use crate::agreement::agree;
 use crate::env::Env;

@@ -3,7 +3,7 @@
 use crate::error::ArtifactError;
 
 /// The most steps of a run: `metrics.json` holds the time of each, and what is larger than
-/// [`vram_source::LIMIT_BYTES`] is not read again.
+/// [`vram_source::file::LIMIT_BYTES`] is not read again.
 pub const MOST_STEPS: u64 = 250_000;
 
 /// Steps of a run, the warm-up's and the measured ones.

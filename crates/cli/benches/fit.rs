@@ -11,7 +11,8 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use vram_presets::{Syntax, workload_from_text};
+use vram_presets::library::workload_from_text;
+use vram_source::text::Syntax;
 
 const METRICS: &str =
     include_str!("../../../docs/results/h200/vra34/DP1_smallxreal_B16/metrics.json");

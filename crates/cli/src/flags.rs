@@ -3,7 +3,10 @@
 
 use clap::ValueEnum;
 use miette::{IntoDiagnostic, WrapErr};
-use vram_presets::{Library, Origin, Precision, Preset, PresetError, StepKind, WorkloadSpec};
+use vram_presets::error::PresetError;
+use vram_presets::library::{Library, Origin, Preset};
+use vram_presets::spec::{Precision, WorkloadSpec};
+use vram_presets::step::StepKind;
 use vram_report::defaults::DEFAULT_CALIBRATION;
 use vram_report::workload::{Mode, Workload};
 

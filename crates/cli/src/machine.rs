@@ -5,7 +5,8 @@ use std::process::Command;
 
 use vram_artifacts::env::Env;
 use vram_artifacts::version::ARTIFACT_VERSION;
-use vram_metrics::{DeviceFacts, MeterError};
+use vram_metrics::facts::DeviceFacts;
+use vram_metrics::meter::MeterError;
 
 /// Variables that change how a step runs.
 const VARIABLES: [&str; 3] = ["CUDA_VISIBLE_DEVICES", "CUDA_CACHE_DISABLE", "RAYON_NUM_THREADS"];

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
 use serde_json::{Value, json};
-use vram_fit::Calibration;
+use vram_fit::calibration::Calibration;
 
 const SMALL: [&str; 3] = ["dp01_smallxreal_B16", "dp02_smallxreal_B32", "dp09_smallxreal_B24"];
 

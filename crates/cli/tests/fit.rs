@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
 use serde_json::{Value, json};
-use vram_presets::{Syntax, workload_from_text};
+use vram_presets::library::workload_from_text;
+use vram_source::text::Syntax;
 
 fn torch() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../artifacts/tests/data/torch_h200")
@@ -294,7 +295,8 @@ fn a_report_is_four_files_that_say_the_same() {
     }
     assert!(report.contains("vram probe --ant od1_canon_small --colony od1_canon_real --batch 16"));
     assert!(report.contains("![Predicted lines, measured points, residuals](peaks.svg)"));
-    let calibration = vram_fit::Calibration::from_toml(&read("calibration.toml")).unwrap();
+    let calibration =
+        vram_fit::calibration::Calibration::from_toml(&read("calibration.toml")).unwrap();
     assert_eq!(calibration.tiers.len(), 3);
     let svg = read("peaks.svg");
     assert!(svg.starts_with("<svg") && svg.contains("small (2048 x 256)") && svg.contains("dp06"));
@@ -305,7 +307,8 @@ fn the_calibration_of_a_fit_predicts_its_rows() {
     let out = tempfile::tempdir().unwrap();
     let path = out.path().join("mine.toml");
     stdout(&["fit", torch().to_str().unwrap(), "--out", path.to_str().unwrap()]);
-    let calibration = vram_fit::Calibration::from_toml(&fs::read_to_string(path).unwrap()).unwrap();
+    let calibration =
+        vram_fit::calibration::Calibration::from_toml(&fs::read_to_string(path).unwrap()).unwrap();
     let small = calibration.tiers.iter().find(|t| t.name == "small").unwrap();
     let predicted = small.predict(&[4 << 30]).unwrap().reserved_bytes as f64;
     assert!((predicted / 8_868_855_808.0 - 1.0).abs() < 0.007);

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use vram_launch::choice::DeviceChoice;
-use vram_presets::{Library, StepKind};
+use vram_presets::library::Library;
+use vram_presets::step::StepKind;
 use vram_report::defaults::NO_LEDGER;
 use vram_report::table::{Style, Table, or_dash};
 use vram_sweep::bench::{self, Bench, BenchEvent, Options};

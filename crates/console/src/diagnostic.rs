@@ -156,7 +156,7 @@ impl SourceCode for Snippet {
 mod tests {
     use super::*;
     use miette::{GraphicalReportHandler, GraphicalTheme};
-    use vram_presets::Library;
+    use vram_presets::library::Library;
 
     fn render(error: &dyn Diagnostic) -> String {
         let mut out = String::new();

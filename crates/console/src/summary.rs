@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use vram_artifacts::error::with_causes;
-use vram_presets::{Library, short};
+use vram_presets::library::Library;
+use vram_presets::name::short;
 use vram_report::catalogue::Catalogue;
 use vram_report::constants::constants_table;
 use vram_report::document;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use vram_launch::choice::DeviceChoice;
-use vram_presets::Library;
+use vram_presets::library::Library;
 use vram_report::units::gib;
 use vram_sweep::device::{Executables, SweepDevice};
 use vram_sweep::event::Event;

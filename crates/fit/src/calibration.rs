@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use serde::Serialize;
-use vram_source::{Check, Fault, Faults, Fields, Node, Source, Syntax, Table, Value};
+use vram_source::check::{Check, Fields, Table};
+use vram_source::fault::{Fault, Faults};
+use vram_source::text::{Source, Syntax};
+use vram_source::value::{Node, Value};
 
 use crate::error::FitError;
 use crate::model::allocated;

@@ -1,6 +1,6 @@
 //! Why rows cannot be fitted or a calibration cannot be used.
 
-use vram_source::Faults;
+use vram_source::fault::Faults;
 
 /// Why rows cannot be fitted or a calibration cannot be used.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

@@ -8,7 +8,8 @@
 //! do not determine is `None` with the reason rather than some number that fits as well.
 //!
 //! ```
-//! use vram_fit::{Model, Observation, Pooling, Reserve, fit};
+//! use vram_fit::fit::fit;
+//! use vram_fit::model::{Model, Observation, Pooling, Reserve};
 //!
 //! let model = Model {
 //!     terms: vec!["ring".into()],
@@ -33,24 +34,18 @@
 //! assert!((tier.base.value.unwrap() - 50.0).abs() < 1e-3);
 //! assert_eq!(tier.overhead_bytes, 100.0);
 //! assert!(fitted.rows.iter().all(|r| r.loo_err_percent.unwrap().abs() < 1e-6));
-//! # Ok::<(), vram_fit::FitError>(())
+//! # Ok::<(), vram_fit::error::FitError>(())
 //! ```
 #![deny(missing_docs)]
 
-mod calibration;
+pub mod calibration;
 mod constants;
-mod error;
-mod fit;
+pub mod error;
+pub mod fit;
 mod lsq;
-mod missing;
-mod model;
+pub mod missing;
+pub mod model;
 mod tier;
-
-pub use calibration::{Attribute, Calibration, TierConstants};
-pub use error::FitError;
-pub use fit::fit;
-pub use missing::Missing;
-pub use model::{Estimate, Fit, Model, Observation, Pooling, Prediction, Reserve, RowFit, TierFit};
 
 /// The example of the package's page compiles and runs.
 #[cfg(doctest)]

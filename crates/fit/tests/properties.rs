@@ -1,7 +1,10 @@
 //! What holds for every fit.
 
 use proptest::prelude::*;
-use vram_fit::{FitError, Missing, Model, Observation, Pooling, Reserve, fit};
+use vram_fit::error::FitError;
+use vram_fit::fit::fit;
+use vram_fit::missing::Missing;
+use vram_fit::model::{Model, Observation, Pooling, Reserve};
 
 fn model(terms: usize, pooling: Pooling) -> Model {
     let terms = (0..terms).map(|i| format!("t{i}")).collect();

@@ -1,6 +1,7 @@
 //! The published VRA-34 table from its published constants.
 
-use vram_fit::{Calibration, FitError};
+use vram_fit::calibration::Calibration;
+use vram_fit::error::FitError;
 
 const TEXT: &str = include_str!("../../../presets/calibrations/rtx4070tisuper_published.toml");
 

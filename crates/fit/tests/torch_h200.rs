@@ -1,6 +1,8 @@
 //! The original harness's eight VRA-34 rows on one H200 (torch 2.11, fp16 amp), as it wrote them.
 
-use vram_fit::{Fit, Missing, Model, Observation, Pooling, Reserve, fit};
+use vram_fit::fit::fit;
+use vram_fit::missing::Missing;
+use vram_fit::model::{Fit, Model, Observation, Pooling, Reserve};
 
 /// id, tier, ring_len, slot_dim, synth_len, batch, allocated, reserved.
 type Row = (&'static str, &'static str, u64, u64, u64, u64, u64, u64);

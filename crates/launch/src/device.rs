@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use vram_metrics::{Card, DeviceFacts, Driver, DriverError};
+use vram_metrics::driver::{Card, Driver, DriverError};
+use vram_metrics::facts::DeviceFacts;
 
 use crate::choice::DeviceChoice;
 use crate::executable::Executable;

@@ -8,6 +8,7 @@
 
 use std::collections::BTreeSet;
 use std::env;
+use std::error::Error;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -206,7 +207,7 @@ impl Search {
             Ok(library) => self.loaded.push(library),
             // It cannot be loaded without those, which are told.
             Err(_) if !self.missing.is_empty() => {}
-            Err(error) => return Err(LibraryError::Broken { path, reason: error.to_string() }),
+            Err(error) => return Err(LibraryError::Broken { path, reason: loader_said(&error) }),
         }
         self.used.insert(dir);
         Ok(())
@@ -216,4 +217,9 @@ impl Search {
 fn open(path: &Path) -> Result<Library, libloading::Error> {
     // SAFETY: what runs as it is loaded is what would run in the process that is about to start.
     unsafe { Library::new(path) }
+}
+
+/// What the system's loader said, which libloading keeps as the cause of its own words.
+fn loader_said(error: &libloading::Error) -> String {
+    error.source().unwrap_or(error).to_string()
 }

@@ -1,5 +1,7 @@
 //! NVIDIA's driver, asked without linking it and without a context on the card.
 
+use std::error::Error;
+
 use cudarc::driver::result::{self, device};
 use cudarc::driver::sys::{self, CUdevice_attribute as Attribute, CUresult};
 use libloading::Library;
@@ -152,12 +154,12 @@ impl Driver {
         // SAFETY: the driver's library runs no code at load time that could break this process.
         let library = unsafe { Library::new(LIBRARY) }.map_err(|error| DriverError::Missing {
             library: LIBRARY,
-            reason: error.to_string(),
+            reason: loader_said(&error),
         })?;
         for call in FUNCTIONS {
             // SAFETY: it is looked up, and not called.
             unsafe { library.get::<unsafe extern "C" fn()>(call) }
-                .map_err(|e| DriverError::Failed { call, code: 0, reason: e.to_string() })?;
+                .map_err(|e| DriverError::Failed { call, code: 0, reason: loader_said(&e) })?;
         }
         answer("cuInit", result::init())?;
         Ok(Self { _library: library })
@@ -223,6 +225,11 @@ impl Driver {
             total_bytes: total as u64,
         })
     }
+}
+
+/// What the system's loader said, which libloading keeps as the cause of its own words.
+fn loader_said(error: &libloading::Error) -> String {
+    error.source().unwrap_or(error).to_string()
 }
 
 fn uuid(bytes: [u8; 16]) -> String {

@@ -15,8 +15,11 @@
 //! use candle_core::{DType, Device, Tensor};
 //! use candle_nn::{Module, Optimizer, SGD, VarBuilder, VarMap, linear, loss::mse};
 //! use std::time::Duration;
-//! use vram_metrics::{HostAllocator, HostMeter, Marks, Phase};
-//! use vram_metrics::{StepReport, WallClock, Watchdog, Window};
+//! use vram_metrics::host::{HostAllocator, HostMeter};
+//! use vram_metrics::phase::{Marks, Phase};
+//! use vram_metrics::clock::WallClock;
+//! use vram_metrics::watchdog::Watchdog;
+//! use vram_metrics::window::{StepReport, Window};
 //!
 //! #[global_allocator]
 //! static ALLOC: HostAllocator = HostAllocator;
@@ -57,43 +60,32 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! [`HostAllocator`]: host::HostAllocator
+//! [`MeterError::NotInstalled`]: meter::MeterError::NotInstalled
 #![deny(missing_docs)]
 
 #[cfg(feature = "driver")]
 mod card_facts;
-mod clock;
+pub mod clock;
 #[cfg(feature = "cuda")]
-mod cuda;
+pub mod cuda;
 #[cfg(feature = "driver")]
-mod driver;
-mod facts;
+pub mod driver;
+pub mod facts;
 #[cfg(unix)]
-mod host;
+pub mod host;
 #[cfg(not(unix))]
 #[path = "host_unsupported.rs"]
-mod host;
-mod meter;
+pub mod host;
+pub mod meter;
 #[cfg(feature = "driver")]
 mod nvml;
-mod other_processes;
-mod phase;
-mod verdict;
-mod watchdog;
-mod window;
-
-pub use clock::{StepClock, StepTime, StepTimes, WallClock};
-#[cfg(feature = "cuda")]
-pub use cuda::{events::EventClock, pool::PoolMeter};
-#[cfg(feature = "driver")]
-pub use driver::{Card, Driver, DriverError};
-pub use facts::DeviceFacts;
-pub use host::{HostAllocator, HostMeter};
-pub use meter::{Meter, MeterError, Reading};
-pub use other_processes::DISTURBANCE_BYTES;
-pub use phase::{Marks, Phase, PhaseMark};
-pub use verdict::{EXPLOSION_RATIO, Evidence, FailReason, VRAM_GUARD_RATIO, Verdict};
-pub use watchdog::{Heartbeat, Watchdog};
-pub use window::{Measurement, Progress, Stage, StepReport, TrainingStep, Window};
+pub mod other_processes;
+pub mod phase;
+pub mod verdict;
+pub mod watchdog;
+pub mod window;
 
 /// The example of the package's page compiles and runs.
 #[cfg(doctest)]

@@ -49,7 +49,7 @@ pub enum MeterError {
     /// The binary does not allocate through [`HostAllocator`](crate::host::HostAllocator).
     #[error(
         "this binary's memory is not metered: declare \
-         `#[global_allocator] static ALLOC: vram_metrics::HostAllocator = vram_metrics::HostAllocator;`"
+         `#[global_allocator] static ALLOC: vram_metrics::host::HostAllocator = vram_metrics::host::HostAllocator;`"
     )]
     NotInstalled,
 

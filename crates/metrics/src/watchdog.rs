@@ -19,7 +19,7 @@ pub struct Heartbeat {
 ///
 /// ```
 /// use std::time::Duration;
-/// use vram_metrics::Watchdog;
+/// use vram_metrics::watchdog::Watchdog;
 ///
 /// let watchdog = Watchdog::default();
 /// std::thread::scope(|scope| {

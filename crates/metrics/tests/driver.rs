@@ -3,13 +3,14 @@
 //!
 //! With the feature, `vram-cli`'s tests have such a driver: this test may then link the real one.
 #![cfg(all(target_os = "linux", not(feature = "cuda")))]
+#![cfg(feature = "driver")]
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use tempfile::TempDir;
-use vram_metrics::{Card, Driver, DriverError};
+use vram_metrics::driver::{Card, Driver, DriverError};
 
 /// Set in the process that asks: the number of the card.
 const ORDINAL: &str = "VRAM_TEST_ASKS_FOR_CARD";

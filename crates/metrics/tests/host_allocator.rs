@@ -5,7 +5,8 @@ use std::alloc::{Layout, alloc, dealloc};
 use std::hint::black_box;
 use std::sync::Mutex;
 
-use vram_metrics::{HostAllocator, HostMeter, Meter};
+use vram_metrics::host::{HostAllocator, HostMeter};
+use vram_metrics::meter::Meter;
 
 #[global_allocator]
 static ALLOC: HostAllocator = HostAllocator;

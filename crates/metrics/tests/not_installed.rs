@@ -1,6 +1,7 @@
 //! A binary without the meter gets an error, never 0.
 
-use vram_metrics::{HostMeter, MeterError};
+use vram_metrics::host::HostMeter;
+use vram_metrics::meter::MeterError;
 
 #[cfg(unix)]
 #[test]

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use miette::Diagnostic;
-use vram_source::{Faults, ReadError};
+use vram_source::fault::Faults;
+use vram_source::file::ReadError;
 
 use crate::kind::PresetKind;
 

@@ -7,7 +7,8 @@
 //! name is an error at its line, and what a user edits is checked the way a compiler would.
 //!
 //! ```
-//! use vram_presets::{Library, Precision, WorkloadSpec};
+//! use vram_presets::library::Library;
+//! use vram_presets::spec::{Precision, WorkloadSpec};
 //!
 //! let library = Library::built_in();
 //! let ant = library.ant("od1_canon_small")?.spec;
@@ -20,30 +21,18 @@
 //!
 //! let typo = library.ant("od1_cannon_small").unwrap_err();
 //! assert_eq!(typo.to_string(), "unknown ant `od1_cannon_small`");
-//! # Ok::<(), vram_presets::PresetError>(())
+//! # Ok::<(), vram_presets::error::PresetError>(())
 //! ```
 #![deny(missing_docs)]
 
-mod error;
-mod kind;
-mod library;
-mod name;
+pub mod error;
+pub mod kind;
+pub mod library;
+pub mod name;
 mod parse;
-mod spec;
-mod step;
-mod sweep;
-
-pub use error::PresetError;
-pub use kind::PresetKind;
-pub use library::{
-    Library, Origin, Preset, PresetEntry, ant_from_text, colony_from_text, sweep_from_text,
-    workload_from_file, workload_from_text,
-};
-pub use name::{check_name, short};
-pub use spec::{AntSpec, ColonySpec, Precision, PtrDtype, SCHEMA_VERSION, WorkloadSpec};
-pub use step::StepKind;
-pub use sweep::{Published, Sweep, SweepRow};
-pub use vram_source::Syntax;
+pub mod spec;
+pub mod step;
+pub mod sweep;
 
 /// The example of the package's page compiles and runs.
 #[cfg(doctest)]

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use vram_source::{Source, Syntax, nearest};
+use vram_source::nearest::nearest;
+use vram_source::text::{Source, Syntax};
 
 use crate::error::PresetError;
 use crate::kind::PresetKind;

@@ -1,6 +1,6 @@
 //! Names that become names of files and directories.
 
-use vram_source::Node;
+use vram_source::value::Node;
 
 use crate::error::PresetError;
 

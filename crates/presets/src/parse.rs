@@ -1,7 +1,9 @@
 //! Strict parsing of TOML and of the original harness's JSON: no unknown key, no coercion, and
 //! every fault at its line.
 
-use vram_source::{Check, Fields, Node, Source};
+use vram_source::check::{Check, Fields};
+use vram_source::text::Source;
+use vram_source::value::Node;
 
 use crate::error::PresetError;
 use crate::name::preset_name;

@@ -2,7 +2,10 @@
 
 use std::collections::HashSet;
 
-use vram_source::{Check, Fault, Faults, Fields, Node, Source, Syntax};
+use vram_source::check::{Check, Fields};
+use vram_source::fault::{Fault, Faults};
+use vram_source::text::{Source, Syntax};
+use vram_source::value::Node;
 
 use crate::error::PresetError;
 use crate::name;

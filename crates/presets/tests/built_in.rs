@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use vram_presets::{Library, Origin};
+use vram_presets::library::{Library, Origin};
 
 const UPDATE: &str = "to update it, at the repository's root:\n    \
     rm -r crates/presets/built_in && cp -R presets crates/presets/built_in\n\

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use miette::{GraphicalReportHandler, GraphicalTheme};
-use vram_presets::{Library, PresetError};
+use vram_presets::error::PresetError;
+use vram_presets::library::Library;
 
 const ANT: &str = r#"
 ring_len = 2048
@@ -175,7 +176,7 @@ fn every_fault_of_a_sweep() {
                 batch = 1\n[[row]]\nid = \"A1\"\nant = \"a\"\ncolony = \"b\"\nbatch = 1\n\
                 precision = \"fp16\"\namp = 0\n";
     let PresetError::Parse(faults) =
-        vram_presets::sweep_from_text(text, vram_presets::Syntax::Toml).unwrap_err()
+        vram_presets::library::sweep_from_text(text, vram_source::text::Syntax::Toml).unwrap_err()
     else {
         panic!("it is parsed to its end");
     };
@@ -218,7 +219,10 @@ fn a_long_line_makes_a_short_diagnostic() {
 #[test]
 fn thousands_of_faults_are_counted_and_twenty_are_shown() {
     let keys: String = (0..5000).map(|i| format!("key{i} = 1\n")).collect();
-    let error = vram_presets::ant_from_text(&format!("{ANT}{keys}"), vram_presets::Syntax::Toml);
+    let error = vram_presets::library::ant_from_text(
+        &format!("{ANT}{keys}"),
+        vram_source::text::Syntax::Toml,
+    );
     let Err(PresetError::Parse(faults)) = error else { panic!("{error:?}") };
     assert_eq!((faults.total(), faults.iter().count()), (5000, 20));
     assert!(faults.to_string().ends_with("(and 4999 more)"), "{faults}");

@@ -3,10 +3,12 @@
 use std::fs;
 
 use proptest::prelude::*;
-use vram_presets::{
-    Library, Origin, PresetError, PresetKind, StepKind, SweepRow, Syntax, sweep_from_text,
-    workload_from_file,
-};
+use vram_presets::error::PresetError;
+use vram_presets::kind::PresetKind;
+use vram_presets::library::{Library, Origin, sweep_from_text, workload_from_file};
+use vram_presets::step::StepKind;
+use vram_presets::sweep::SweepRow;
+use vram_source::text::Syntax;
 
 fn json(ring_len: u64, slot_dim: u64, batch: u64) -> String {
     format!(

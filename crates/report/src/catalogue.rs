@@ -4,8 +4,10 @@ use std::collections::HashMap;
 
 use vram_artifacts::calibration;
 use vram_artifacts::run_record::RunRecord;
-use vram_fit::{Calibration, TierConstants};
-use vram_presets::{Library, PresetKind, Published, SweepRow};
+use vram_fit::calibration::{Calibration, TierConstants};
+use vram_presets::kind::PresetKind;
+use vram_presets::library::Library;
+use vram_presets::sweep::{Published, SweepRow};
 
 use crate::tier::{TierKey, Wanted};
 

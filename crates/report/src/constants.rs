@@ -1,6 +1,7 @@
 //! The table of fitted constants.
 
-use vram_fit::{Estimate, TierConstants, TierFit};
+use vram_fit::calibration::TierConstants;
+use vram_fit::model::{Estimate, TierFit};
 
 use crate::catalogue::Catalogue;
 use crate::study::Study;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use vram_artifacts::atomic::write_atomically;
 use vram_artifacts::calibration;
 use vram_artifacts::error::ArtifactError;
-use vram_presets::Library;
+use vram_presets::library::Library;
 
 use crate::catalogue::Catalogue;
 use crate::error::ReportError;

@@ -1,9 +1,10 @@
 //! Why runs cannot be studied, or a step cannot be predicted.
 
 use vram_artifacts::error::ArtifactError;
-use vram_fit::FitError;
-use vram_presets::{PresetError, StepKind};
-use vram_workload::WorkloadError;
+use vram_fit::error::FitError;
+use vram_presets::error::PresetError;
+use vram_presets::step::StepKind;
+use vram_workload::error::WorkloadError;
 
 use crate::defaults::{DEFAULT_CALIBRATION, NO_LEDGER};
 

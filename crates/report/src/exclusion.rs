@@ -4,7 +4,7 @@ use std::fmt;
 
 use vram_artifacts::metrics::RecordedReason;
 use vram_artifacts::run_record::RunRecord;
-use vram_metrics::FailReason;
+use vram_metrics::verdict::FailReason;
 
 /// A run whose longest step exceeds this many medians is not steady enough to be fitted.
 const STEADY_RATIO: f64 = 2.5;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use vram_artifacts::run_record::RunRecord;
-use vram_workload::SizeParam;
+use vram_workload::extent::SizeParam;
 
 /// A size in which runs differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,8 +5,9 @@ use std::fmt;
 
 use serde::Serialize;
 use vram_artifacts::calibration;
-use vram_metrics::DeviceFacts;
-use vram_presets::{Library, PresetKind};
+use vram_metrics::facts::DeviceFacts;
+use vram_presets::kind::PresetKind;
+use vram_presets::library::Library;
 
 use crate::units::gib;
 

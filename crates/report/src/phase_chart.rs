@@ -1,8 +1,9 @@
 //! The phases of a step as stacked bars, as SVG.
 
 use plotters::prelude::*;
-use vram_metrics::Phase;
-use vram_workload::{BufferKind, Ledger};
+use vram_metrics::phase::Phase;
+use vram_workload::buffer_spec::BufferKind;
+use vram_workload::ledger::Ledger;
 
 use crate::error::ReportError;
 

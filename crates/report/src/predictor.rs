@@ -6,9 +6,12 @@
 
 use serde::Serialize;
 use vram_artifacts::calibration;
-use vram_fit::{Calibration, TierConstants};
-use vram_presets::{Library, Preset, StepKind, WorkloadSpec};
-use vram_workload::{DeviceKind, Ledger};
+use vram_fit::calibration::{Calibration, TierConstants};
+use vram_presets::library::{Library, Preset};
+use vram_presets::spec::WorkloadSpec;
+use vram_presets::step::StepKind;
+use vram_workload::device_kind::DeviceKind;
+use vram_workload::ledger::Ledger;
 
 use crate::defaults::{DEFAULT_CALIBRATION, NO_LEDGER};
 use crate::error::ReportError;

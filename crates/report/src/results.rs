@@ -1,8 +1,10 @@
 //! The VRA-34 table: its lines, and how they are drawn and written.
 
 use vram_artifacts::run_record::RunRecord;
-use vram_fit::RowFit;
-use vram_presets::{Published, StepKind, WorkloadSpec};
+use vram_fit::model::RowFit;
+use vram_presets::spec::WorkloadSpec;
+use vram_presets::step::StepKind;
+use vram_presets::sweep::Published;
 use vram_source::escape;
 
 use crate::catalogue::Catalogue;

@@ -1,8 +1,10 @@
 //! What the step's own ledger says of a run, measured or not.
 
 use vram_artifacts::run_record::RunRecord;
-use vram_presets::StepKind;
-use vram_workload::{DeviceKind, Ledger, Shape};
+use vram_presets::step::StepKind;
+use vram_workload::device_kind::DeviceKind;
+use vram_workload::ledger::Ledger;
+use vram_workload::shape::Shape;
 
 /// The ledger of a run of this project's fused step. The plain step has none yet, and the original
 /// harness's step is another.

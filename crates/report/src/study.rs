@@ -4,8 +4,12 @@ use std::collections::HashMap;
 
 use vram_artifacts::error::with_causes;
 use vram_artifacts::run_record::RunRecord;
-use vram_fit::{Calibration, Fit, FitError, Missing, Observation, RowFit, TierFit, fit};
-use vram_presets::StepKind;
+use vram_fit::calibration::Calibration;
+use vram_fit::error::FitError;
+use vram_fit::fit::fit;
+use vram_fit::missing::Missing;
+use vram_fit::model::{Fit, Observation, RowFit, TierFit};
+use vram_presets::step::StepKind;
 
 use crate::error::ReportError;
 use crate::exclusion::{Exclusion, admit};

@@ -1,8 +1,9 @@
 //! The terms that a peak is explained by.
 
 use strum::{EnumString, IntoStaticStr, VariantArray};
-use vram_fit::{Model, Pooling, Reserve};
-use vram_presets::{PresetError, WorkloadSpec};
+use vram_fit::model::{Model, Pooling, Reserve};
+use vram_presets::error::PresetError;
+use vram_presets::spec::WorkloadSpec;
 
 /// What a peak is explained by.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]

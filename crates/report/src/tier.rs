@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use vram_artifacts::run_record::RunRecord;
-use vram_fit::{Attribute, Calibration, Fit, TierConstants};
-use vram_presets::{StepKind, short};
+use vram_fit::calibration::{Attribute, Calibration, TierConstants};
+use vram_fit::model::Fit;
+use vram_presets::name::short;
+use vram_presets::step::StepKind;
 
 /// Name of the attribute that tells the step of a calibration's tier.
 const STEP: &str = "step";

@@ -1,7 +1,8 @@
 //! A workload whose step can run.
 
-use vram_presets::{StepKind, WorkloadSpec};
-use vram_workload::Shape;
+use vram_presets::spec::WorkloadSpec;
+use vram_presets::step::StepKind;
+use vram_workload::shape::Shape;
 
 use crate::error::ReportError;
 

@@ -6,10 +6,13 @@ use std::path::Path;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use vram_artifacts::run_record::{RunRecord, from_texts, read};
-use vram_presets::{Library, Syntax, WorkloadSpec, workload_from_text};
+use vram_presets::library::{Library, workload_from_text};
+use vram_presets::spec::WorkloadSpec;
 use vram_report::document;
 use vram_report::runs::Runs;
-use vram_workload::{Extent, Shape};
+use vram_source::text::Syntax;
+use vram_workload::extent::Extent;
+use vram_workload::shape::Shape;
 
 const METRICS: &str =
     include_str!("../../artifacts/tests/data/torch_h200/dp01_smallxreal_B16/metrics.json");

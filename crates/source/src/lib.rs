@@ -5,7 +5,8 @@
 //! reads them notes each fault and goes on.
 //!
 //! ```
-//! use vram_source::{Check, Source, Syntax};
+//! use vram_source::check::Check;
+//! use vram_source::text::{Source, Syntax};
 //!
 //! let source = Source::inline("ring_len = 0\nslot = 3\n", Syntax::Toml);
 //! let check = Check::new(&source);
@@ -18,26 +19,19 @@
 //!     "inline TOML:1: ring_len: expected an integer of at least 1, found 0",
 //!     "inline TOML:2: unknown key `slot`",
 //! ]);
-//! # Ok::<(), vram_source::Faults>(())
+//! # Ok::<(), vram_source::fault::Faults>(())
 //! ```
 #![deny(missing_docs)]
 
-mod check;
+pub mod check;
 pub mod escape;
-mod fault;
-mod file;
+pub mod fault;
+pub mod file;
 mod json;
-mod nearest;
-mod text;
+pub mod nearest;
+pub mod text;
 mod toml_text;
-mod value;
-
-pub use check::{Check, Fields, Table};
-pub use fault::{Fault, Faults};
-pub use file::{LIMIT_BYTES, ReadError, read_text};
-pub use nearest::nearest;
-pub use text::{Source, Syntax};
-pub use value::{KeyValue, Node, Value, clipped};
+pub mod value;
 
 /// The example of the package's page compiles and runs.
 #[cfg(doctest)]

@@ -9,8 +9,9 @@ use vram_artifacts::events::Step;
 use vram_artifacts::run_record::{RunRecord, read};
 use vram_launch::choice::DeviceChoice;
 use vram_launch::executable::Executable;
-use vram_metrics::Phase;
-use vram_presets::{Library, StepKind};
+use vram_metrics::phase::Phase;
+use vram_presets::library::Library;
+use vram_presets::step::StepKind;
 
 use crate::device::{Executables, SweepDevice};
 use crate::error::SweepError;

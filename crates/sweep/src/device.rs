@@ -5,10 +5,10 @@ use std::path::Path;
 use vram_launch::choice::DeviceChoice;
 use vram_launch::device::{DeviceError, Place, card, facts};
 use vram_launch::executable::{Executable, cuda_executable_name};
-use vram_metrics::Card;
-use vram_presets::Library;
+use vram_metrics::driver::Card;
+use vram_presets::library::Library;
 use vram_report::memory_check::{Context, DeviceMemory};
-use vram_workload::DeviceKind;
+use vram_workload::device_kind::DeviceKind;
 
 use crate::error::SweepError;
 

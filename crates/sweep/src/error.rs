@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use miette::Diagnostic;
 use vram_artifacts::error::ArtifactError;
 use vram_launch::device::DeviceError;
-use vram_presets::PresetError;
+use vram_presets::error::PresetError;
 use vram_report::defaults::NO_LEDGER;
 use vram_report::error::ReportError;
 

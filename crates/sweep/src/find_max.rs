@@ -5,7 +5,8 @@ use std::path::Path;
 
 use vram_artifacts::error::with_causes;
 use vram_artifacts::run_record::RunRecord;
-use vram_presets::{Library, SweepRow};
+use vram_presets::library::Library;
+use vram_presets::sweep::SweepRow;
 use vram_report::memory_check::Limit;
 use vram_report::predictor::Forecast;
 

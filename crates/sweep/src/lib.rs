@@ -7,9 +7,9 @@
 //! does ([`event`]) and returned at the end; nothing here prints.
 //!
 //! ```
-//! use vram_presets::Library;
+//! use vram_presets::library::Library;
 //! use vram_sweep::plan::{Plan, select};
-//! use vram_workload::DeviceKind;
+//! use vram_workload::device_kind::DeviceKind;
 //!
 //! let library = Library::built_in();
 //! let sweep = library.sweep("vra34")?.spec;

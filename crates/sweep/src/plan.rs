@@ -6,11 +6,14 @@ use std::path::{Path, PathBuf};
 use vram_artifacts::names;
 use vram_artifacts::run_record::{RunRecord, read};
 use vram_artifacts::steps::steps_total;
-use vram_presets::{Library, Sweep, SweepRow, WorkloadSpec, short};
+use vram_presets::library::Library;
+use vram_presets::name::short;
+use vram_presets::spec::WorkloadSpec;
+use vram_presets::sweep::{Sweep, SweepRow};
 use vram_report::error::ReportError;
 use vram_report::predictor::Forecast;
 use vram_report::workload::{Mode, Workload};
-use vram_workload::DeviceKind;
+use vram_workload::device_kind::DeviceKind;
 
 use crate::error::SweepError;
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use vram_metrics::VRAM_GUARD_RATIO;
+use vram_metrics::verdict::VRAM_GUARD_RATIO;
 use vram_report::memory_check::{Context, DeviceMemory};
 use vram_report::units::gib;
 

@@ -222,8 +222,8 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
     use std::path::PathBuf;
 
-    use vram_presets::Library;
-    use vram_workload::DeviceKind;
+    use vram_presets::library::Library;
+    use vram_workload::device_kind::DeviceKind;
 
     use super::*;
     use crate::plan::{Plan, select};

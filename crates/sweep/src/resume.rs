@@ -4,7 +4,8 @@ use std::path::Path;
 
 use vram_artifacts::names;
 use vram_artifacts::run_record::{RunRecord, read};
-use vram_presets::{Library, Sweep, SweepRow};
+use vram_presets::library::Library;
+use vram_presets::sweep::{Sweep, SweepRow};
 
 use crate::error::SweepError;
 use crate::lock;

@@ -4,7 +4,7 @@ use vram_artifacts::error::with_causes;
 use vram_artifacts::events::Step;
 use vram_artifacts::run_record::{RunRecord, read};
 use vram_launch::executable::Executable;
-use vram_metrics::VRAM_GUARD_RATIO;
+use vram_metrics::verdict::VRAM_GUARD_RATIO;
 use vram_report::units::gib;
 
 use crate::device::SweepDevice;

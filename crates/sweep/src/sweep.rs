@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use vram_launch::choice::DeviceChoice;
-use vram_metrics::VRAM_GUARD_RATIO;
-use vram_presets::{Library, Sweep};
+use vram_metrics::verdict::VRAM_GUARD_RATIO;
+use vram_presets::library::Library;
+use vram_presets::sweep::Sweep;
 use vram_report::memory_check::{DeviceMemory, Limit};
 
 use crate::device::{Executables, SweepDevice};

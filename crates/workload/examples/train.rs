@@ -6,11 +6,17 @@
 use candle_core::{DType, Device, Tensor};
 use candle_nn::{Optimizer, VarBuilder, VarMap};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use vram_metrics::{HostAllocator, Meter};
-use vram_presets::{AntSpec, ColonySpec, Precision, PtrDtype, WorkloadSpec};
-use vram_workload::{
-    Adam, Batch, FusedStep, LossScale, Od1, Shape, draw_parameters, start_threads,
-};
+use vram_metrics::host::HostAllocator;
+use vram_metrics::meter::Meter;
+use vram_presets::spec::{AntSpec, ColonySpec, Precision, PtrDtype, WorkloadSpec};
+use vram_workload::model::draw::draw_parameters;
+use vram_workload::model::od1::Od1;
+use vram_workload::shape::Shape;
+use vram_workload::step::adam::Adam;
+use vram_workload::step::batch::Batch;
+use vram_workload::step::fused::FusedStep;
+use vram_workload::step::loss_scale::LossScale;
+use vram_workload::threads::start_threads;
 
 #[global_allocator]
 static ALLOC: HostAllocator = HostAllocator;
@@ -68,12 +74,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 #[cfg(not(feature = "cuda"))]
-fn device() -> Result<(Device, vram_metrics::HostMeter), Box<dyn std::error::Error>> {
-    Ok((Device::Cpu, vram_metrics::HostMeter::new()?))
+fn device() -> Result<(Device, vram_metrics::host::HostMeter), Box<dyn std::error::Error>> {
+    Ok((Device::Cpu, vram_metrics::host::HostMeter::new()?))
 }
 
 #[cfg(feature = "cuda")]
-fn device() -> Result<(Device, vram_metrics::PoolMeter), Box<dyn std::error::Error>> {
-    let meter = vram_metrics::PoolMeter::new(&vram_metrics::Driver::open()?.card(0)?)?;
+fn device() -> Result<(Device, vram_metrics::cuda::pool::PoolMeter), Box<dyn std::error::Error>> {
+    let meter =
+        vram_metrics::cuda::pool::PoolMeter::new(&vram_metrics::driver::Driver::open()?.card(0)?)?;
     Ok((Device::new_cuda_with_stream(0)?, meter))
 }

@@ -1,6 +1,6 @@
 //! What can go wrong between a spec and a finished training step.
 
-use vram_presets::{Precision, PtrDtype};
+use vram_presets::spec::{Precision, PtrDtype};
 
 /// What can go wrong between a spec and a finished training step.
 #[derive(Debug, thiserror::Error)]

@@ -4,8 +4,8 @@
 //! allocation that the code gains, the ledger gains.
 
 use candle_core::Device;
-use vram_metrics::Phase;
-use vram_presets::StepKind;
+use vram_metrics::phase::Phase;
+use vram_presets::step::StepKind;
 
 use crate::buffer_spec::BufferKind;
 use crate::device_kind::DeviceKind;

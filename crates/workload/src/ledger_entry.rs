@@ -1,6 +1,6 @@
 //! A line of the ledger: one buffer, its size and the phases in which it is alive.
 
-use vram_metrics::Phase;
+use vram_metrics::phase::Phase;
 
 use crate::buffer_spec::BufferSpec;
 use crate::shape::Shape;

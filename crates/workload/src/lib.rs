@@ -18,8 +18,13 @@
 //! use candle_core::{DType, Device, Tensor};
 //! use candle_nn::{Optimizer, VarBuilder, VarMap};
 //! use rand::{SeedableRng, rngs::StdRng};
-//! use vram_presets::{AntSpec, ColonySpec, Precision, PtrDtype, WorkloadSpec};
-//! use vram_workload::{Batch, FusedStep, LossScale, Od1, Shape, draw_parameters};
+//! use vram_presets::spec::{AntSpec, ColonySpec, Precision, PtrDtype, WorkloadSpec};
+//! use vram_workload::model::draw::draw_parameters;
+//! use vram_workload::model::od1::Od1;
+//! use vram_workload::shape::Shape;
+//! use vram_workload::step::batch::Batch;
+//! use vram_workload::step::fused::FusedStep;
+//! use vram_workload::step::loss_scale::LossScale;
 //!
 //! let ant = AntSpec { ring_len: 32, slot_dim: 24, ptr_dtype: PtrDtype::Fp64, precision: Precision::Fp32 };
 //! let colony = ColonySpec { seq_len: 8, synth_len: 8, batch_size: 2, ptr_update_every: 1, state_loop_samples: 0 };
@@ -45,49 +50,28 @@
 //! assert!(losses[4] < losses[0]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! [`Od1`]: model::od1::Od1
+//! [`FusedStep`]: step::fused::FusedStep
 #![deny(missing_docs)]
 
-mod buffer_spec;
+pub mod buffer_spec;
 #[cfg(feature = "cuda")]
 pub mod build;
-mod device_kind;
-mod error;
-mod extent;
+pub mod device_kind;
+pub mod error;
+pub mod extent;
 mod formula;
-mod ledger;
-mod ledger_entry;
+pub mod ledger;
+pub mod ledger_entry;
 mod memory;
-mod model;
+pub mod model;
 mod ops;
 mod parameters;
-mod shape;
-mod step;
+pub mod shape;
+pub mod step;
 mod tensor_check;
-mod threads;
-
-pub use buffer_spec::{BufferKind, BufferSpec};
-pub use device_kind::DeviceKind;
-pub use error::WorkloadError;
-pub use extent::{Extent, SizeParam};
-pub use ledger::Ledger;
-pub use ledger_entry::LedgerEntry;
-pub use model::draw::draw_parameters;
-pub use model::od1::Od1;
-pub use model::plain::Output;
-pub use model::state_loop::{StateLoop, StateLoopReport};
-pub use shape::{CLASSES, Compute, MOST_HEADS, Pointer, Shape, TAPS};
-pub use step::adam::Adam;
-pub use step::batch::Batch;
-pub use step::copy_rate::copy_rate;
-pub use step::fault::Fault;
-pub use step::forward::Forward;
-pub use step::fused::{FusedStep, StepResults};
-pub use step::gradients::{GradientFlags, Gradients};
-pub use step::loss_scale::LossScale;
-pub use step::plain::{PlainGradients, gradients as plain_gradients};
-pub use step::tape::Tape;
-pub use step::trainer::{StepOutcome, Trainer};
-pub use threads::start_threads;
+pub mod threads;
 
 /// The example of the package's page compiles and runs.
 #[cfg(doctest)]

@@ -1,6 +1,6 @@
 //! Every size of a step, checked before anything is allocated.
 
-use vram_presets::{Precision, PtrDtype, WorkloadSpec};
+use vram_presets::spec::{Precision, PtrDtype, WorkloadSpec};
 
 use crate::error::WorkloadError;
 
@@ -165,7 +165,7 @@ fn heads(out_dim: u64) -> Result<usize, WorkloadError> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use vram_presets::{AntSpec, ColonySpec};
+    use vram_presets::spec::{AntSpec, ColonySpec};
 
     use super::*;
 

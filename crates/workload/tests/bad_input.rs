@@ -10,8 +10,15 @@ use std::collections::HashMap;
 use candle_core::{DType, Device, Tensor, Var};
 use candle_nn::VarBuilder;
 use support::{Case, Inputs, SMALL, weight_bits};
-use vram_presets::{Precision, PtrDtype, StepKind};
-use vram_workload::{Batch, FusedStep, LossScale, Od1, Shape, WorkloadError, plain_gradients};
+use vram_presets::spec::{Precision, PtrDtype};
+use vram_presets::step::StepKind;
+use vram_workload::error::WorkloadError;
+use vram_workload::model::od1::Od1;
+use vram_workload::shape::Shape;
+use vram_workload::step::batch::Batch;
+use vram_workload::step::fused::FusedStep;
+use vram_workload::step::loss_scale::LossScale;
+use vram_workload::step::plain::gradients as plain_gradients;
 
 /// The error's tensor, what was expected and what was found.
 fn parts(error: WorkloadError) -> (String, String, String) {

@@ -10,7 +10,7 @@ mod support;
 use candle_core::Device;
 use reference::{Frozen, Params, Sizes, loss};
 use support::{Case, SMALL, take, values};
-use vram_presets::StepKind;
+use vram_presets::step::StepKind;
 
 /// Entries of each parameter that are differenced: all of the small ones, a sample of the rest.
 const PROBED: usize = 24;

@@ -4,16 +4,19 @@
 mod phases;
 
 use phases::{Sizes, shape};
-use vram_metrics::Phase;
-use vram_presets::Precision;
-use vram_workload::{DeviceKind, Ledger, Shape};
+use vram_metrics::phase::Phase;
+use vram_presets::spec::Precision;
+use vram_workload::device_kind::DeviceKind;
+use vram_workload::ledger::Ledger;
+use vram_workload::shape::Shape;
 
 #[cfg(feature = "cuda")]
 #[test]
 #[ignore = "needs a card"]
 fn on_a_card_every_phase_is_right_to_the_byte() {
     use phases::{measure, watching};
-    use vram_metrics::{Driver, PoolMeter};
+    use vram_metrics::cuda::pool::PoolMeter;
+    use vram_metrics::driver::Driver;
 
     let card = Driver::open().unwrap().card(0).unwrap();
     let meter = PoolMeter::new(&card).unwrap();
@@ -102,7 +105,7 @@ fn a_step_of_any_size_has_its_ledger_at_once() {
 /// The derivative against a difference: a step of one per mille in each size.
 #[test]
 fn elasticities_are_slopes() {
-    use vram_workload::SizeParam;
+    use vram_workload::extent::SizeParam;
 
     let base: Sizes = (20_000, 3_000, 1_000, 1_000, 100);
     let peak = |sizes| {

@@ -5,9 +5,11 @@
 mod phases;
 
 use phases::{measure, shape, watching};
-use vram_metrics::{HostAllocator, HostMeter};
-use vram_presets::Precision;
-use vram_workload::{DeviceKind, Ledger, start_threads};
+use vram_metrics::host::{HostAllocator, HostMeter};
+use vram_presets::spec::Precision;
+use vram_workload::device_kind::DeviceKind;
+use vram_workload::ledger::Ledger;
+use vram_workload::threads::start_threads;
 
 #[global_allocator]
 static ALLOC: HostAllocator = HostAllocator;

@@ -14,8 +14,9 @@ use candle_core::Device;
 use candle_nn::Optimizer;
 use support::fixture::Fixture;
 use support::{Step, distance, take, values};
-use vram_presets::{Precision, PtrDtype, StepKind};
-use vram_workload::Adam;
+use vram_presets::spec::{Precision, PtrDtype};
+use vram_presets::step::StepKind;
+use vram_workload::step::adam::Adam;
 
 struct Comparison<'a> {
     fixture: &'a str,

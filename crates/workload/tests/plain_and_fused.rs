@@ -10,8 +10,10 @@ use candle_nn::{Optimizer, SGD};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use support::{Case, Inputs, SMALL, Step, distance, take, values};
-use vram_presets::{Precision, PtrDtype, StepKind};
-use vram_workload::{FusedStep, Od1};
+use vram_presets::spec::{Precision, PtrDtype};
+use vram_presets::step::StepKind;
+use vram_workload::model::od1::Od1;
+use vram_workload::step::fused::FusedStep;
 
 /// Steps of some pointer from one end of the ring to the other.
 fn crossings(model: &Od1, inputs: &Inputs) -> usize {

@@ -343,7 +343,7 @@ fn a_type_that_is_not_candles_is_found() {
             "CudaStream",
         ),
         ("pub fn act(s: &[cudarc::driver::CudaSlice<f32>]) {}", "CudaSlice"),
-        ("use vram_metrics::Card; pub fn act(c: &Card) {}", "Card"),
+        ("use vram_metrics::driver::Card; pub fn act(c: &Card) {}", "Card"),
         ("pub trait Thing { type B; fn b(&self) -> crate::memory::Buffer; }", "memory::Buffer"),
         ("impl From<crate::memory::Buffer> for Thing {}", "memory::Buffer"),
         ("impl<B: crate::memory::Kernel> Thing { pub fn k<K: crate::Kernel>(k: K) {} }", "Kernel"),

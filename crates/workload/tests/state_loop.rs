@@ -14,8 +14,10 @@ use rand::rngs::StdRng;
 use rand_distr::{Distribution, StandardNormal};
 use reference::{Frozen, Params, Sizes, observed};
 use support::{Case, Inputs, SMALL, take, values};
-use vram_presets::{Precision, PtrDtype, StepKind};
-use vram_workload::{Od1, StateLoopReport};
+use vram_presets::spec::{Precision, PtrDtype};
+use vram_presets::step::StepKind;
+use vram_workload::model::od1::Od1;
+use vram_workload::model::state_loop::StateLoopReport;
 
 /// What one run of modes of one sample comes to.
 #[derive(Default)]

@@ -8,9 +8,15 @@ mod support;
 use candle_core::Device;
 use support::fixture::Fixture;
 use support::{distance, gradient_of};
-use vram_metrics::HostAllocator;
-use vram_presets::{Precision, PtrDtype, StepKind};
-use vram_workload::{Batch, Forward, FusedStep, LossScale, Od1, TAPS};
+use vram_metrics::host::HostAllocator;
+use vram_presets::spec::{Precision, PtrDtype};
+use vram_presets::step::StepKind;
+use vram_workload::model::od1::Od1;
+use vram_workload::shape::TAPS;
+use vram_workload::step::batch::Batch;
+use vram_workload::step::forward::Forward;
+use vram_workload::step::fused::FusedStep;
+use vram_workload::step::loss_scale::LossScale;
 
 #[global_allocator]
 static ALLOC: HostAllocator = HostAllocator;
@@ -98,9 +104,11 @@ test_devices! {
 #[cfg(target_os = "linux")]
 #[test]
 fn the_resident_set_shows_the_tape() {
-    use vram_metrics::{HostMeter, Meter};
-    use vram_presets::{AntSpec, ColonySpec, WorkloadSpec};
-    use vram_workload::{Shape, Trainer};
+    use vram_metrics::host::HostMeter;
+    use vram_metrics::meter::Meter;
+    use vram_presets::spec::{AntSpec, ColonySpec, WorkloadSpec};
+    use vram_workload::shape::Shape;
+    use vram_workload::step::trainer::Trainer;
 
     let ant = AntSpec {
         ring_len: 2048,

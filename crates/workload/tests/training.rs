@@ -9,8 +9,12 @@ use candle_core::{DType, Device, Tensor};
 use candle_nn::{Optimizer, SGD, VarBuilder, VarMap};
 use support::fixture::Fixture;
 use support::{Case, PRECISIONS, SMALL, Step, bits, distance, take, values, weight_bits};
-use vram_presets::{Precision, PtrDtype, StepKind};
-use vram_workload::{Adam, Od1, Trainer, plain_gradients};
+use vram_presets::spec::{Precision, PtrDtype};
+use vram_presets::step::StepKind;
+use vram_workload::model::od1::Od1;
+use vram_workload::step::adam::Adam;
+use vram_workload::step::plain::gradients as plain_gradients;
+use vram_workload::step::trainer::Trainer;
 
 const REAL: Case = Case { batch: 4, tokens: 16, ring: 32, width: 24, watched: 2, ..SMALL };
 

@@ -121,8 +121,8 @@ fn the_longest_run_is_read_again() {
         fs::remove_file(run.join(file)).unwrap();
     }
     RunDir::create(&run).unwrap().write_results(&metrics).unwrap();
-    let text = vram_source::read_text(&run.join("metrics.json")).unwrap();
-    let room = vram_source::LIMIT_BYTES - text.len() as u64;
+    let text = vram_source::file::read_text(&run.join("metrics.json")).unwrap();
+    let room = vram_source::file::LIMIT_BYTES - text.len() as u64;
     assert!(room > 1 << 19, "{room} bytes are left for messages");
 }
 

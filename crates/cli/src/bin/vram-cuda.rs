@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 #[global_allocator]
-static ALLOC: vram_metrics::HostAllocator = vram_metrics::HostAllocator;
+static ALLOC: vram_metrics::host::HostAllocator = vram_metrics::host::HostAllocator;
 
 fn main() -> ExitCode {
     vram_cli::main_on_card()

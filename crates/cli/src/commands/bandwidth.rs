@@ -5,7 +5,7 @@ use miette::IntoDiagnostic;
 use vram_console::reply::Reply;
 use vram_launch::choice::DeviceChoice;
 use vram_launch::device::Place;
-use vram_workload::copy_rate;
+use vram_workload::step::copy_rate::copy_rate;
 
 use crate::flags::ListFormat;
 use crate::on_card;

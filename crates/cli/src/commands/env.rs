@@ -5,7 +5,7 @@ use vram_artifacts::env::Env;
 use vram_console::reply::Reply;
 use vram_launch::choice::DeviceChoice;
 use vram_launch::device::Place;
-use vram_metrics::DeviceFacts;
+use vram_metrics::facts::DeviceFacts;
 
 use crate::flags::ListFormat;
 use crate::{machine, on_card};

@@ -7,15 +7,20 @@ use miette::{IntoDiagnostic, miette};
 use serde_json::json;
 use vram_artifacts::atomic::write_atomically;
 use vram_console::reply::Reply;
-use vram_metrics::Phase;
-use vram_presets::{Precision, StepKind};
+use vram_metrics::phase::Phase;
+use vram_presets::spec::Precision;
+use vram_presets::step::StepKind;
 use vram_report::defaults::NO_LEDGER;
 use vram_report::knobs::Knob;
 use vram_report::phase_chart;
 use vram_report::table::{Column, Style, Table};
 use vram_report::units::gib;
 use vram_report::workload::Workload;
-use vram_workload::{DeviceKind, Ledger, LedgerEntry, Shape, SizeParam};
+use vram_workload::device_kind::DeviceKind;
+use vram_workload::extent::SizeParam;
+use vram_workload::ledger::Ledger;
+use vram_workload::ledger_entry::LedgerEntry;
+use vram_workload::shape::Shape;
 
 use crate::flags::{ListFormat, WorkloadFlags, library};
 

@@ -11,7 +11,7 @@ use vram_artifacts::run_record::RunRecord;
 use vram_console::exit::Exit;
 use vram_console::reply::Reply;
 use vram_console::waiting::{load_runs, with_progress};
-use vram_fit::RowFit;
+use vram_fit::model::RowFit;
 use vram_report::catalogue::Catalogue;
 use vram_report::constants::constants_table;
 use vram_report::results::{results_csv, results_table};

@@ -9,10 +9,15 @@ use vram_artifacts::steps::steps_total;
 use vram_console::exit::Exit;
 use vram_console::reply::Reply;
 use vram_console::terminal;
-use vram_presets::{Library, Origin, PresetEntry, PresetError, PresetKind, Sweep, check_name};
+use vram_presets::error::PresetError;
+use vram_presets::kind::PresetKind;
+use vram_presets::library::{Library, Origin, PresetEntry};
+use vram_presets::name::check_name;
+use vram_presets::sweep::Sweep;
 use vram_report::table::{Style, Table};
-use vram_source::{Source, escape};
-use vram_workload::Shape;
+use vram_source::escape;
+use vram_source::text::Source;
+use vram_workload::shape::Shape;
 
 use crate::flags::{self, ListFormat};
 
@@ -286,7 +291,7 @@ fn kinds(path: &Path) -> Vec<PresetKind> {
     }
     // One that cannot be read has no keys: every kind reports that alike.
     let Ok(source) = Source::read(path) else { return vec![PresetKind::Ant] };
-    let check = vram_source::Check::new(&source);
+    let check = vram_source::check::Check::new(&source);
     let Ok(table) = check.document() else { return vec![PresetKind::Ant] };
     let told = |kind: &PresetKind| telling_keys(*kind).iter().any(|key| table.has(key));
     match PresetKind::ALL.iter().copied().filter(told).collect::<Vec<_>>() {

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use vram_console::reply::Reply;
-use vram_presets::{WorkloadSpec, workload_from_file};
+use vram_presets::library::workload_from_file;
+use vram_presets::spec::WorkloadSpec;
 
 use crate::flags::{Overrides, library};
 

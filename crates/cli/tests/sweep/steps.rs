@@ -3,7 +3,7 @@
 use std::fs;
 
 use vram_artifacts::run_record::read;
-use vram_presets::StepKind;
+use vram_presets::step::StepKind;
 
 use crate::support::{ANT, COLONY, Sandbox, text};
 

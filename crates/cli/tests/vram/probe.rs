@@ -7,7 +7,7 @@ use std::process::Stdio;
 use crate::support::{ANT, COLONY, Sandbox, probe_args};
 use serde_json::{Value, json};
 use vram_artifacts::events::{Event, Status};
-use vram_metrics::Stage;
+use vram_metrics::window::Stage;
 
 const ARTIFACTS: [&str; 5] =
     ["run_cmd.txt", "env.json", "metrics.json", "metrics.csv", "summary.md"];

@@ -5,7 +5,8 @@ mod sound;
 
 use proptest::prelude::*;
 use sound::calibration_is_sound;
-use vram_fit::{Calibration, FitError};
+use vram_fit::calibration::Calibration;
+use vram_fit::error::FitError;
 
 const REAL: [&str; 3] = [
     include_str!("../../../../presets/calibrations/h200.toml"),

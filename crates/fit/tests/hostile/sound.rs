@@ -1,7 +1,8 @@
 //! What the rest of the program relies on of a calibration that was accepted. The fuzz target holds
 //! it to the same.
 
-use vram_fit::{Calibration, FitError};
+use vram_fit::calibration::Calibration;
+use vram_fit::error::FitError;
 
 /// Every prediction with these terms, in every order of their ring, is a number of bytes or a typed
 /// error; written and read again it is the same.

@@ -4,10 +4,11 @@
 use std::collections::HashSet;
 
 use miette::{GraphicalReportHandler, GraphicalTheme};
-use vram_presets::{
-    AntSpec, ColonySpec, Precision, PresetError, Sweep, Syntax, WorkloadSpec, ant_from_text,
-    colony_from_text, sweep_from_text, workload_from_text,
-};
+use vram_presets::error::PresetError;
+use vram_presets::library::{ant_from_text, colony_from_text, sweep_from_text, workload_from_text};
+use vram_presets::spec::{AntSpec, ColonySpec, Precision, WorkloadSpec};
+use vram_presets::sweep::Sweep;
+use vram_source::text::Syntax;
 
 /// The text as every kind of preset in either syntax; how many took it.
 pub fn read_as_everything(text: &str) -> usize {

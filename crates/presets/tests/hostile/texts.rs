@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use vram_presets::{Syntax, workload_from_text};
+use vram_presets::library::workload_from_text;
+use vram_source::text::Syntax;
 
 const WORKLOAD: &str = r#"{
   "ant_spec": {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use vram_metrics::Phase;
+use vram_metrics::phase::Phase;
 use vram_source::escape;
 
 use crate::knobs;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
-use vram_fit::{RowFit, TierFit};
+use vram_fit::model::{RowFit, TierFit};
 use vram_source::escape;
 
 use crate::study::Study;

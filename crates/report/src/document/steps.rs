@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use vram_artifacts::run_record::RunRecord;
-use vram_presets::StepKind;
+use vram_presets::step::StepKind;
 
 use crate::catalogue::Catalogue;
 use crate::runs::Runs;

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use vram_metrics::Phase;
+use vram_metrics::phase::Phase;
 
 use crate::buffer_spec::BufferSpec;
 use crate::ledger_entry::LedgerEntry;

@@ -1,8 +1,8 @@
 //! OD1 in candle's terms: named tensors from a `VarBuilder`, and the plain forward on them.
 
-pub(crate) mod draw;
+pub mod draw;
 pub(crate) mod mode_directions;
-pub(crate) mod od1;
-pub(crate) mod plain;
+pub mod od1;
+pub mod plain;
 mod ring_tensors;
-pub(crate) mod state_loop;
+pub mod state_loop;

@@ -7,7 +7,7 @@
 use std::mem::swap;
 use std::ops::Range;
 
-use vram_metrics::Phase;
+use vram_metrics::phase::Phase;
 
 use super::batch::Batch;
 use super::forward::{Forward, Results};

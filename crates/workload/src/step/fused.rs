@@ -1,7 +1,7 @@
 //! The fused step: forward and the hand-written backward of one model.
 
 use candle_core::Tensor;
-use vram_metrics::Phase;
+use vram_metrics::phase::Phase;
 
 use super::batch::Batch;
 use super::gradients::{FlatGradients, Gradients};

@@ -3,16 +3,16 @@
 //! does is in `ops`.
 
 mod activations;
-pub(crate) mod adam;
+pub mod adam;
 mod backward;
-pub(crate) mod batch;
-pub(crate) mod copy_rate;
-pub(crate) mod fault;
-pub(crate) mod forward;
-pub(crate) mod fused;
-pub(crate) mod gradients;
-pub(crate) mod loss_scale;
-pub(crate) mod plain;
-pub(crate) mod tape;
-pub(crate) mod trainer;
+pub mod batch;
+pub mod copy_rate;
+pub mod fault;
+pub mod forward;
+pub mod fused;
+pub mod gradients;
+pub mod loss_scale;
+pub mod plain;
+pub mod tape;
+pub mod trainer;
 mod workspace;

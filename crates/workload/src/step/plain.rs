@@ -5,7 +5,7 @@ use std::hint::black_box;
 use candle_core::backprop::GradStore;
 use candle_core::{D, DType, Tensor};
 use candle_nn::loss::cross_entropy;
-use vram_metrics::Phase;
+use vram_metrics::phase::Phase;
 
 use super::batch::Batch;
 use crate::error::WorkloadError;

@@ -4,8 +4,8 @@ use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use vram_metrics::Phase;
-use vram_presets::StepKind;
+use vram_metrics::phase::Phase;
+use vram_presets::step::StepKind;
 
 use super::adam::Adam;
 use super::batch::{Batch, Starts};
@@ -229,7 +229,7 @@ impl From<StepResults> for Last {
 
 #[cfg(test)]
 mod tests {
-    use vram_presets::{AntSpec, ColonySpec, Precision, PtrDtype, WorkloadSpec};
+    use vram_presets::spec::{AntSpec, ColonySpec, Precision, PtrDtype, WorkloadSpec};
 
     use super::*;
     use crate::step::fault::Fault;

@@ -33,8 +33,8 @@ macro_rules! test_steps {
             use super::*;
 
             test_devices! {
-                fused => |device: &candle_core::Device| ($body)(vram_presets::StepKind::Fused, device);
-                plain => |device: &candle_core::Device| ($body)(vram_presets::StepKind::Plain, device);
+                fused => |device: &candle_core::Device| ($body)(vram_presets::step::StepKind::Fused, device);
+                plain => |device: &candle_core::Device| ($body)(vram_presets::step::StepKind::Plain, device);
             }
         }
     )*};

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor, safetensors};
-use vram_presets::{Precision, PtrDtype};
-use vram_workload::Od1;
+use vram_presets::spec::{Precision, PtrDtype};
+use vram_workload::model::od1::Od1;
 
 use super::{Case, Inputs, SMALL};
 

@@ -8,11 +8,18 @@ use candle_core::{DType, Device, Tensor};
 use candle_nn::{VarBuilder, VarMap};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use vram_presets::{AntSpec, ColonySpec, Precision, PtrDtype, StepKind, WorkloadSpec};
-use vram_workload::{
-    Batch, FusedStep, GradientFlags, LossScale, Od1, Output, Shape, StateLoop, draw_parameters,
-    plain_gradients,
-};
+use vram_presets::spec::{AntSpec, ColonySpec, Precision, PtrDtype, WorkloadSpec};
+use vram_presets::step::StepKind;
+use vram_workload::model::draw::draw_parameters;
+use vram_workload::model::od1::Od1;
+use vram_workload::model::plain::Output;
+use vram_workload::model::state_loop::StateLoop;
+use vram_workload::shape::Shape;
+use vram_workload::step::batch::Batch;
+use vram_workload::step::fused::FusedStep;
+use vram_workload::step::gradients::GradientFlags;
+use vram_workload::step::loss_scale::LossScale;
+use vram_workload::step::plain::gradients as plain_gradients;
 
 pub const PRECISIONS: [Precision; 3] = [Precision::Fp32, Precision::Fp16, Precision::Bf16];
 

@@ -2,9 +2,12 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 use candle_core::Device;
-use vram_metrics::{Marks, Meter, Phase};
-use vram_presets::{AntSpec, ColonySpec, Precision, PtrDtype, StepKind, WorkloadSpec};
-use vram_workload::{Shape, Trainer};
+use vram_metrics::meter::Meter;
+use vram_metrics::phase::{Marks, Phase};
+use vram_presets::spec::{AntSpec, ColonySpec, Precision, PtrDtype, WorkloadSpec};
+use vram_presets::step::StepKind;
+use vram_workload::shape::Shape;
+use vram_workload::step::trainer::Trainer;
 
 /// ring_len, slot_dim, synth_len, batch, out_dim.
 pub type Sizes = (u64, u64, u64, u64, u64);

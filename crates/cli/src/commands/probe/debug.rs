@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use clap::ValueEnum;
-use vram_workload::{Fault, Trainer, WorkloadError};
+use vram_workload::error::WorkloadError;
+use vram_workload::step::fault::Fault;
+use vram_workload::step::trainer::Trainer;
 
 /// The stall is the original harness's; the faults are ours.
 #[derive(Debug, Clone, clap::Args)]

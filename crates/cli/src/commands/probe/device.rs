@@ -1,8 +1,12 @@
 //! What a probe measures on: a device with its meter, its clock and its facts.
 
 use candle_core::Device;
-use vram_metrics::{DeviceFacts, HostMeter, Meter, MeterError, StepClock, WallClock};
-use vram_workload::{DeviceKind, start_threads};
+use vram_metrics::clock::{StepClock, WallClock};
+use vram_metrics::facts::DeviceFacts;
+use vram_metrics::host::HostMeter;
+use vram_metrics::meter::{Meter, MeterError};
+use vram_workload::device_kind::DeviceKind;
+use vram_workload::threads::start_threads;
 
 use miette::IntoDiagnostic;
 
@@ -84,10 +88,14 @@ mod card {
     use miette::{IntoDiagnostic, WrapErr, miette};
     use vram_launch::choice::DeviceChoice;
     use vram_launch::device::DeviceError;
-    use vram_metrics::{
-        Card, DeviceFacts, Driver, EventClock, Meter, MeterError, PoolMeter, StepClock,
-    };
-    use vram_workload::{DeviceKind, build};
+    use vram_metrics::clock::StepClock;
+    use vram_metrics::cuda::events::EventClock;
+    use vram_metrics::cuda::pool::PoolMeter;
+    use vram_metrics::driver::{Card, Driver};
+    use vram_metrics::facts::DeviceFacts;
+    use vram_metrics::meter::{Meter, MeterError};
+    use vram_workload::build;
+    use vram_workload::device_kind::DeviceKind;
 
     use super::ProbeDevice;
 

@@ -10,12 +10,14 @@ use vram_artifacts::run_dir::RunDir;
 use vram_artifacts::version::ARTIFACT_VERSION;
 use vram_console::panics::{self, Panic};
 use vram_console::terminal;
-use vram_metrics::{
-    Evidence, Marks, Measurement, MeterError, Phase, PhaseMark, Progress, StepReport, TrainingStep,
-    VRAM_GUARD_RATIO, Window,
-};
+use vram_metrics::meter::MeterError;
+use vram_metrics::phase::{Marks, Phase, PhaseMark};
+use vram_metrics::verdict::{Evidence, VRAM_GUARD_RATIO};
+use vram_metrics::window::{Measurement, Progress, StepReport, TrainingStep, Window};
 use vram_report::units::gib;
-use vram_workload::{StateLoopReport, Trainer, WorkloadError};
+use vram_workload::error::WorkloadError;
+use vram_workload::model::state_loop::StateLoopReport;
+use vram_workload::step::trainer::Trainer;
 
 use super::debug::Debug;
 use super::device::ProbeDevice;

@@ -2,7 +2,10 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use vram_metrics::{Heartbeat, Measurement, MeterError, Progress, Stage, StepTimes, Watchdog};
+use vram_metrics::clock::StepTimes;
+use vram_metrics::meter::MeterError;
+use vram_metrics::watchdog::{Heartbeat, Watchdog};
+use vram_metrics::window::{Measurement, Progress, Stage};
 
 /// What is known of a run while it runs.
 #[derive(Debug, Default)]
