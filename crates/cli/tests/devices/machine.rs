@@ -34,14 +34,8 @@ impl Machine {
         self.link_driver(&[fake, source]);
     }
 
-    /// Puts a driver in place that has this function and no other.
-    pub fn install_part_of_a_driver(&self, function: &str) {
-        let source = self.path("driver/part.c");
-        std::fs::write(&source, function).unwrap();
-        self.link_driver(&[source]);
-    }
-
-    fn link_driver(&self, sources: &[PathBuf]) {
+    /// Puts a driver in place that these files make.
+    pub fn link_driver(&self, sources: &[PathBuf]) {
         cc(Command::new("cc")
             .args(["-shared", "-fPIC", "-Wl,-soname,libcuda.so.1", "-o"])
             .arg(self.path("driver/libcuda.so.1"))

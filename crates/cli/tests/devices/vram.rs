@@ -21,7 +21,9 @@ fn vram_says_what_is_missing() {
 #[test]
 fn a_broken_driver_is_said_to_be_broken() {
     let machine = Machine::new(env!("CARGO_BIN_EXE_vram"));
-    machine.install_part_of_a_driver("int cuInit(unsigned flags) { (void)flags; return 0; }");
+    let source = machine.path("driver/part.c");
+    std::fs::write(&source, "int cuInit(unsigned flags) { (void)flags; return 0; }").unwrap();
+    machine.link_driver(&[source]);
     let broken = machine.refusal("cuda", &[]);
     has(&broken, &["cuDriverGetVersion failed: ", "undefined symbol", "nvidia-smi"]);
     std::fs::write(machine.path("driver/libcuda.so.1"), "no library").unwrap();
