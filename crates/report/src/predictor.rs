@@ -178,7 +178,10 @@ impl LoadedCalibration {
         };
         let method = match forecast {
             Some(forecast) => {
-                tracing::debug!("allocated by the step's ledger, reserved by the granule");
+                tracing::debug!(
+                    "{}: allocated by the step's ledger, reserved by the granule",
+                    workload.probe_id()
+                );
                 Method::Ledger(Box::new(forecast))
             }
             None => {
@@ -187,7 +190,11 @@ impl LoadedCalibration {
                     ReportError::UnknownTerms { name: self.name.clone(), terms }
                 })?;
                 let tier = self.tier(workload)?;
-                tracing::debug!("by the constants of tier {}: no ledger answers", tier.name);
+                tracing::debug!(
+                    "{}: by the constants of tier {}, for no ledger answers",
+                    workload.probe_id(),
+                    tier.name
+                );
                 Method::Constants(tier, workload.spec, terms)
             }
         };

@@ -2,6 +2,7 @@
 //! the documentation.
 
 mod architecture;
+mod files;
 mod packages;
 
 use std::path::Path;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::ValueEnum;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use miette::{IntoDiagnostic, miette};
 use serde_json::json;
 use vram_artifacts::atomic::write_atomically;
@@ -38,8 +38,8 @@ pub struct Args {
     #[command(flatten)]
     workload: WorkloadFlags,
     /// Where the step would run
-    #[arg(long, value_enum, default_value_t)]
-    device: LedgerOf,
+    #[arg(long, default_value = DeviceKind::Cuda.name(), value_parser = device_kind())]
+    device: DeviceKind,
     /// Draw the phases as stacked bars into this file
     #[arg(long, value_name = "FILE.svg", value_parser = svg_file)]
     svg: Option<PathBuf>,
@@ -48,13 +48,15 @@ pub struct Args {
     format: ListFormat,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-enum LedgerOf {
-    /// A card.
-    #[default]
-    Cuda,
-    /// The host.
-    Cpu,
+/// One of the kinds of device.
+fn device_kind() -> impl TypedValueParser<Value = DeviceKind> {
+    let help = |kind| match kind {
+        DeviceKind::Cuda => "A card",
+        DeviceKind::Cpu => "The host",
+    };
+    let value = |kind: DeviceKind| PossibleValue::new(kind.name()).help(help(kind));
+    PossibleValuesParser::new([DeviceKind::Cuda, DeviceKind::Cpu].map(value))
+        .try_map(|name| name.parse::<DeviceKind>())
 }
 
 /// A name that promises another format would be a lie about what is in the file.
@@ -97,18 +99,14 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
 }
 
 #[tracing::instrument(level = "trace", skip_all)]
-fn ledger(shape: &Shape, kind: LedgerOf) -> miette::Result<Ledger> {
-    let kind = match kind {
-        LedgerOf::Cuda => DeviceKind::Cuda,
-        LedgerOf::Cpu => DeviceKind::Cpu,
-    };
+fn ledger(shape: &Shape, kind: DeviceKind) -> miette::Result<Ledger> {
     Ledger::new(shape, kind).into_diagnostic()
 }
 
 /// Per size, how the peak grows with it.
 fn elasticities(
     workload: &Workload,
-    kind: LedgerOf,
+    kind: DeviceKind,
     ledger: &Ledger,
 ) -> miette::Result<Vec<(&'static str, f64)>> {
     let mut found: Vec<_> = SizeParam::ALL

@@ -1,84 +1,13 @@
 //! `vram fit` and `vram report` on the original harness's eight rows (one H200, torch 2.11), and on
 //! what can be wrong with run directories.
 
+mod refused;
+mod support;
+
 use std::fs;
-use std::path::{Path, PathBuf};
 
-use assert_cmd::Command;
 use serde_json::{Value, json};
-use vram_presets::library::workload_from_text;
-use vram_source::text::Syntax;
-
-fn torch() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../artifacts/tests/data/torch_h200")
-}
-
-fn vram(args: &[&str]) -> Command {
-    let mut command = Command::cargo_bin("vram").unwrap();
-    command.args(args);
-    command
-}
-
-fn stdout(args: &[&str]) -> String {
-    let output = vram(args).assert().success().get_output().stdout.clone();
-    String::from_utf8(output).unwrap()
-}
-
-fn fit_json(dir: &Path, more: &[&str]) -> Value {
-    let dir = dir.to_str().unwrap();
-    serde_json::from_str(&stdout(&[&["fit", "--format", "json", dir], more].concat())).unwrap()
-}
-
-/// A copy of some of the rows, to be spoilt.
-fn copied(rows: &[&str]) -> tempfile::TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    for row in rows {
-        let (from, to) = (torch().join(row), dir.path().join(row));
-        fs::create_dir(&to).unwrap();
-        for name in ["metrics.json", "run_cmd.txt", "env.json"] {
-            fs::copy(from.join(name), to.join(name)).unwrap();
-        }
-    }
-    dir
-}
-
-fn change(path: &Path, change: impl FnOnce(&mut Value)) {
-    let mut value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
-    change(&mut value);
-    fs::write(path, value.to_string()).unwrap();
-}
-
-/// Says in a run's own artifacts that nobody measured what it holds now.
-fn mark_synthetic(row: &Path, what: &str) {
-    change(&row.join("run_cmd.txt"), |r| {
-        r["notes"].as_array_mut().unwrap().push(json!(format!("synthetic: {what}")));
-    });
-}
-
-/// Makes the artifacts say what the measurement and the spec of run_cmd.txt now say.
-fn agree(row: &Path) {
-    let read = |name| -> Value {
-        serde_json::from_str(&fs::read_to_string(row.join(name)).unwrap()).unwrap()
-    };
-    let (run_cmd, metrics) = (read("run_cmd.txt"), read("metrics.json"));
-    let spec = workload_from_text(&run_cmd["resolved_spec"].to_string(), Syntax::Json).unwrap();
-    let (out_dim, amp) = (metrics["out_dim"].as_u64().unwrap(), metrics["amp"] == 1);
-    let ids = json!({ "workload_id": spec.workload_id(), "probe_id": spec.probe_id(out_dim, amp) });
-    let mode = json!({ "precision": spec.ant.precision.name(), "amp": metrics["amp"] });
-    let argv = json!(&run_cmd["argv"].as_array().unwrap()[..5]);
-    let specs = json!({ "canonical_spec": run_cmd["resolved_spec"], "argv": argv });
-    let sizes = json!(spec.colony);
-    for (name, parts) in [
-        ("metrics.json", vec![&ids, &mode, &sizes]),
-        ("run_cmd.txt", vec![&ids, &specs]),
-        ("env.json", vec![&mode]),
-    ] {
-        let parts = parts.into_iter().flat_map(|part| part.as_object().unwrap().clone());
-        change(&row.join(name), |v| v.as_object_mut().unwrap().extend(parts));
-    }
-}
-
-const SMALL: [&str; 3] = ["dp01_smallxreal_B16", "dp02_smallxreal_B32", "dp09_smallxreal_B24"];
+use support::{SMALL, agree, change, copied, fit_json, mark_synthetic, stdout, torch};
 
 #[test]
 fn the_published_slopes_again_on_another_machine() {
@@ -172,7 +101,6 @@ fn what_stays_out_is_listed_with_its_reason() {
     assert!(reason("dp08_realxreal_B01").starts_with("unreadable: "));
 }
 
-/// Another out_dim is another probe: shown beside the fit's prediction, never fitted.
 /// Synthetic: real rows, changed into what a card in the paging regime reports. Each is left out
 /// with its reason; a real x real B4 that ran clean (DP7 of the published table did not) is a row
 /// like any other.
@@ -243,6 +171,7 @@ fn a_row_that_was_not_alone_is_left_out() {
     assert_eq!(fitted["excluded"][0]["reason"], reason);
 }
 
+/// Another out_dim is another probe: shown beside the fit's prediction, never fitted.
 #[test]
 fn a_spot_check_is_predicted_and_not_fitted() {
     let dir = copied(&SMALL);
@@ -312,92 +241,4 @@ fn the_calibration_of_a_fit_predicts_its_rows() {
     let small = calibration.tiers.iter().find(|t| t.name == "small").unwrap();
     let predicted = small.predict(&[4 << 30]).unwrap().reserved_bytes as f64;
     assert!((predicted / 8_868_855_808.0 - 1.0).abs() < 0.007);
-}
-
-/// Exit code 2 and one message; returns it on one line.
-fn refused(dir: &Path) -> String {
-    let output = vram(&["fit", dir.to_str().unwrap()]).assert().code(2).get_output().clone();
-    assert!(output.stdout.is_empty());
-    let text = String::from_utf8(output.stderr).unwrap();
-    text.lines()
-        .map(|l| l.trim_start_matches([' ', '│', '×', '╰', '─', '▶']))
-        .collect::<Vec<_>>()
-        .join(" ")
-}
-
-#[test]
-fn broken_artifacts_are_named() {
-    let row = SMALL[0];
-    let spoilt = |name: &str, text: &str| {
-        let dir = copied(&[row]);
-        fs::write(dir.path().join(row).join(name), text).unwrap();
-        let whole = fs::read_to_string(torch().join(row).join(name)).unwrap();
-        assert_ne!(text, whole);
-        refused(&dir.path().join(row))
-    };
-    let metrics = fs::read_to_string(torch().join(row).join("metrics.json")).unwrap();
-    let run_cmd = fs::read_to_string(torch().join(row).join("run_cmd.txt")).unwrap();
-
-    let truncated = spoilt("metrics.json", &metrics[..metrics.len() / 2]);
-    assert!(truncated.contains("metrics.json: line 19: the text ends inside"), "{truncated}");
-    let garbage = spoilt("env.json", "\u{0}not json");
-    assert!(garbage.contains("env.json: line 1: expected value"), "{garbage}");
-    let missing_key = spoilt("metrics.json", &metrics.replace("\"batch_size\"", "\"batch\""));
-    assert!(missing_key.contains("missing field `batch_size`"), "{missing_key}");
-    let negative = spoilt("metrics.json", &metrics.replace("8868855808", "-1"));
-    assert!(negative.contains("metrics.json: invalid value"), "{negative}");
-    let hostile = spoilt("run_cmd.txt", &run_cmd.replace("2048", "\"2048\""));
-    assert!(
-        hostile.contains("run_cmd.txt: resolved_spec") && hostile.contains("ring_len"),
-        "{hostile}"
-    );
-    let no_ant = spoilt("run_cmd.txt", &run_cmd.replace("--ant", "--aunt"));
-    assert!(no_ant.contains("argv has no --ant"), "{no_ant}");
-}
-
-/// `--ant=NAME` is as good a command line as `--ant NAME`.
-#[test]
-fn arguments_are_read_in_either_form() {
-    let dir = copied(&SMALL[..1]);
-    let row = dir.path().join(SMALL[0]);
-    change(&row.join("run_cmd.txt"), |r| {
-        r["argv"] = json!(["vram", "probe", "--ant=od1_canon_small", "--colony=od1_canon_real"]);
-    });
-    assert_eq!(fit_json(&row, &[])["tiers"][0]["name"], "small");
-}
-
-#[test]
-fn a_newer_artifact_is_refused_with_what_to_do() {
-    let dir = copied(&SMALL[..1]);
-    let row = dir.path().join(SMALL[0]);
-    change(&row.join("metrics.json"), |m| m["artifact_version"] = json!("vram_artifacts_v9"));
-    let message = refused(&row);
-    assert!(
-        message.contains("artifact_version `vram_artifacts_v9` is not `vram_artifacts_v1`"),
-        "{message}"
-    );
-    assert!(message.contains("newer one"), "{message}");
-}
-
-#[test]
-fn a_missing_artifact_and_a_directory_without_runs_are_named() {
-    let dir = copied(&SMALL[..1]);
-    fs::remove_file(dir.path().join(SMALL[0]).join("run_cmd.txt")).unwrap();
-    assert!(refused(&dir.path().join(SMALL[0])).contains("run_cmd.txt"));
-    let empty = tempfile::tempdir().unwrap();
-    assert!(refused(empty.path()).contains("no run in"));
-    assert!(refused(&empty.path().join("nowhere")).contains("cannot read"));
-}
-
-/// Sizes whose product leaves 64 bits, in artifacts that agree with each other.
-#[test]
-fn sizes_that_overflow_are_refused() {
-    let dir = copied(&SMALL[..1]);
-    let row = dir.path().join(SMALL[0]);
-    change(&row.join("run_cmd.txt"), |r| {
-        r["resolved_spec"]["ant_spec"]["ring_len"] = json!(1u64 << 62);
-    });
-    agree(&row);
-    let message = refused(&row);
-    assert!(message.contains("exceeds 64 bits"), "{message}");
 }
