@@ -1,10 +1,11 @@
 //! `cargo xtask bench`: builds what measures, then times with it.
 
+use miette::IntoDiagnostic;
 use vram_console::bench::{self, BenchFlags};
+use vram_console::presets::library;
 use vram_console::reply::Reply;
 
 use crate::build::BuildFlags;
-use crate::workspace;
 
 /// Time the step of a sweep's rows (a benchmark, not a test)
 ///
@@ -21,6 +22,6 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> miette::Result<Reply> {
-    let library = workspace::library()?;
+    let library = library().into_diagnostic()?;
     args.build.with_executables(|executables| bench::run(&args.flags, &library, executables))
 }

@@ -8,7 +8,7 @@ use cargo_metadata::Message;
 use miette::{IntoDiagnostic, WrapErr, bail, miette};
 use vram_console::reply::Reply;
 use vram_launch::device::DeviceError;
-use vram_launch::executable::Executable;
+use vram_launch::executable::{Executable, own_dir};
 use vram_launch::libraries;
 use vram_metrics::driver::Card;
 use vram_sweep::device::Executables;
@@ -34,8 +34,7 @@ impl BuildFlags {
         work: impl FnOnce(Executables<'_>) -> miette::Result<Reply>,
     ) -> miette::Result<Reply> {
         if self.no_build {
-            let own = std::env::current_exe().into_diagnostic()?;
-            return work(Executables::In(own.parent().unwrap_or(&own)));
+            return work(Executables::In(&own_dir().into_diagnostic()?));
         }
         work(Executables::Built(&|card| {
             let built = match card {

@@ -1,10 +1,11 @@
 //! `cargo xtask sweep`: builds what measures, then sweeps with it.
 
+use miette::IntoDiagnostic;
+use vram_console::presets::library;
 use vram_console::reply::Reply;
 use vram_console::sweep::{self, SweepFlags};
 
 use crate::build::BuildFlags;
-use crate::workspace;
 
 /// Measure a sweep's rows and print predicted and measured peaks (VRA-34)
 ///
@@ -20,6 +21,10 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> miette::Result<Reply> {
-    let library = workspace::library()?;
-    args.build.with_executables(|executables| sweep::run(&args.flags, &library, executables))
+    let library = library().into_diagnostic()?;
+    // cargo names itself to what it runs; without it this executable was carried.
+    let own = || std::env::args().next().unwrap_or_default();
+    let program = std::env::var_os("CARGO").map_or_else(own, |_| "cargo xtask".to_owned());
+    args.build
+        .with_executables(|executables| sweep::run(&program, &args.flags, &library, executables))
 }

@@ -48,7 +48,9 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> miette::Result<Reply> {
-    let home = match (installed(), &args.dir) {
+    let installed = installed();
+    tracing::debug!("{} toolkit is installed", if installed.is_some() { "a" } else { "no" });
+    let home = match (installed, &args.dir) {
         (Some(home), _) => home,
         (None, Some(dir)) => fetch(&std::path::absolute(dir).into_diagnostic()?)?,
         (None, None) => fetch(&default_dir(&workspace::root()?))?,
@@ -59,7 +61,10 @@ pub fn run(args: &Args) -> miette::Result<Reply> {
 /// The home of the toolkit that an executable of this workspace is built with.
 pub fn for_build(root: &Path) -> miette::Result<PathBuf> {
     match installed() {
-        Some(home) => Ok(home),
+        Some(home) => {
+            tracing::debug!("CUDA toolkit: {}, which is installed", home.display());
+            Ok(home)
+        }
         None => fetch(&default_dir(root)).wrap_err(
             "no CUDA toolkit is installed, and the probe for the card needs one (--device cpu \
              measures without)",

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use miette::{IntoDiagnostic, miette};
-use vram_presets::library::Library;
 
 /// The workspace's root.
 pub fn root() -> miette::Result<PathBuf> {
@@ -15,10 +14,4 @@ pub fn root() -> miette::Result<PathBuf> {
             "no workspace to build vram in"
         )
     })
-}
-
-/// The presets that are seen from the working directory.
-pub fn library() -> miette::Result<Library> {
-    let here = std::env::current_dir().into_diagnostic()?;
-    Ok(Library::discover(&here))
 }

@@ -13,7 +13,7 @@
 use serde::{Deserialize, Serialize};
 use vram_metrics::window::{Progress, Stage};
 
-use crate::metrics::RecordedReason;
+use crate::metrics::{RecordedReason, Status};
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -66,16 +66,6 @@ pub struct Finished {
     pub peak_allocated_bytes: Option<u64>,
     /// Peak reserved of the measured steps, in bytes.
     pub peak_reserved_bytes: Option<u64>,
-}
-
-/// The verdict of VRA-30, as the summary spells it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Status {
-    /// Stable.
-    Pass,
-    /// Not stable.
-    Fail,
 }
 
 impl From<&Progress> for Step {

@@ -99,7 +99,7 @@ pub struct Metrics {
     #[serde(default)]
     pub skipped_steps: u64,
     /// How far what others hold on the card moved while steps were measured; null on the CPU, whose
-    /// allocator has no neighbours.
+    /// allocator is no other process's.
     #[serde(default)]
     pub vram_disturbance_bytes: Option<u64>,
     /// The measured step, from 0, after which the run slept on purpose; -1 is none.
@@ -142,9 +142,9 @@ impl Metrics {
         self.step.unwrap_or_default()
     }
 
-    /// `PASS` or `FAIL`.
-    pub fn status(&self) -> &'static str {
-        if self.stability_pass { "PASS" } else { "FAIL" }
+    /// The verdict.
+    pub fn status(&self) -> Status {
+        if self.stability_pass { Status::Pass } else { Status::Fail }
     }
 
     /// Every reason why not, for reading; empty where there is none.
@@ -158,6 +158,17 @@ impl Metrics {
     pub fn disturbance(&self) -> Option<u64> {
         self.vram_disturbance_bytes.filter(|moved| *moved > DISTURBANCE_BYTES)
     }
+}
+
+/// The verdict of VRA-30, as the summary spells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::Display)]
+#[serde(rename_all = "UPPERCASE")]
+#[strum(serialize_all = "UPPERCASE")]
+pub enum Status {
+    /// Stable.
+    Pass,
+    /// Not stable.
+    Fail,
 }
 
 /// Why a run is not stable, as its artifacts say it.

@@ -30,6 +30,8 @@ pub struct Cli {
 pub enum Command {
     /// Measure the peak memory of one workload's training step (VRA-32)
     Probe(probe::Args),
+    /// Measure a sweep's rows and print predicted and measured peaks (VRA-34)
+    Sweep(sweep::Args),
     /// Predict the peak of one workload before anything runs
     Predict(predict::Args),
     /// Find the largest batch that fits a card
@@ -49,8 +51,6 @@ pub enum Command {
     Env(env::Args),
     /// Measure how fast the device copies
     Bandwidth(bandwidth::Args),
-    /// Measure a sweep's rows and print predicted and measured peaks (VRA-34)
-    Sweep(sweep::Args),
     /// Time the step of a sweep's rows (a benchmark, not a test)
     Bench(bench::Args),
 }

@@ -16,19 +16,7 @@ use vram_report::workload::{Mode, Workload};
 ///
 /// If the system does not say where here is.
 pub fn library() -> miette::Result<Library> {
-    let _span = tracing::trace_span!("find presets").entered();
-    let here = std::env::current_dir().into_diagnostic()?;
-    let library = Library::discover(&here);
-    match library.folder() {
-        Some(folder) => {
-            tracing::debug!("presets: of {}, then those that are built in", folder.display());
-        }
-        None => tracing::debug!(
-            "presets: those that are built in, for no presets folder is in {} or above",
-            here.display()
-        ),
-    }
-    Ok(library)
+    vram_console::presets::library().into_diagnostic()
 }
 
 /// How a list is printed.

@@ -6,11 +6,12 @@ use vram_console::exit::Exit;
 use vram_console::reply::Reply;
 use vram_launch::choice::DeviceChoice;
 use vram_launch::device::Place;
-use vram_launch::executable::{Executable, cuda_executable_beside};
+use vram_launch::executable::{Executable, cuda_executable_name, own_dir};
 
 /// Where a command runs.
 pub(crate) fn place(choice: DeviceChoice) -> miette::Result<Place> {
-    Ok(choice.resolve(&cuda_executable_beside().into_diagnostic()?)?)
+    let executable = own_dir().into_diagnostic()?.join(cuda_executable_name());
+    Ok(choice.resolve(&executable)?)
 }
 
 /// Lets `executable` do what this process was asked for: in its place where the system allows,

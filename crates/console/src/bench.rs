@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use vram_launch::choice::DeviceChoice;
 use vram_presets::library::Library;
 use vram_presets::step::StepKind;
 use vram_report::defaults::NO_LEDGER;
@@ -10,6 +9,7 @@ use vram_report::table::{Style, Table, or_dash};
 use vram_sweep::bench::{self, Bench, BenchEvent, Options};
 use vram_sweep::device::Executables;
 
+use crate::device_flag::DeviceFlag;
 use crate::reply::Reply;
 use crate::sweep::say_device;
 use crate::terminal;
@@ -20,9 +20,8 @@ pub struct BenchFlags {
     /// Sweep preset or file
     #[arg(long, value_name = "NAME|FILE", default_value = "vra34")]
     sweep: String,
-    /// Where rows run: auto (a card if there is one), cpu, cuda or cuda:N
-    #[arg(long, default_value_t, value_parser = str::parse::<DeviceChoice>)]
-    device: DeviceChoice,
+    #[command(flatten)]
+    device: DeviceFlag,
     /// Run only these rows
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     only: Vec<String>,
@@ -62,7 +61,7 @@ pub fn run(
 ) -> miette::Result<Reply> {
     let options = Options {
         sweep: flags.sweep.clone(),
-        device: flags.device,
+        device: flags.device.device,
         only: flags.only.clone(),
         step: flags.step,
         steps: flags.steps,
@@ -73,7 +72,7 @@ pub fn run(
         BenchEvent::Bandwidth(rate) => {
             terminal::say(&format!("copy bandwidth: {:.1} GB/s, read plus written", rate / 1e9))
         }
-        BenchEvent::NotRun(row, shortage) => {
+        BenchEvent::DoesNotFit(row, shortage) => {
             terminal::say(&format!("{:8} not run: {shortage}", row.id));
         }
         BenchEvent::Unpredicted(row) => {

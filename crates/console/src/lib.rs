@@ -18,9 +18,11 @@
 #![deny(missing_docs)]
 
 pub mod bench;
+pub mod device_flag;
 mod diagnostic;
 pub mod exit;
 pub mod panics;
+pub mod presets;
 mod progress;
 pub mod reply;
 pub mod run;

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 /// A panic that was caught.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
+#[non_exhaustive]
 #[error("stopped unexpectedly: {message}")]
 #[diagnostic(help("this is a defect: please report it with {}", log.display()))]
 pub struct Panic {

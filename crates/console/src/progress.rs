@@ -51,7 +51,8 @@ fn work(row: &Row) -> f64 {
 impl Progress {
     pub(crate) fn new(rows: &[Row]) -> Self {
         let steps = rows.iter().map(Row::steps).sum();
-        let bar = std::io::stderr().is_terminal().then(|| {
+        let shown = std::io::stderr().is_terminal() && terminal::shows_progress();
+        let bar = shown.then(|| {
             // A template of literals always parses; the default style would do as well.
             let style = ProgressStyle::with_template("{bar:24} {pos}/{len} steps  {wide_msg}");
             ProgressBar::new(steps)
@@ -69,11 +70,11 @@ impl Progress {
     pub(crate) fn on(&mut self, row: &Row, event: &RowEvent<'_>) {
         match event {
             RowEvent::FinishedBefore => self.skip(row, "finished before"),
-            RowEvent::NotRun(shortage) => self.skip(row, &format!("not run: {shortage}")),
+            RowEvent::DoesNotFit(shortage) => self.skip(row, &format!("not run: {shortage}")),
             RowEvent::Started(shortage) => self.start(row, *shortage),
             RowEvent::Step(step) => self.step(row, step),
             RowEvent::Measured(record) => self.done(row, record),
-            RowEvent::Lost(why) => self.line(row, &format!("LOST  {why}")),
+            RowEvent::Lost(why) => self.warn(row, &format!("LOST  {why}")),
             _ => {}
         }
     }
@@ -126,14 +127,18 @@ impl Progress {
         let peak = m.peak_vram_reserved_bytes.map_or("unknown".to_owned(), gib);
         let step = m.median_step_time_s.map_or("-".to_owned(), |s| format!("{s:.3}"));
         let verdict = match m.reasons() {
-            none if none.is_empty() => m.status().to_owned(),
+            none if none.is_empty() => m.status().to_string(),
             reasons => format!("{} ({reasons})", m.status()),
         };
         let mark = m.disturbance().map_or(String::new(), |bytes| {
             format!("  disturbed: others' memory moved by {} GiB", gib(bytes))
         });
         let measured = format!("peak reserved {peak} GiB  median step {step} s");
-        self.line(row, &format!("{verdict}  {measured}{mark}"));
+        let text = format!("{verdict}  {measured}{mark}");
+        match m.stability_pass {
+            true => self.line(row, &text),
+            false => self.warn(row, &text),
+        }
     }
 
     /// All rows are over.
@@ -145,10 +150,17 @@ impl Progress {
 
     /// Says something of the row.
     fn line(&self, row: &Row, text: &str) {
+        if terminal::shows_progress() {
+            self.warn(row, text);
+        }
+    }
+
+    /// Says something of the row that is wrong with it.
+    fn warn(&self, row: &Row, text: &str) {
         let line = format!("[{}/{}] {:6} {text}", self.at, self.rows, row.id);
         match &self.bar {
             Some(bar) => bar.println(line),
-            None => terminal::say(&line),
+            None => terminal::warn(&line),
         }
     }
 }

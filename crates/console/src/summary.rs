@@ -26,7 +26,12 @@ use crate::reply::Reply;
 use crate::terminal;
 
 /// The tables of measured rows, after the report is written and it is said how it went.
-pub(crate) fn of_rows(library: &Library, results: Vec<RowResult>, dir: &Path) -> Reply {
+pub(crate) fn of_rows(
+    program: &str,
+    library: &Library,
+    results: Vec<RowResult>,
+    dir: &Path,
+) -> Reply {
     let mut runs = Runs::default();
     let mut unmeasured = Vec::new();
     let mut failed = Vec::new();
@@ -41,10 +46,10 @@ pub(crate) fn of_rows(library: &Library, results: Vec<RowResult>, dir: &Path) ->
                 }
                 runs.records.push(*record);
             }
-            RowOutcome::Predicted(shortage) => {
+            RowOutcome::DoesNotFit(shortage) => {
                 unmeasured.push(line(format!("predicted only: {shortage}")));
             }
-            RowOutcome::NotRun => {
+            RowOutcome::Interrupted => {
                 unmeasured.push(line("not run: the sweep was interrupted".to_owned()));
                 failed.push(format!("{}: interrupted", row.id));
             }
@@ -60,11 +65,12 @@ pub(crate) fn of_rows(library: &Library, results: Vec<RowResult>, dir: &Path) ->
         String::new()
     });
     let written = write_report(&runs, library, dir);
-    Reply { text, exit: conclude(&failed, written, dir) }
+    Reply { text, exit: conclude(program, &failed, written, dir) }
 }
 
 /// The table of largest batches, likewise.
 pub(crate) fn of_searches(
+    program: &str,
     library: &Library,
     searches: Searches,
     limit: &Limit,
@@ -74,7 +80,7 @@ pub(crate) fn of_searches(
     let failed = searches.failed.iter().map(|(row, why)| format!("{row}: {why}"));
     let failed: Vec<String> = failed.collect();
     let written = write_report(&runs, library, dir);
-    let exit = conclude(&failed, written, dir);
+    let exit = conclude(program, &failed, written, dir);
     let found = &searches.found;
     let text = if found.is_empty() { String::new() } else { largest_table(found, limit) };
     Reply { text, exit }
@@ -158,27 +164,27 @@ fn write_report(runs: &Runs, library: &Library, dir: &Path) -> bool {
 }
 
 /// Says what failed and how to go on.
-fn conclude(failed: &[String], written: bool, dir: &Path) -> Exit {
+fn conclude(program: &str, failed: &[String], written: bool, dir: &Path) -> Exit {
     if failed.is_empty() && written {
         return Exit::Done;
     }
     for row in failed {
-        terminal::say(&format!("failed {row}"));
+        terminal::warn(&format!("failed {row}"));
     }
-    terminal::say(&format!(
+    terminal::warn(&format!(
         "the finished rows are kept: {}",
-        resume_command(std::env::args(), dir)
+        resume_command(program, std::env::args().skip(1), dir)
     ));
     Exit::Failed
 }
 
-/// The command that continues what `arguments` began in `dir`.
-fn resume_command(arguments: impl IntoIterator<Item = String>, dir: &Path) -> String {
-    let mut arguments = arguments.into_iter();
-    let own = arguments.next().unwrap_or_default();
-    // cargo names itself to what it runs.
-    let program = if std::env::var_os("CARGO").is_some() { "cargo xtask" } else { &own };
-    let mut words: Vec<String> = arguments.collect();
+/// The command that continues what `program` began with `arguments` in `dir`.
+fn resume_command(
+    program: &str,
+    arguments: impl IntoIterator<Item = String>,
+    dir: &Path,
+) -> String {
+    let mut words: Vec<String> = arguments.into_iter().collect();
     let is_given = |flag: &str, words: &[String]| {
         words.iter().any(|w| w == flag || w.starts_with(&format!("{flag}=")))
     };
@@ -200,9 +206,9 @@ mod tests {
     #[test]
     fn the_same_command_continues() {
         let resumed = |arguments: &[&str]| {
-            let arguments = ["vram", "sweep"].iter().chain(arguments).map(|a| (*a).to_owned());
-            let command = resume_command(arguments, Path::new("runs/my run"));
-            command.split_once(" sweep ").unwrap().1.to_owned()
+            let arguments = ["sweep"].iter().chain(arguments).map(|a| (*a).to_owned());
+            let command = resume_command("cargo xtask", arguments, Path::new("runs/my run"));
+            command.strip_prefix("cargo xtask sweep ").unwrap().to_owned()
         };
         assert_eq!(resumed(&["--sweep", "smoke"]), "--sweep smoke --out 'runs/my run' --resume");
         assert_eq!(resumed(&["--out=a", "--find-max"]), "'--out=a' --find-max --resume");

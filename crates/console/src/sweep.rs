@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use vram_launch::choice::DeviceChoice;
 use vram_presets::library::Library;
 use vram_report::units::gib;
 use vram_sweep::device::{Executables, SweepDevice};
@@ -11,6 +10,7 @@ use vram_sweep::event::Event;
 use vram_sweep::preflight::Preflight;
 use vram_sweep::sweep::{self, Options, Results, Task};
 
+use crate::device_flag::DeviceFlag;
 use crate::exit::Exit;
 use crate::progress::Progress;
 use crate::reply::Reply;
@@ -24,9 +24,8 @@ pub struct SweepFlags {
     /// Sweep preset or file
     #[arg(long, value_name = "NAME|FILE", default_value = "vra34")]
     sweep: String,
-    /// Where rows run: auto (a card if there is one), cpu, cuda or cuda:N
-    #[arg(long, default_value_t, value_parser = str::parse::<DeviceChoice>)]
-    device: DeviceChoice,
+    #[command(flatten)]
+    device: DeviceFlag,
     /// Run only these rows, on-demand ones included
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     only: Vec<String>,
@@ -62,7 +61,7 @@ impl SweepFlags {
         };
         Options {
             sweep: self.sweep.clone(),
-            device: self.device,
+            device: self.device.device,
             only: self.only.clone(),
             out: self.out.clone(),
             resume: self.resume,
@@ -90,12 +89,14 @@ Examples:
     )
 }
 
-/// Runs a sweep, shows how it goes, and returns its tables.
+/// Runs a sweep, shows how it goes, and returns its tables. `program` is what a person types to run
+/// it again.
 ///
 /// # Errors
 ///
 /// What is refused before anything runs.
 pub fn run(
+    program: &str,
     flags: &SweepFlags,
     library: &Library,
     executables: Executables<'_>,
@@ -125,9 +126,9 @@ pub fn run(
     };
     let finished = sweep::run(&flags.options(), library, executables, listen)?;
     let reply = match finished.results {
-        Results::Rows(rows) => summary::of_rows(library, rows, &finished.dir),
+        Results::Rows(rows) => summary::of_rows(program, library, rows, &finished.dir),
         Results::Largest(searches, limit) => {
-            summary::of_searches(library, searches, &limit, &finished.dir)
+            summary::of_searches(program, library, searches, &limit, &finished.dir)
         }
     };
     Ok(Reply { exit: finished.signal.map_or(reply.exit, Exit::from), ..reply })

@@ -14,16 +14,28 @@ pub fn print(reply: &Reply) -> Exit {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(escape::lines(&reply.text).as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            say(&format!("error: cannot write to standard output: {error}"));
+            warn(&format!("error: cannot write to standard output: {error}"));
             Exit::Failed
         }
         _ => reply.exit,
     }
 }
 
-/// Says a line on stderr. That nobody listens any more, because the terminal was closed, say, is no
-/// reason to stop: `eprintln` would panic.
+/// Whether what is no warning and no error is shown: not under `-q`.
+pub(crate) fn shows_progress() -> bool {
+    tracing::enabled!(tracing::Level::INFO)
+}
+
+/// Says a line on stderr, but under `-q`.
 pub fn say(line: &str) {
+    if shows_progress() {
+        warn(line);
+    }
+}
+
+/// Says a line on stderr that is a warning or part of an error. That nobody listens any more, because
+/// the terminal was closed, say, is no reason to stop: `eprintln` would panic.
+pub fn warn(line: &str) {
     write(&escape::lines(line));
 }
 

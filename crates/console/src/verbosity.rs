@@ -9,13 +9,13 @@ use tracing_subscriber::fmt::format;
 use tracing_subscriber::fmt::format::FmtSpan;
 
 /// The flags, to be flattened into a command line.
-pub type Verbosity = clap_verbosity_flag::Verbosity<Usual>;
+pub type Verbosity = clap_verbosity_flag::Verbosity<DefaultLevel>;
 
 /// What is said without a flag: what happens, and nothing of why.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Usual;
+pub struct DefaultLevel;
 
-impl LogLevel for Usual {
+impl LogLevel for DefaultLevel {
     fn default_filter() -> VerbosityFilter {
         VerbosityFilter::Info
     }
@@ -41,10 +41,16 @@ impl LogLevel for Usual {
 /// refines `-v` and `-q`.
 pub fn init(verbosity: &Verbosity) {
     let level = verbosity.tracing_level_filter();
-    let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
+    // What `RUST_LOG` says of a crate goes before what the flags say of all.
+    let refined = std::env::var("RUST_LOG").unwrap_or_default();
+    let filter = EnvFilter::builder().parse_lossy(format!("{level},{refined}"));
     let colour =
         io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-    let spans = if level == LevelFilter::TRACE { FmtSpan::CLOSE } else { FmtSpan::NONE };
+    let spans = if filter.max_level_hint() == Some(LevelFilter::TRACE) {
+        FmtSpan::CLOSE
+    } else {
+        FmtSpan::NONE
+    };
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         // Lines have no time of day; what a span took is told all the same.

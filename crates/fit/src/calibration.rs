@@ -10,8 +10,7 @@ use vram_source::text::{Source, Syntax};
 use vram_source::value::{Node, Value};
 
 use crate::error::FitError;
-use crate::model::allocated;
-use crate::model::{Fit, Prediction};
+use crate::model::{Fit, Prediction, allocated};
 
 /// Format that this version reads and writes.
 const FORMAT: &str = "vram_calibration_v1";
@@ -76,8 +75,9 @@ impl Attribute {
 }
 
 impl Calibration {
-    /// The constants of `fit`, and the context that was held beside them. Tiers that the rows do not determine are left out. `describe` gives,
-    /// for a tier's key, its name and what makes a run one of it.
+    /// The constants of `fit`, and the context that was held beside them. Tiers that the rows do not
+    /// determine are left out. `describe` gives, for a tier's key, its name and what makes a run one
+    /// of it.
     pub fn new(
         source: &str,
         context_bytes: Option<u64>,

@@ -3,8 +3,7 @@
 use crate::constants::Constants;
 use crate::error::FitError;
 use crate::missing::Missing;
-use crate::model::bytes;
-use crate::model::{Fit, Model, Observation, RowFit};
+use crate::model::{Fit, Model, Observation, RowFit, bytes};
 
 /// Fits `model` to `rows` by least squares on peak allocated.
 ///

@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::model::up;
-use crate::model::{Observation, Reserve};
+use crate::model::{Observation, Reserve, up};
 
 /// The rows that share constants, and what they reserve beyond what is allocated.
 pub(crate) struct Tier<'a> {

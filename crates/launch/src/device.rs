@@ -61,6 +61,29 @@ pub fn facts(card: Option<&Card>) -> DeviceFacts {
 }
 
 impl DeviceChoice {
+    /// The card that is meant, whatever executable there is for it; or why it is the CPU, where that
+    /// was not asked for.
+    ///
+    /// # Errors
+    ///
+    /// A card was asked for by its number and cannot be used.
+    #[tracing::instrument(level = "trace", name = "choose card", skip_all)]
+    pub fn card(self) -> Result<Result<Card, Option<String>>, DeviceError> {
+        let found = match self {
+            Self::Cpu => return Ok(Err(None)),
+            Self::Auto => card(0),
+            Self::Cuda(ordinal) => card(ordinal),
+        };
+        match (self, found) {
+            (_, Ok(card)) => Ok(Ok(card)),
+            (Self::Auto, Err(why)) => {
+                tracing::debug!("device: the CPU, for {why}");
+                Ok(Err(Some(why.to_string())))
+            }
+            (_, Err(why)) => Err(why.into()),
+        }
+    }
+
     /// Where a command runs whose CUDA executable is `executable`.
     ///
     /// # Errors

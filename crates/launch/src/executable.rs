@@ -61,12 +61,12 @@ pub fn cuda_executable_name() -> String {
     format!("vram-cuda{}", std::env::consts::EXE_SUFFIX)
 }
 
-/// The executable for cards beside this one.
+/// Where this executable lies, and others beside it.
 ///
 /// # Errors
 ///
-/// If the system does not say where this one is.
-pub fn cuda_executable_beside() -> io::Result<PathBuf> {
+/// If the system does not say.
+pub fn own_dir() -> io::Result<PathBuf> {
     let own = std::env::current_exe()?;
-    Ok(own.with_file_name(cuda_executable_name()))
+    Ok(own.parent().unwrap_or(&own).to_owned())
 }

@@ -36,7 +36,7 @@ pub enum LibraryError {
         libraries: Vec<String>,
     },
 
-    /// A library is there and is none, or the executable is none.
+    /// A library, or the executable, is a file that cannot be loaded.
     #[error("{} cannot be loaded: {reason}", path.display())]
     Broken {
         /// The file.

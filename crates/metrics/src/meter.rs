@@ -66,6 +66,10 @@ pub enum MeterError {
         reason: String,
     },
 
+    /// No step was over when the run ended.
+    #[error("no step was measured before the end")]
+    NothingMeasured,
+
     /// NVML does not answer.
     #[error("{0}")]
     Nvml(String),

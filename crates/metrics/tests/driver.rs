@@ -27,7 +27,7 @@ fn ask(ordinal: usize) -> Result<(i32, Card), DriverError> {
 /// A folder with a driver in it, for the loader.
 fn driver() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
-    let fake = Path::new(env!("CARGO_MANIFEST_DIR")).join("../cli/tests/devices/fake_driver");
+    let fake = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fake_driver");
     let mut cc = Command::new("cc");
     cc.args(["-shared", "-fPIC", "-Wl,-soname,libcuda.so.1", "-o"]);
     let built = cc.arg(dir.path().join("libcuda.so.1")).arg(fake.join("libcuda.c")).output();

@@ -7,8 +7,7 @@ use vram_source::value::Node;
 
 use crate::error::PresetError;
 use crate::name::preset_name;
-use crate::spec::SCHEMA_VERSION;
-use crate::spec::{AntSpec, ColonySpec, Precision, PtrDtype};
+use crate::spec::{AntSpec, ColonySpec, Precision, PtrDtype, SCHEMA_VERSION};
 use crate::step::StepKind;
 
 /// A spec and its notes.

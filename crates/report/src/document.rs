@@ -25,18 +25,17 @@ use crate::terms::Terms;
 pub struct Written {
     /// Its files.
     pub paths: Vec<PathBuf>,
-    /// Not where nothing in it can be used to predict because every run was left out or contradicts
-    /// the model.
+    /// Whether something in it predicts; false where every run was left out or contradicts the model.
     pub is_useful: bool,
 }
 
-/// Writes the report on `runs` into `out`. A calibration without a tier is not written; that one from
-/// earlier stays there is said.
+/// Writes the report on `runs` into `out`. Where no tier has constants no calibration is written; one
+/// that lies there from earlier stays, and a warning is logged.
 ///
 /// # Errors
 ///
-/// Runs that cannot be fitted, files that cannot be written, or a file where the calibration goes
-/// that is none; then nothing is written.
+/// Runs that cannot be fitted, files that cannot be written, or another file where the
+/// calibration goes; then nothing is written.
 #[tracing::instrument(level = "trace", name = "write report", skip_all)]
 pub fn write(runs: &Runs, library: &Library, out: &Path) -> Result<Written, ReportError> {
     let constants = out.join(names::CALIBRATION);

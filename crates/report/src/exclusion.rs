@@ -60,7 +60,7 @@ impl fmt::Display for Exclusion {
 /// # Errors
 ///
 /// The reason why not.
-pub fn admit(run: &RunRecord) -> Result<(), Exclusion> {
+pub(crate) fn admit(run: &RunRecord) -> Result<(), Exclusion> {
     let m = &run.metrics;
     is_steady(m.stability_pass, &m.fail_reasons, m.median_step_time_s, m.max_step_time_s)?;
     if run.env.driver_model.as_deref() == Some("WDDM") {

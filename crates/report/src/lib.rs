@@ -31,7 +31,7 @@ pub mod defaults;
 pub mod document;
 pub mod error;
 pub mod exclusion;
-pub mod knobs;
+
 pub mod memory_check;
 pub mod phase_chart;
 pub mod predictor;
@@ -43,6 +43,7 @@ pub mod table;
 pub mod terms;
 pub mod tier;
 pub mod units;
+pub mod varied_sizes;
 pub mod workload;
 
 /// The example of the package's page compiles and runs.

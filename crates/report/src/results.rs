@@ -53,7 +53,7 @@ impl Study {
                 ..Line::measured(
                     run,
                     catalogue,
-                    &[note.as_deref(), guard_note(run), why_no_loo.as_deref()],
+                    &[note.as_deref(), guard_note(run).as_deref(), why_no_loo.as_deref()],
                 )
             };
             line.by_ledger(by_ledger)
@@ -84,8 +84,10 @@ fn error((predicted, measured): (u64, u64)) -> f64 {
     100.0 * (predicted as f64 - measured as f64) / measured as f64
 }
 
-fn guard_note(run: &RunRecord) -> Option<&'static str> {
-    (!run.metrics.stability_pass).then_some("FAIL: vram_guard")
+/// Of the runs that failed those alone are fitted that only met the guard.
+fn guard_note(run: &RunRecord) -> Option<String> {
+    let m = &run.metrics;
+    (!m.stability_pass).then(|| format!("{}: {}", m.status(), m.reasons()))
 }
 
 impl Line {

@@ -15,7 +15,7 @@ pub fn ledger(run: &RunRecord) -> Option<Ledger> {
         return None;
     }
     let shape = Shape::new(&run.spec, m.out_dim, m.amp == 1).ok()?;
-    let kind = if m.device == "cpu" { DeviceKind::Cpu } else { DeviceKind::Cuda };
+    let kind: DeviceKind = m.device.parse().ok()?;
     Ledger::new(&shape, kind).ok()
 }
 

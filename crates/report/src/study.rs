@@ -109,7 +109,7 @@ impl Study {
     }
 
     /// Names of tiers whose rows contradict the model, and how: they have no constants.
-    pub fn contradictions(&self) -> impl Iterator<Item = (&str, &Missing)> {
+    pub(crate) fn contradictions(&self) -> impl Iterator<Item = (&str, &Missing)> {
         let tiers = self.fit.tiers.iter().zip(&self.tiers);
         tiers.filter_map(|(fitted, tier)| Some((tier.name.as_str(), fitted.contradiction()?)))
     }

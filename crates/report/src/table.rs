@@ -88,7 +88,7 @@ impl Table {
     }
 
     /// The table, and whether columns were left out of it for want of room.
-    pub fn draw_what_fits(&self, style: Style) -> (String, bool) {
+    pub(crate) fn draw_what_fits(&self, style: Style) -> (String, bool) {
         let mut shown: Vec<usize> = (0..self.heads.len()).collect();
         loop {
             let (text, room) = match style {

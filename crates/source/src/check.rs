@@ -6,8 +6,7 @@ use std::ops::Range;
 use crate::fault::{Fault, Faults};
 use crate::nearest::nearest;
 use crate::text::{Source, Syntax};
-use crate::value::KeyValue;
-use crate::value::{Node, Value, clipped};
+use crate::value::{KeyValue, Node, Value, clipped};
 use crate::{json, toml_text};
 
 /// The check of one text: it collects what is wrong.

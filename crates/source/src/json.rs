@@ -7,8 +7,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::fault::{Fault, Faults};
 use crate::text::Source;
-use crate::value::KeyValue;
-use crate::value::{Node, Value};
+use crate::value::{KeyValue, Node, Value};
 
 /// Levels of lists and tables that are followed, as many as serde_json follows.
 const DEEPEST: usize = 128;

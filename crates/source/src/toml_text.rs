@@ -4,8 +4,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::fault::{Fault, Faults};
 use crate::text::Source;
-use crate::value::KeyValue;
-use crate::value::{Node, Value};
+use crate::value::{KeyValue, Node, Value};
 
 /// The text as values, or what is wrong with its syntax: one fault per line, since what follows the
 /// first is often its echo.

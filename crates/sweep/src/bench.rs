@@ -18,6 +18,7 @@ use crate::error::SweepError;
 use crate::plan::{Plan, Row, select};
 use crate::preflight::{Shortage, shortage};
 use crate::probe_process::{self, Crash, Limits, Outcome};
+use crate::run_dir;
 
 /// What is to be timed.
 #[derive(Debug, Clone)]
@@ -45,7 +46,7 @@ pub enum BenchEvent<'a> {
     /// The device's copy bandwidth, in bytes read plus written per second.
     Bandwidth(f64),
     /// A row is predicted not to fit and does not run.
-    NotRun(&'a Row, &'a Shortage),
+    DoesNotFit(&'a Row, &'a Shortage),
     /// A row runs of which nothing is predicted.
     Unpredicted(&'a Row),
     /// A row was timed.
@@ -119,8 +120,7 @@ pub fn run(
     let device = SweepDevice::choose(options.device, executables, library)?;
     listen(BenchEvent::Device(&device));
     let out = options.out.clone().unwrap_or_else(|| {
-        let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
-        Path::new("runs").join(format!("{now}-{}-bench-{}", device.kind().name(), sweep.name))
+        run_dir::named_after_now(&format!("{}-bench-{}", device.kind().name(), sweep.name))
     });
     let mut plan = Plan::new(library, device.kind(), rows, &out)?;
     plan.refuse_occupied()?;
@@ -132,8 +132,8 @@ pub fn run(
     let mut timings = Vec::new();
     let mut machine = String::new();
     for row in &mut plan.rows {
-        if let Some(shortage) = shortage(row.predicted(), device.memory()) {
-            listen(BenchEvent::NotRun(row, &shortage));
+        if let Some(shortage) = shortage(row, device.memory()) {
+            listen(BenchEvent::DoesNotFit(row, &shortage));
             continue;
         }
         if row.forecast.is_none() {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use vram_launch::choice::DeviceChoice;
-use vram_launch::device::{DeviceError, Place, card, facts};
+use vram_launch::device::{Place, facts};
 use vram_launch::executable::{Executable, cuda_executable_name};
 use vram_metrics::driver::Card;
 use vram_presets::library::Library;
@@ -30,7 +30,7 @@ pub struct SweepDevice {
     pub why_cpu: Option<String>,
     /// What a process holds on the device beside what it reserves.
     pub context: Context,
-    /// Carried along; none is built when it is needed.
+    /// None where it is built when it is needed.
     carried: Option<Executable>,
 }
 
@@ -46,28 +46,18 @@ impl SweepDevice {
         library: &Library,
     ) -> Result<Self, SweepError> {
         let (card, why_cpu, carried) = match executables {
-            Executables::In(dir) => {
-                let (card, why, executable) =
-                    match choice.resolve(&dir.join(cuda_executable_name()))? {
-                        Place::Cuda(card, executable) => (Some(card), None, executable),
-                        Place::Cpu(why) => {
-                            let vram = format!("vram{}", std::env::consts::EXE_SUFFIX);
-                            (None, why, Executable::plain(dir.join(vram)))
-                        }
-                    };
-                if !executable.path().is_file() {
-                    return Err(SweepError::NotThere { path: executable.path().to_owned() });
-                }
-                (card, why, Some(executable))
-            }
-            Executables::Built(_) => match choice {
-                DeviceChoice::Cpu => (None, None, None),
-                DeviceChoice::Auto => match card(0) {
-                    Ok(card) => (Some(card), None, None),
-                    Err(why) => (None, Some(why.to_string()), None),
-                },
-                DeviceChoice::Cuda(ordinal) => {
-                    (Some(card(ordinal).map_err(DeviceError::from)?), None, None)
+            Executables::Built(_) => match choice.card()? {
+                Ok(card) => (Some(card), None, None),
+                Err(why) => (None, why, None),
+            },
+            Executables::In(dir) => match choice.resolve(&dir.join(cuda_executable_name()))? {
+                Place::Cuda(card, executable) => (Some(card), None, Some(executable)),
+                Place::Cpu(why) => {
+                    let path = dir.join(format!("vram{}", std::env::consts::EXE_SUFFIX));
+                    if !path.is_file() {
+                        return Err(SweepError::NotThere { path });
+                    }
+                    (None, why, Some(Executable::plain(path)))
                 }
             },
         };
@@ -98,9 +88,7 @@ impl SweepDevice {
         let executable = match (&self.carried, executables) {
             (Some(executable), _) => executable.clone(),
             (None, Executables::Built(build)) => build(self.card.as_ref())?,
-            (None, Executables::In(dir)) => {
-                return Err(SweepError::NotThere { path: dir.to_owned() });
-            }
+            (None, Executables::In(dir)) => Err(SweepError::NotThere { path: dir.to_owned() })?,
         };
         tracing::debug!("measured by {executable}");
         Ok(executable)

@@ -31,7 +31,7 @@ pub enum SweepError {
         known: Vec<String>,
     },
 
-    /// A row whose presets are none.
+    /// A row whose presets are missing or wrong.
     #[error("row {id}")]
     #[diagnostic(forward(source))]
     Row {
@@ -81,14 +81,58 @@ pub enum SweepError {
         device: &'static str,
     },
 
-    /// What is there cannot be continued as this sweep.
-    #[error("{why}")]
+    /// There is no directory to continue in.
+    #[error("there is no run of {sweep} to resume: no directory {}", dir.display())]
     #[diagnostic(help(
         "leave out --resume to begin it, or name the --out of its run; nothing was touched"
     ))]
-    OtherRun {
-        /// What is there instead.
-        why: String,
+    NoDirectory {
+        /// The sweep.
+        sweep: String,
+        /// The run directory.
+        dir: PathBuf,
+    },
+
+    /// No sweep has begun in the directory.
+    #[error("no sweep has begun in {}", dir.display())]
+    #[diagnostic(help(
+        "leave out --resume to begin it, or name the --out of its run; nothing was touched"
+    ))]
+    NotBegun {
+        /// The run directory.
+        dir: PathBuf,
+    },
+
+    /// The directory holds rows that the sweep does not have.
+    #[error("{} holds another sweep than {sweep}, with a row {row}", dir.display())]
+    #[diagnostic(help(
+        "leave out --resume to begin it, or name the --out of its run; nothing was touched"
+    ))]
+    OtherSweep {
+        /// The run directory.
+        dir: PathBuf,
+        /// The sweep.
+        sweep: String,
+        /// A row that it does not have.
+        row: String,
+    },
+
+    /// A row of the directory was measured with other settings than the sweep's.
+    #[error("{} is of another sweep than {sweep}: it holds {held}, and row {row} is {wanted}", dir.display())]
+    #[diagnostic(help(
+        "leave out --resume to begin it, or name the --out of its run; nothing was touched"
+    ))]
+    OtherSettings {
+        /// The row's directory.
+        dir: PathBuf,
+        /// The sweep.
+        sweep: String,
+        /// The row.
+        row: String,
+        /// What was measured: probe id, steps, step of the model.
+        held: String,
+        /// What the row asks for.
+        wanted: String,
     },
 
     /// A search has nowhere to begin.

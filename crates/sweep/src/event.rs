@@ -40,7 +40,7 @@ pub enum RowEvent<'a> {
     /// It was measured before and does not run again.
     FinishedBefore,
     /// It is predicted not to fit and does not run.
-    NotRun(&'a Shortage),
+    DoesNotFit(&'a Shortage),
     /// Its process starts; with why it is predicted not to fit, where it runs all the same.
     Started(Option<&'a Shortage>),
     /// A step of it is over.

@@ -9,18 +9,13 @@ use vram_presets::library::Library;
 use vram_presets::sweep::SweepRow;
 use vram_report::memory_check::Limit;
 use vram_report::predictor::Forecast;
+use vram_workload::device_kind::DeviceKind;
 
 use crate::batch_search::{Boundary, Seen, search};
 use crate::error::SweepError;
 use crate::event::{Event, Listener};
-use crate::plan::{Row, batch_id};
+use crate::plan::{Plan, Row, batch_id};
 use crate::runner::{RowOutcome, RowResult, Runner};
-
-/// A workload whose boundary is searched: with one sample, which stands for any number of them.
-struct Searched {
-    row: Row,
-    forecast: Forecast,
-}
 
 /// One workload's search.
 #[derive(Debug)]
@@ -54,23 +49,17 @@ pub(crate) struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Searches for the boundary of every workload among `rows`, whatever their batches.
-    pub(crate) fn run(
-        &self,
-        rows: &[&SweepRow],
-        listen: Listener<'_>,
-    ) -> Result<Searches, SweepError> {
-        let searched = self.distinct(rows)?;
-        if !self.runner.resume {
-            searched.iter().try_for_each(|one| refuse_searched(&one.row.row, self.dir))?;
-        }
+    /// Searches for the boundary of each row's workload.
+    pub(crate) fn run(&self, rows: Vec<Row>, listen: Listener<'_>) -> Searches {
         let limit = self.limit.bytes;
         let free = self.runner.device.memory().map_or(limit, |memory| memory.left_bytes());
         if free < limit {
             listen(Event::FreeBelowLimit { free, limit });
         }
         let mut searches = Searches::default();
-        for Searched { row, forecast } in searched {
+        for mut row in rows {
+            // The plan has none without.
+            let Some(forecast) = row.forecast.take() else { continue };
             match self.find(&row.row, &forecast, free, &mut searches.records, listen) {
                 Ok(boundary) => {
                     let predicted = forecast.most(limit.min(free));
@@ -79,25 +68,7 @@ impl Search<'_> {
                 Err(why) => searches.failed.push((row.id, why)),
             }
         }
-        Ok(searches)
-    }
-
-    fn row(&self, row: SweepRow) -> Result<Row, SweepError> {
-        Row::new(self.library, self.runner.device.kind(), &row, self.dir)
-    }
-
-    /// The first row of each workload, with one sample.
-    fn distinct(&self, rows: &[&SweepRow]) -> Result<Vec<Searched>, SweepError> {
-        let mut seen = BTreeSet::new();
-        let mut first = Vec::new();
-        for row in rows {
-            let mut one = self.row(SweepRow { batch: 1, ..(*row).clone() })?;
-            let forecast = one.forecast.take().ok_or_else(|| unpredicted(&one))?;
-            if seen.insert(one.spec.probe_id(row.out_dim, row.amp)) {
-                first.push(Searched { row: one, forecast });
-            }
-        }
-        Ok(first)
+        searches
     }
 
     fn find(
@@ -122,8 +93,9 @@ impl Search<'_> {
         records: &mut Vec<RunRecord>,
         listen: Listener<'_>,
     ) -> Result<Seen, String> {
-        let row = self.row(SweepRow { id: batch_id(row, batch), batch, ..row.clone() });
-        let row = row.map_err(|why| with_causes(&why))?;
+        let row = SweepRow { id: batch_id(row, batch), batch, ..row.clone() };
+        let row = Row::new(self.library, self.runner.device.kind(), &row, self.dir)
+            .map_err(|why| with_causes(&why))?;
         let measured = self.runner.measure(vec![row], listen).pop();
         match measured.map(|RowResult { outcome, .. }| outcome) {
             Some(RowOutcome::Measured(record)) => {
@@ -133,32 +105,47 @@ impl Search<'_> {
             }
             Some(RowOutcome::Crashed(crash)) if crash.may_be_memory() => Ok(Seen::Refused),
             Some(RowOutcome::Crashed(crash)) => Err(format!("batch {batch}: {}", crash.why)),
-            Some(RowOutcome::Predicted(shortage)) => Err(format!("batch {batch}: {shortage}")),
+            Some(RowOutcome::DoesNotFit(shortage)) => Err(format!("batch {batch}: {shortage}")),
             Some(RowOutcome::Lost(why)) => Err(format!("batch {batch}: {why}")),
-            Some(RowOutcome::NotRun) | None => Err("interrupted".to_owned()),
+            Some(RowOutcome::Interrupted) | None => Err("interrupted".to_owned()),
         }
     }
 }
 
-/// A search begins where a batch is predicted to be.
+/// The first row of each workload, with one sample, which stands for any number of them. A search
+/// begins where a batch is predicted to be.
 ///
 /// # Errors
 ///
-/// [`SweepError::Unpredicted`]: the first row of which nothing is predicted.
-pub(crate) fn refuse_unpredicted(rows: &[Row]) -> Result<(), SweepError> {
-    rows.iter().find(|row| row.forecast.is_none()).map_or(Ok(()), |row| Err(unpredicted(row)))
+/// [`SweepError::Unpredicted`]: a row of which nothing is predicted.
+pub(crate) fn plan(
+    library: &Library,
+    kind: DeviceKind,
+    rows: &[&SweepRow],
+    dir: &Path,
+) -> Result<Plan, SweepError> {
+    let mut seen = BTreeSet::new();
+    let mut first = Vec::new();
+    for row in rows {
+        let one = Row::new(library, kind, &SweepRow { batch: 1, ..(*row).clone() }, dir)?;
+        if one.forecast.is_none() {
+            return Err(SweepError::Unpredicted { id: one.id });
+        }
+        if seen.insert(one.spec.probe_id(row.out_dim, row.amp)) {
+            first.push(one);
+        }
+    }
+    Ok(Plan { rows: first })
 }
 
-fn unpredicted(row: &Row) -> SweepError {
-    SweepError::Unpredicted { id: row.id.clone() }
-}
-
-/// A directory that holds a search is continued on purpose or not at all.
-fn refuse_searched(row: &SweepRow, dir: &Path) -> Result<(), SweepError> {
-    let probes = batch_id(row, "");
+/// A directory that holds a search, or rows of a sweep, is continued on purpose or not at all.
+pub(crate) fn refuse_occupied(plan: &Plan, dir: &Path) -> Result<(), SweepError> {
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
     let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    match names.find(|name| name.starts_with(&probes)) {
+    let is_of = |name: &str, row: &Row| {
+        name.starts_with(&batch_id(&row.row, "")) || name.starts_with(&format!("{}_", row.id))
+    };
+    match names.find(|name| plan.rows.iter().any(|row| is_of(name, row))) {
         None => Ok(()),
         Some(name) => Err(SweepError::Occupied { dir: dir.join(name) }),
     }

@@ -27,13 +27,20 @@ pub mod device;
 pub mod error;
 pub mod event;
 pub mod find_max;
-pub mod interrupt;
+mod interrupt;
 mod lock;
 pub mod plan;
 pub mod preflight;
 pub mod probe_process;
+#[cfg(unix)]
+mod process;
+#[cfg(not(unix))]
+#[path = "process_elsewhere.rs"]
+mod process;
 mod resume;
+mod run_dir;
 pub mod runner;
+pub mod signal;
 pub mod sweep;
 
 /// The example of the package's page compiles and runs.

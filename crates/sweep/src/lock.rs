@@ -5,10 +5,8 @@ use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rustix::io::Errno;
-use rustix::process::{Pid, test_kill_process};
-
 use crate::error::SweepError;
+use crate::process::is_alive;
 
 /// Holds the directory until it is dropped, or its process ends: the lock is the system's, so one
 /// that was left behind by a killed sweep holds nobody up.
@@ -45,12 +43,6 @@ fn wait_for(dir: &Path, lock: impl Fn() -> Result<(), TryLockError>) -> Result<(
     }
     // Held, or on a system where nobody can tell.
     Ok(())
-}
-
-/// Whether the process with this id is there.
-fn is_alive(id: &str) -> bool {
-    let pid = id.trim().parse().ok().and_then(Pid::from_raw);
-    pid.is_some_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
 }
 
 impl Lock {

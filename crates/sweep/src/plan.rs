@@ -63,7 +63,7 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// A row whose presets are none, or whose step cannot run.
+    /// A row whose presets are missing or wrong, or whose step cannot run.
     pub fn new(
         library: &Library,
         kind: DeviceKind,
@@ -109,7 +109,7 @@ impl Row {
     ///
     /// # Errors
     ///
-    /// Presets that are none, or a step that cannot run.
+    /// Presets that are missing or wrong, or a step that cannot run.
     pub fn new(
         library: &Library,
         kind: DeviceKind,

@@ -6,6 +6,8 @@ use vram_metrics::verdict::VRAM_GUARD_RATIO;
 use vram_report::memory_check::{Context, DeviceMemory};
 use vram_report::units::gib;
 
+use crate::plan::Row;
+
 /// What becomes of a row that is predicted not to fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Preflight {
@@ -24,11 +26,21 @@ pub struct Shortage {
     memory: DeviceMemory,
 }
 
-/// Why a peak of `needs` bytes does not fit. Nothing to hold against each other is no shortage: the
-/// run itself will tell.
-pub(crate) fn shortage(needs: Option<u64>, memory: Option<DeviceMemory>) -> Option<Shortage> {
-    let (needs, memory) = needs.zip(memory)?;
-    (needs > memory.limit(VRAM_GUARD_RATIO).bytes).then_some(Shortage { needs, memory })
+/// Why a row does not fit a device with this memory now. Without a prediction, or on a device that
+/// tells no memory, the run itself will tell.
+pub(crate) fn shortage(row: &Row, memory: Option<DeviceMemory>) -> Option<Shortage> {
+    let (needs, memory) = row.predicted().zip(memory)?;
+    let limit = memory.limit(VRAM_GUARD_RATIO);
+    let most = gib(limit.bytes);
+    tracing::debug!("preflight: {} needs {} of {most} GiB, by {limit}", row.id, gib(needs));
+    Shortage::of(needs, memory)
+}
+
+impl Shortage {
+    /// Why a peak of `needs` bytes does not fit.
+    fn of(needs: u64, memory: DeviceMemory) -> Option<Self> {
+        (needs > memory.limit(VRAM_GUARD_RATIO).bytes).then_some(Self { needs, memory })
+    }
 }
 
 impl fmt::Display for Shortage {
@@ -65,10 +77,9 @@ mod tests {
     }
 
     #[test]
-    fn a_small_device_and_a_neighbour_are_told_apart() {
-        let said = |needs: u64, memory: DeviceMemory| {
-            shortage(Some(needs), Some(memory)).map(|s| s.to_string())
-        };
+    fn a_small_device_and_other_processes_are_told_apart() {
+        let said =
+            |needs: u64, memory: DeviceMemory| Shortage::of(needs, memory).map(|s| s.to_string());
         let host = memory(1000, 900, Context::NONE);
         assert_eq!(said(900, host), None);
         assert!(said(901, host).unwrap().ends_with("are free now: other processes hold the rest"));
@@ -91,11 +102,5 @@ mod tests {
             "it needs 7.250 GiB, and 7.000 of 8.000 GiB are left beside the context: 1.000 GiB \
              (1073741824 bytes)"
         );
-    }
-
-    #[test]
-    fn what_is_unknown_is_no_shortage() {
-        assert_eq!(shortage(Some(1), None), None);
-        assert_eq!(shortage(None, Some(memory(1000, 900, Context::NONE))), None);
     }
 }

@@ -14,6 +14,7 @@ use vram_launch::executable::Executable;
 use crate::error::SweepError;
 use crate::interrupt::Interrupt;
 use crate::plan::Row;
+use crate::process;
 
 /// What the probe says on stderr, in the row's directory.
 const LOG: &str = "probe.log";
@@ -41,11 +42,9 @@ pub struct Crash {
 }
 
 impl Crash {
-    /// Whether this is how a process ends that asked for more memory than there is: killed by the
-    /// system, or by its own abort where an allocation cannot fail.
+    /// Whether this is how a process ends that asked for more memory than there is.
     pub(crate) fn may_be_memory(&self) -> bool {
-        use signal_hook::consts::{SIGABRT, SIGBUS, SIGKILL};
-        [SIGABRT, SIGBUS, SIGKILL].contains(&self.signal)
+        process::may_be_memory(self.signal)
     }
 }
 
@@ -104,11 +103,11 @@ pub(crate) fn run(
 
 /// What ends a row's process before its time.
 #[derive(Debug, Clone, Default)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Signals to the sweep.
-    pub interrupt: Interrupt,
+    pub(crate) interrupt: Interrupt,
     /// The most that a row may take.
-    pub timeout: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
 }
 
 /// Ends the child when its time is up.
@@ -172,8 +171,7 @@ fn outcome(status: ExitStatus, log: &Path) -> Outcome {
     let said = format!("{last} (see {})", log.display());
     match (signal(status), status.code()) {
         (Some(signal), _) => {
-            let name = signal_hook::low_level::signal_name(signal);
-            let name = name.map_or_else(|| format!("signal {signal}"), str::to_owned);
+            let name = process::signal_name(signal);
             Outcome::Crashed(Crash { signal, why: format!("crashed with {name}: {said}") })
         }
         (None, Some(code)) => Outcome::Lost(format!("probe ended with exit code {code}: {said}")),

@@ -19,10 +19,9 @@ pub(crate) fn refuse_another(
     find_max: bool,
     dir: &Path,
 ) -> Result<(), SweepError> {
-    let other = |why: String| Err(SweepError::OtherRun { why });
-    let (name, shown) = (&sweep.name, dir.display());
+    let (name, dir_of) = (|| sweep.name.clone(), || dir.to_owned());
     let Ok(entries) = std::fs::read_dir(dir) else {
-        return other(format!("there is no run of {name} to resume: no directory {shown}"));
+        return Err(SweepError::NoDirectory { sweep: name(), dir: dir_of() });
     };
     let paths = entries.flatten().map(|entry| entry.path());
     let aside = |path: &Path| path.to_string_lossy().contains(names::ASIDE);
@@ -45,9 +44,9 @@ pub(crate) fn refuse_another(
     }
     match others {
         _ if own => Ok(()),
-        Some(id) => other(format!("{shown} holds another sweep than {name}, with a row {id}")),
+        Some(row) => Err(SweepError::OtherSweep { dir: dir_of(), sweep: name(), row }),
         None if dir.join(lock::NAME).exists() => Ok(()),
-        None => other(format!("no sweep has begun in {shown}")),
+        None => Err(SweepError::NotBegun { dir: dir_of() }),
     }
 }
 
@@ -63,19 +62,12 @@ fn refuse_other_settings(
     if has_settings(run, &ours, row) {
         return Ok(());
     }
-    let why = format!(
-        "{} is of another sweep than {}: it holds {} with {} + {} {} steps, and row {} is {ours} with \
-         {} + {} {}",
-        run.dir.display(),
-        sweep.name,
-        m.probe_id,
-        m.warmup_steps,
-        m.measure_steps,
-        m.step(),
-        row.id,
-        row.warmup_steps,
-        row.measure_steps,
-        row.step
-    );
-    Err(SweepError::OtherRun { why })
+    let of = |id: &str, warmup: u64, measured: u64| format!("{id} with {warmup} + {measured}");
+    Err(SweepError::OtherSettings {
+        dir: run.dir.clone(),
+        sweep: sweep.name.clone(),
+        row: row.id.clone(),
+        held: format!("{} {} steps", of(&m.probe_id, m.warmup_steps, m.measure_steps), m.step()),
+        wanted: format!("{} {}", of(&ours, row.warmup_steps, row.measure_steps), row.step),
+    })
 }

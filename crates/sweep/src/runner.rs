@@ -4,8 +4,6 @@ use vram_artifacts::error::with_causes;
 use vram_artifacts::events::Step;
 use vram_artifacts::run_record::{RunRecord, read};
 use vram_launch::executable::Executable;
-use vram_metrics::verdict::VRAM_GUARD_RATIO;
-use vram_report::units::gib;
 
 use crate::device::SweepDevice;
 use crate::error::SweepError;
@@ -19,14 +17,14 @@ use crate::probe_process::{self, Crash, Limits, Outcome};
 pub enum RowOutcome {
     /// It has its artifacts, PASS or FAIL.
     Measured(Box<RunRecord>),
-    /// Predicted not to fit, and not run.
-    Predicted(Shortage),
+    /// It is predicted not to fit, and did not run.
+    DoesNotFit(Shortage),
     /// A signal ended its process.
     Crashed(Crash),
     /// It has no artifacts for another reason.
     Lost(String),
     /// The sweep was ended before or while it ran.
-    NotRun,
+    Interrupted,
 }
 
 /// A row and what became of it.
@@ -69,12 +67,12 @@ impl Runner {
             return RowOutcome::Measured(Box::new(record));
         }
         if self.limits.interrupt.signal().is_some() {
-            return RowOutcome::NotRun;
+            return RowOutcome::Interrupted;
         }
         match self.shortage(row) {
             Some(shortage) if self.preflight == Preflight::Skip => {
-                listen(Event::Row(row, RowEvent::NotRun(&shortage)));
-                return RowOutcome::Predicted(shortage);
+                listen(Event::Row(row, RowEvent::DoesNotFit(&shortage)));
+                return RowOutcome::DoesNotFit(shortage);
             }
             shortage => listen(Event::Row(row, RowEvent::Started(shortage.as_ref()))),
         }
@@ -87,7 +85,7 @@ impl Runner {
             RowOutcome::Crashed(Crash { why, .. }) | RowOutcome::Lost(why) => {
                 listen(Event::Row(row, RowEvent::Lost(why)));
             }
-            RowOutcome::Predicted(_) | RowOutcome::NotRun => {}
+            RowOutcome::DoesNotFit(_) | RowOutcome::Interrupted => {}
         }
         outcome
     }
@@ -97,13 +95,7 @@ impl Runner {
         if self.preflight == Preflight::Trust {
             return None;
         }
-        let (needs, memory) = (row.predicted(), self.device.memory());
-        if let Some((needs, memory)) = needs.zip(memory) {
-            let limit = memory.limit(VRAM_GUARD_RATIO);
-            let (needs, most) = (gib(needs), gib(limit.bytes));
-            tracing::debug!("preflight: {} needs {needs} of {most} GiB, by {limit}", row.id);
-        }
-        shortage(needs, memory)
+        shortage(row, self.device.memory())
     }
 
     fn run(&self, row: &Row, listen: Listener<'_>) -> Result<RowOutcome, SweepError> {
@@ -121,7 +113,7 @@ impl Runner {
             },
             Outcome::Crashed(crash) => RowOutcome::Crashed(crash),
             Outcome::Lost(why) => RowOutcome::Lost(why),
-            Outcome::Interrupted => RowOutcome::NotRun,
+            Outcome::Interrupted => RowOutcome::Interrupted,
         })
     }
 }

@@ -1,6 +1,6 @@
 //! A whole sweep: refused, or run to its end.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use vram_launch::choice::DeviceChoice;
@@ -13,13 +13,16 @@ use crate::device::{Executables, SweepDevice};
 use crate::error::SweepError;
 use crate::event::{Event, Listener};
 use crate::find_max::{self, Search, Searches};
-use crate::interrupt::{Interrupt, Signal};
+use crate::interrupt::Interrupt;
 use crate::lock::{self, Lock};
 use crate::plan::{self, Plan};
 use crate::preflight::Preflight;
 use crate::probe_process::Limits;
+use crate::process;
 use crate::resume;
+use crate::run_dir;
 use crate::runner::{RowResult, Runner};
+use crate::signal::Signal;
 
 /// What is to be swept.
 #[derive(Debug, Clone)]
@@ -85,33 +88,36 @@ pub fn run(
     let rows = plan::select(&sweep, &options.only)?;
     let device = SweepDevice::choose(options.device, executables, library)?;
     listen(Event::Device(&device));
-    let dir = run_dir(options, device.kind().name(), &sweep)?;
+    let dir = directory(options, device.kind().name(), &sweep)?;
     lock::refuse_held(&dir)?;
-    let plan = Plan::new(library, device.kind(), rows.clone(), &dir)?;
     let (preflight, limit) = match options.task {
         Task::Measure(preflight) => (preflight, None),
         Task::FindMax(bytes) => (Preflight::Trust, Some(bytes)),
     };
-    if options.resume {
-        resume::refuse_another(library, &sweep, limit.is_some(), &dir)?;
-    } else {
-        plan.refuse_occupied()?;
-    }
-    if limit.is_some() {
-        find_max::refuse_unpredicted(&plan.rows)?;
+    let plan = match limit {
+        None => Plan::new(library, device.kind(), rows, &dir)?,
+        Some(_) => find_max::plan(library, device.kind(), &rows, &dir)?,
+    };
+    match (options.resume, limit) {
+        (true, _) => resume::refuse_another(library, &sweep, limit.is_some(), &dir)?,
+        (false, None) => plan.refuse_occupied()?,
+        (false, Some(_)) => find_max::refuse_occupied(&plan, &dir)?,
     }
     let limit = limit.map(|bytes| limit_of(bytes, &device)).transpose()?;
     let probe = device.executable(executables)?;
     listen(Event::Directory(&dir));
     let _lock = Lock::take(&dir)?;
-    let interrupt = Interrupt::catch()?;
+    let interrupt = Interrupt::default();
+    let seen = interrupt.clone();
+    process::on_signal(move |signal| seen.come(signal))
+        .map_err(SweepError::system("catch Ctrl-C"))?;
     let limits = Limits { interrupt: interrupt.clone(), timeout: options.row_timeout };
     let runner = Runner { device, probe, limits, resume: options.resume, preflight };
     let results = match limit {
         None => Results::Rows(runner.measure(plan.rows, listen)),
         Some(limit) => {
             let search = Search { runner: &runner, library, dir: &dir, limit };
-            Results::Largest(search.run(&rows, listen)?, limit)
+            Results::Largest(search.run(plan.rows, listen), limit)
         }
     };
     Ok(Finished { dir, results, signal: interrupt.signal() })
@@ -127,16 +133,18 @@ fn limit_of(bytes: Option<u64>, device: &SweepDevice) -> Result<Limit, SweepErro
 }
 
 /// The directory that is named, or one named after now, or the newest of this sweep.
-fn run_dir(options: &Options, device: &'static str, sweep: &Sweep) -> Result<PathBuf, SweepError> {
+fn directory(
+    options: &Options,
+    device: &'static str,
+    sweep: &Sweep,
+) -> Result<PathBuf, SweepError> {
     if let Some(out) = &options.out {
         return Ok(out.clone());
     }
-    let suffix = format!("-{device}-{}", sweep.name);
+    let what = format!("{device}-{}", sweep.name);
     if !options.resume {
-        let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
-        return Ok(Path::new("runs").join(format!("{now}{suffix}")));
+        return Ok(run_dir::named_after_now(&what));
     }
-    let entries = std::fs::read_dir("runs").into_iter().flatten().flatten();
-    let newest = entries.map(|e| e.path()).filter(|p| p.to_string_lossy().ends_with(&suffix)).max();
-    newest.ok_or_else(|| SweepError::NoRunToResume { sweep: sweep.name.clone(), device })
+    run_dir::newest(&what)
+        .ok_or_else(|| SweepError::NoRunToResume { sweep: sweep.name.clone(), device })
 }

@@ -2,8 +2,8 @@
 
 use candle_core::Device;
 use miette::IntoDiagnostic;
+use vram_console::device_flag::DeviceFlag;
 use vram_console::reply::Reply;
-use vram_launch::choice::DeviceChoice;
 use vram_launch::device::Place;
 use vram_workload::step::copy_rate::copy_rate;
 
@@ -21,9 +21,8 @@ Examples:
   vram bandwidth --device cpu --mib 256 --format json"
 )]
 pub struct Args {
-    /// The device: auto, cpu, or cuda[:N]
-    #[arg(long, default_value = "auto", value_parser = str::parse::<DeviceChoice>)]
-    device: DeviceChoice,
+    #[command(flatten)]
+    device: DeviceFlag,
     /// Size of a state
     #[arg(long, value_name = "N", default_value = "1024", value_parser = clap::value_parser!(u32).range(1..))]
     mib: u32,
@@ -33,7 +32,7 @@ pub struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
-    match on_card::place(args.device)? {
+    match on_card::place(args.device.device)? {
         Place::Cuda(_, executable) => on_card::exec(&executable),
         Place::Cpu(_) => measure(args, &Device::Cpu),
     }
@@ -42,7 +41,7 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
 /// On a card.
 #[cfg(feature = "cuda")]
 pub(crate) fn run_on_card(args: &Args) -> miette::Result<Reply> {
-    let card = super::probe::device::OpenCard::open(args.device)?;
+    let card = super::probe::device::OpenCard::open(args.device.device)?;
     measure(args, &card.device)
 }
 

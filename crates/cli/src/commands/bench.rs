@@ -3,6 +3,7 @@
 use miette::IntoDiagnostic;
 use vram_console::bench::{self, BenchFlags};
 use vram_console::reply::Reply;
+use vram_launch::executable::own_dir;
 use vram_sweep::device::Executables;
 
 use crate::flags::library;
@@ -23,7 +24,6 @@ pub struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
-    let own = std::env::current_exe().into_diagnostic()?;
-    let dir = own.parent().unwrap_or(&own);
-    bench::run(&args.flags, &library()?, Executables::In(dir))
+    let dir = own_dir().into_diagnostic()?;
+    bench::run(&args.flags, &library()?, Executables::In(&dir))
 }

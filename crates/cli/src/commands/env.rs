@@ -2,8 +2,8 @@
 
 use miette::IntoDiagnostic;
 use vram_artifacts::env::Env;
+use vram_console::device_flag::DeviceFlag;
 use vram_console::reply::Reply;
-use vram_launch::choice::DeviceChoice;
 use vram_launch::device::Place;
 use vram_metrics::facts::DeviceFacts;
 
@@ -13,16 +13,15 @@ use crate::{machine, on_card};
 /// `vram env`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The device: auto, cpu, or cuda[:N]
-    #[arg(long, default_value = "auto", value_parser = str::parse::<DeviceChoice>)]
-    device: DeviceChoice,
+    #[command(flatten)]
+    device: DeviceFlag,
     /// How to print the facts
     #[arg(long, value_enum, default_value_t)]
     format: ListFormat,
 }
 
 pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
-    match on_card::place(args.device)? {
+    match on_card::place(args.device.device)? {
         Place::Cuda(_, executable) => on_card::exec(&executable),
         Place::Cpu(why) => {
             let mut env = machine::env(DeviceFacts::host(), None, None);
@@ -35,7 +34,7 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
 /// The facts of a card, with a context on it.
 #[cfg(feature = "cuda")]
 pub(crate) fn run_on_card(args: &Args) -> miette::Result<Reply> {
-    let card = super::probe::device::OpenCard::open(args.device)?;
+    let card = super::probe::device::OpenCard::open(args.device.device)?;
     let context = card.context();
     reply(args, &machine::env(card.facts, Some(context), None))
 }

@@ -11,10 +11,10 @@ use vram_metrics::phase::Phase;
 use vram_presets::spec::Precision;
 use vram_presets::step::StepKind;
 use vram_report::defaults::NO_LEDGER;
-use vram_report::knobs::Knob;
 use vram_report::phase_chart;
 use vram_report::table::{Column, Style, Table};
 use vram_report::units::gib;
+use vram_report::varied_sizes::VariedSize;
 use vram_report::workload::Workload;
 use vram_workload::device_kind::DeviceKind;
 use vram_workload::extent::SizeParam;
@@ -111,7 +111,7 @@ fn elasticities(
 ) -> miette::Result<Vec<(&'static str, f64)>> {
     let mut found: Vec<_> = SizeParam::ALL
         .iter()
-        .filter_map(|&size| Some((Knob::Size(size).name(), ledger.elasticity(size)?)))
+        .filter_map(|&size| Some((VariedSize::Size(size).name(), ledger.elasticity(size)?)))
         .collect();
     // From two bytes an element to four: the one step that this size has.
     let peak = |precision: Precision, amp: bool| -> miette::Result<f64> {
@@ -120,7 +120,7 @@ fn elasticities(
         Ok(self::ledger(&shape, kind)?.peak().unwrap_or(0) as f64)
     };
     let ratio = peak(Precision::Fp32, false)? / peak(Precision::Fp16, true)?;
-    found.push((Knob::Precision.name(), ratio.ln() / 2f64.ln()));
+    found.push((VariedSize::Precision.name(), ratio.ln() / 2f64.ln()));
     Ok(found)
 }
 
@@ -184,11 +184,11 @@ fn to_text(
         format!("  {:14} {bytes:>16}  {} GiB\n", phase.name(), gib(bytes))
     };
     let phases: String = Phase::ALL.iter().map(phase).collect();
-    let knobs: String =
+    let varied_sizes: String =
         elasticities.iter().map(|(name, value)| format!("  {name:10} {value:.4}\n")).collect();
     format!(
         "{table}\npeak allocated: {peak} bytes ({} GiB), at {at}\n\nallocated at each phase\n{phases}\n\
-         elasticity of the peak (1: linear)\n{knobs}",
+         elasticity of the peak (1: linear)\n{varied_sizes}",
         gib(peak),
     )
 }

@@ -170,7 +170,7 @@ fn check(library: &Library, files: &[PathBuf]) -> Reply {
         found.reports.iter().for_each(terminal::complain);
         if found.total > found.reports.len() {
             let more = found.total - found.reports.len();
-            terminal::say(&format!("and {more} more errors in {}", escape::line(name)));
+            terminal::warn(&format!("and {more} more errors in {}", escape::line(name)));
         }
     }
     if bad == 0 {

@@ -27,7 +27,7 @@ use prepared::Probe;
 
 /// Runs here, or hands over to the executable that runs on a card.
 pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
-    match on_card::place(args.device)? {
+    match on_card::place(args.device.device)? {
         Place::Cuda(card, executable) => {
             // What can be refused without the card is refused before it is opened.
             prepare(args, || Ok(()))?;
@@ -44,7 +44,7 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
 /// Runs on a card.
 #[cfg(feature = "cuda")]
 pub(crate) fn run_on_card(args: &Args) -> miette::Result<Reply> {
-    run_prepared(&prepare(args, || device::OpenCard::open(args.device))?, None)
+    run_prepared(&prepare(args, || device::OpenCard::open(args.device.device))?, None)
 }
 
 /// Checks everything that can be refused; the device is opened last.

@@ -3,6 +3,7 @@
 use miette::IntoDiagnostic;
 use vram_console::reply::Reply;
 use vram_console::sweep::{self, SweepFlags};
+use vram_launch::executable::own_dir;
 use vram_sweep::device::Executables;
 
 use crate::flags::library;
@@ -22,7 +23,8 @@ pub struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
-    let own = std::env::current_exe().into_diagnostic()?;
-    let dir = own.parent().unwrap_or(&own);
-    sweep::run(&args.flags, &library()?, Executables::In(dir))
+    let dir = own_dir().into_diagnostic()?;
+    // As it was typed: where it lies may not be on the path.
+    let program = std::env::args().next().unwrap_or_else(|| "vram".to_owned());
+    sweep::run(&program, &args.flags, &library()?, Executables::In(&dir))
 }

@@ -28,7 +28,7 @@ impl Machine {
     /// Puts a driver in place, with `more` C code in it.
     pub fn install_driver(&self, more: &str) {
         let fake =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/devices/fake_driver/libcuda.c");
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../metrics/tests/fake_driver/libcuda.c");
         let source = self.path("driver/more.c");
         std::fs::write(&source, more).unwrap();
         self.link_driver(&[fake, source]);

@@ -6,7 +6,8 @@ use std::process::Stdio;
 
 use crate::support::{ANT, COLONY, Sandbox, probe_args};
 use serde_json::{Value, json};
-use vram_artifacts::events::{Event, Status};
+use vram_artifacts::events::Event;
+use vram_artifacts::metrics::Status;
 use vram_metrics::window::Stage;
 
 const ARTIFACTS: [&str; 5] =

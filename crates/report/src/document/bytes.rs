@@ -6,10 +6,10 @@ use std::rc::Rc;
 use vram_metrics::phase::Phase;
 use vram_source::escape;
 
-use crate::knobs;
 use crate::run_ledger::ledger;
 use crate::runs::Runs;
 use crate::table::{Style, Table};
+use crate::varied_sizes;
 
 /// What reserved is made of, and what hits a card's ceiling: the pool's peak and what the process
 /// holds beside it.
@@ -59,7 +59,7 @@ pub(super) fn ceiling(runs: &Runs) -> String {
 
 /// What the rows say of the published claims on each size.
 pub(super) fn claims(runs: &Runs) -> String {
-    let changes = knobs::changes(&runs.records);
+    let changes = varied_sizes::changes(&runs.records);
     let Some(first) = changes.first() else {
         return String::new();
     };
@@ -70,7 +70,7 @@ pub(super) fn claims(runs: &Runs) -> String {
             None => "not claimed",
         };
         [
-            change.knob.name().to_owned(),
+            change.size.name().to_owned(),
             change.other.id.clone(),
             format!("{:.3}", change.factor),
             format!("{:.4}", change.elasticity),
@@ -84,7 +84,7 @@ pub(super) fn claims(runs: &Runs) -> String {
          synth_len, ring_len, slot_dim and the bytes of an element. Each row differs from {base} in \
          one size; its elasticity is ln(peak ratio) / ln(factor): 1 is linear (here: within {}), 0 is \
          no effect. Precision counts bytes per element of the run's precision.\n\n{}",
-        knobs::LINEAR_WITHIN,
+        varied_sizes::LINEAR_WITHIN,
         Table::new(header).with_rows(rows).draw(Style::Compact)
     )
 }

@@ -96,7 +96,7 @@ fn times(runs: &Runs) -> String {
     let rows = runs.records.iter().map(|run| {
         let m = &run.metrics;
         let status = match m.reasons() {
-            none if none.is_empty() => m.status().to_owned(),
+            none if none.is_empty() => m.status().to_string(),
             reasons => format!("{}: {reasons}", m.status()),
         };
         [

@@ -12,7 +12,8 @@ use crate::memory::context::Context;
 const COPIES: usize = 7;
 
 /// How fast this device copies one ring state into the next, in bytes per second, read and written
-/// counted: the rate that the step's floor is taken from, measured with the step's own copy.
+/// counted: the rate that the step's floor is taken from, measured with the step's own copy. A state
+/// has whole elements of four bytes, and one at least.
 ///
 /// # Errors
 ///
@@ -20,7 +21,7 @@ const COPIES: usize = 7;
 /// [`WorkloadError::Device`] if the device fails.
 pub fn copy_rate(device: &Device, state_bytes: usize) -> Result<f64, WorkloadError> {
     let context = Context::new(device)?;
-    let len = state_bytes / size_of::<f32>();
+    let len = (state_bytes / size_of::<f32>()).max(1);
     let mut tape = Tape::of(&context, len, 2)?;
     tape.start(&context)?;
     let piece = vec![1.0; len.min(1 << 20)];
@@ -59,8 +60,8 @@ mod tests {
 
     #[test]
     fn a_host_copies() {
-        // Not a whole piece, and one element.
-        for bytes in [(4 << 20) + 12, 4] {
+        // Not a whole piece, one element, and less than that.
+        for bytes in [(4 << 20) + 12, 4, 3, 0] {
             let rate = copy_rate(&Device::Cpu, bytes).unwrap();
             assert!(rate.is_finite() && rate > 0.0, "{bytes} bytes: {rate}");
         }

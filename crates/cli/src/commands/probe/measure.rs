@@ -42,7 +42,7 @@ impl From<WorkloadError> for Failure {
 
 /// A panic in a run is a failure of the run, not of the probe.
 impl From<Panic> for Failure {
-    fn from(Panic { message, log }: Panic) -> Self {
+    fn from(Panic { message, log, .. }: Panic) -> Self {
         Self { message: format!("panic: {message} (see {})", log.display()), oom: false }
     }
 }
@@ -99,7 +99,7 @@ impl Steps<'_> {
 pub(super) fn measure(probe: &Probe<'_, impl ProbeDevice>, dir: &RunDir) -> Metrics {
     let watch = Watch::default();
     panics::caught(|| run_window(probe, &watch, dir)).unwrap_or_else(|panic| {
-        let left = watch.measurement(watch.dog.heartbeat(), Some(panic.into()));
+        let left = watch.measurement(watch.watchdog.heartbeat(), Some(panic.into()));
         metrics(probe, left, Vec::new(), Told::default())
     })
 }
@@ -139,7 +139,7 @@ fn run_window(probe: &Probe<'_, impl ProbeDevice>, watch: &Watch, dir: &RunDir) 
                 probe.args.debug.after_measured(measured);
             }
         };
-        window.run(meter, clock.as_mut(), &mut marks, &watch.dog, &mut steps, observe)
+        window.run(meter, clock.as_mut(), &mut marks, &watch.watchdog, &mut steps, observe)
     });
     let phase_marks = known(marks.into_result()).unwrap_or_default();
     metrics(probe, measured, phase_marks, steps.told())
@@ -148,7 +148,7 @@ fn run_window(probe: &Probe<'_, impl ProbeDevice>, watch: &Watch, dir: &RunDir) 
 /// Waits for a step that does not return; writes what was measured until then, and ends the
 /// process, which the step would keep for ever.
 fn guard(probe: &Probe<'_, impl ProbeDevice>, watch: &Watch, dir: &RunDir) {
-    let Some(silent) = watch.dog.wait() else { return };
+    let Some(silent) = watch.watchdog.wait() else { return };
     let left = watch.measurement(silent, None);
     let reply = probe.conclude(dir, &metrics(probe, left, Vec::new(), Told::default()));
     let exit = terminal::print(&reply);

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use vram_launch::choice::DeviceChoice;
+use vram_console::device_flag::DeviceFlag;
 
 use super::debug::Debug;
 use crate::flags::{WorkloadFlags, at_least_0, at_least_1};
@@ -31,9 +31,8 @@ pub struct Args {
     /// Seed of parameters, inputs and pointers
     #[arg(long, value_name = "N", default_value = "0")]
     pub(super) seed: u64,
-    /// Where to run: auto, cpu, or cuda[:N]
-    #[arg(long, default_value = "auto", value_parser = str::parse::<DeviceChoice>)]
-    pub(super) device: DeviceChoice,
+    #[command(flatten)]
+    pub(super) device: DeviceFlag,
     /// Directory for the artifacts; it must not hold a run
     #[arg(long, value_name = "DIR")]
     pub(super) output_dir: PathBuf,

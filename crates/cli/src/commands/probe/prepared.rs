@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use vram_artifacts::events::{Event, Finished, Status};
+use vram_artifacts::events::{Event, Finished};
 use vram_artifacts::metrics::Metrics;
 use vram_artifacts::run_cmd::RunCmd;
 use vram_artifacts::run_dir::RunDir;
@@ -77,7 +77,7 @@ impl<D> Probe<'_, D> {
 
 fn finished(metrics: &Metrics) -> Finished {
     Finished {
-        status: if metrics.stability_pass { Status::Pass } else { Status::Fail },
+        status: metrics.status(),
         fail_reasons: metrics.fail_reasons.clone(),
         peak_allocated_bytes: metrics.peak_vram_allocated_bytes,
         peak_reserved_bytes: metrics.peak_vram_reserved_bytes,

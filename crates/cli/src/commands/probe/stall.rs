@@ -10,7 +10,7 @@ use vram_metrics::window::{Measurement, Progress, Stage};
 /// What is known of a run while it runs.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
-    pub(super) dog: Watchdog,
+    pub(super) watchdog: Watchdog,
     seen: Mutex<Seen>,
 }
 
@@ -39,9 +39,7 @@ impl Watch {
         failure: Option<E>,
     ) -> Measurement<E> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let peak = |bytes: Option<u64>| {
-            bytes.ok_or(MeterError::Nvml("no step was measured before the end".to_owned()))
-        };
+        let peak = |bytes: Option<u64>| bytes.ok_or(MeterError::NothingMeasured);
         Measurement {
             warmup: StepTimes::new(seen.warmup),
             steps: StepTimes::new(seen.steps),

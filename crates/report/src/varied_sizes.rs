@@ -7,24 +7,24 @@ use vram_workload::extent::SizeParam;
 
 /// A size in which runs differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Knob {
+pub enum VariedSize {
     /// One that is a factor of buffers' lengths.
     Size(SizeParam),
     /// Bytes per element, as the published ring term counts them.
     Precision,
 }
 
-/// Every knob, in the order of the published section 6.
-pub const KNOBS: [Knob; 6] = [
-    Knob::Size(SizeParam::Batch),
-    Knob::Size(SizeParam::SynthLen),
-    Knob::Size(SizeParam::RingLen),
-    Knob::Size(SizeParam::SlotDim),
-    Knob::Precision,
-    Knob::Size(SizeParam::OutDim),
+/// Every size, in the order of the published section 6.
+const VARIED_SIZES: [VariedSize; 6] = [
+    VariedSize::Size(SizeParam::Batch),
+    VariedSize::Size(SizeParam::SynthLen),
+    VariedSize::Size(SizeParam::RingLen),
+    VariedSize::Size(SizeParam::SlotDim),
+    VariedSize::Precision,
+    VariedSize::Size(SizeParam::OutDim),
 ];
 
-impl Knob {
+impl VariedSize {
     /// Its name in reports and on the command line.
     pub fn name(self) -> &'static str {
         match self {
@@ -59,7 +59,7 @@ pub const LINEAR_WITHIN: f64 = 0.02;
 #[derive(Debug, Clone)]
 pub struct Change<'a> {
     /// The size.
-    pub knob: Knob,
+    pub size: VariedSize,
     /// The base row.
     pub base: &'a RunRecord,
     /// The other row.
@@ -70,9 +70,9 @@ pub struct Change<'a> {
     pub elasticity: f64,
 }
 
-/// The knobs in which two runs differ.
-fn differences<'a>(a: &'a RunRecord, b: &'a RunRecord) -> Vec<Knob> {
-    KNOBS.into_iter().filter(|knob| knob.value(a) != knob.value(b)).collect()
+/// The sizes in which two runs differ.
+fn differences<'a>(a: &'a RunRecord, b: &'a RunRecord) -> Vec<VariedSize> {
+    VARIED_SIZES.into_iter().filter(|size| size.value(a) != size.value(b)).collect()
 }
 
 /// Whether runs differ in sizes alone: one device, one step.
@@ -81,66 +81,66 @@ fn of_one_kind(a: &RunRecord, b: &RunRecord) -> bool {
 }
 
 /// Per run: how many others of its step, on its kind of device, differ from it in one size alone.
-fn neighbours(runs: &[RunRecord]) -> Vec<usize> {
-    let sizes: Vec<[u64; KNOBS.len()]> =
-        runs.iter().map(|run| KNOBS.map(|knob| knob.value(run).to_bits())).collect();
+fn differing_in_one(runs: &[RunRecord]) -> Vec<usize> {
+    let sizes: Vec<[u64; VARIED_SIZES.len()]> =
+        runs.iter().map(|run| VARIED_SIZES.map(|size| size.value(run).to_bits())).collect();
     let mut counts = vec![0; runs.len()];
-    for knob in 0..KNOBS.len() {
+    for size in 0..VARIED_SIZES.len() {
         // Runs that are alike but for this size, and those that share it too.
         let mut alike = HashMap::new();
         let mut equal = HashMap::new();
         let keys = runs.iter().zip(&sizes).map(|(run, sizes)| {
             let mut others = *sizes;
-            others[knob] = 0;
+            others[size] = 0;
             (run.metrics.device.as_str(), run.metrics.step(), others)
         });
         let keys: Vec<_> = keys.collect();
         for (key, own) in keys.iter().zip(&sizes) {
             *alike.entry(key).or_insert(0) += 1;
-            *equal.entry((key, own[knob])).or_insert(0) += 1;
+            *equal.entry((key, own[size])).or_insert(0) += 1;
         }
         for ((count, key), own) in counts.iter_mut().zip(&keys).zip(&sizes) {
-            *count += alike[key] - equal[&(key, own[knob])];
+            *count += alike[key] - equal[&(key, own[size])];
         }
     }
     counts
 }
 
-/// What the rows around a base row say of each knob: the base is the row from which the most others
+/// What the rows around a base row say of each size: the base is the row from which the most others
 /// differ in one size alone. Nothing where fewer than three sizes were changed.
 pub fn changes(runs: &[RunRecord]) -> Vec<Change<'_>> {
     // Of equals the last wins, and the first row is the base that a sweep names.
-    let counts = neighbours(runs);
+    let counts = differing_in_one(runs);
     let Some((base, _)) = runs.iter().zip(counts).rev().max_by_key(|(_, count)| *count) else {
         return Vec::new();
     };
     let alone =
         runs.iter().enumerate().filter_map(|(i, other)| match differences(base, other)[..] {
-            [knob] if of_one_kind(base, other) => Some((knob, i)),
+            [size] if of_one_kind(base, other) => Some((size, i)),
             _ => None,
         });
-    let others: Vec<(Knob, usize)> = alone.collect();
-    let varied = KNOBS.iter().filter(|knob| others.iter().any(|(k, _)| k == *knob));
+    let others: Vec<(VariedSize, usize)> = alone.collect();
+    let varied = VARIED_SIZES.iter().filter(|size| others.iter().any(|(k, _)| k == *size));
     if varied.count() < 3 {
         return Vec::new();
     }
     let mut found: Vec<Change<'_>> = others
         .into_iter()
-        .filter_map(|(knob, i)| {
+        .filter_map(|(size, i)| {
             let other = &runs[i];
             let peak = |run: &RunRecord| Some(run.metrics.peak_vram_allocated_bytes? as f64);
-            let factor = knob.value(other) / knob.value(base);
+            let factor = size.value(other) / size.value(base);
             let elasticity = (peak(other)? / peak(base)?).ln() / factor.ln();
-            Some(Change { knob, base, other, factor, elasticity })
+            Some(Change { size, base, other, factor, elasticity })
         })
         .collect();
-    found.sort_by_key(|change| KNOBS.iter().position(|knob| *knob == change.knob));
+    found.sort_by_key(|change| VARIED_SIZES.iter().position(|size| *size == change.size));
     found
 }
 
 impl Change<'_> {
     /// Whether the row bears the published claim out; none where nothing is claimed.
     pub fn confirmed(&self) -> Option<bool> {
-        self.knob.is_claimed().then(|| (self.elasticity - 1.0).abs() <= LINEAR_WITHIN)
+        self.size.is_claimed().then(|| (self.elasticity - 1.0).abs() <= LINEAR_WITHIN)
     }
 }
