@@ -10,7 +10,7 @@ use vram_report::constants::constants_table;
 use vram_report::document;
 use vram_report::error::ReportError;
 use vram_report::memory_check::Limit;
-use vram_report::results::{Line, results_table};
+use vram_report::results::{Line, excluded_lines, results_table};
 use vram_report::runs::Runs;
 use vram_report::study::Study;
 use vram_report::table::{Style, Table};
@@ -100,9 +100,7 @@ fn tables(runs: &Runs, catalogue: &Catalogue, unmeasured: &[Line]) -> Result<Str
         text += &format!("\n{title}\n{}\n", results_table(&lines, Style::Terminal));
         text += &constants_table(&study, catalogue, Style::Terminal);
         if terms == Terms::Ring {
-            for (id, reason) in &study.excluded {
-                text += &format!("excluded {id}: {reason}\n");
-            }
+            text += &excluded_lines(&study);
         }
     }
     Ok(text)

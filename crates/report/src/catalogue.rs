@@ -9,7 +9,7 @@ use vram_presets::kind::PresetKind;
 use vram_presets::library::Library;
 use vram_presets::sweep::{Published, SweepRow};
 
-use crate::tier::{TierKey, Wanted};
+use crate::tier::TierKey;
 
 /// The calibration that VRA-34 published.
 const PUBLISHED: &str = "rtx4070tisuper_published";
@@ -60,9 +60,6 @@ impl Catalogue {
 
     /// The published constants of a tier, whatever the device.
     pub fn constants(&self, key: &TierKey) -> Option<&TierConstants> {
-        let TierKey { ring_len, slot_dim, precision, amp, .. } = key;
-        let wanted =
-            Wanted { ring_len: *ring_len, slot_dim: *slot_dim, precision, amp: *amp, step: None };
-        wanted.of(self.published.as_ref()?)
+        key.wanted().of(self.published.as_ref()?)
     }
 }

@@ -183,6 +183,15 @@ pub fn results_table(lines: &[Line], style: Style) -> String {
     text
 }
 
+/// What stayed out of the fit, a line each, for a terminal.
+pub fn excluded_lines(study: &Study) -> String {
+    let lines = study
+        .excluded
+        .iter()
+        .map(|(id, reason)| escape::line(&format!("excluded {id}: {reason}")).into_owned() + "\n");
+    lines.collect()
+}
+
 /// The table's numbers as CSV, sizes in bytes.
 pub fn results_csv(lines: &[Line]) -> String {
     let mut csv = csv::Writer::from_writer(Vec::new());

@@ -56,17 +56,21 @@ impl TierKey {
 
     /// The key as a calibration holds it.
     pub(crate) fn attributes(&self) -> BTreeMap<String, Attribute> {
-        let integer = |name: &str, value| (name.to_owned(), Attribute::Integer(value));
-        let text = |name: &str, value: &str| (name.to_owned(), Attribute::Text(value.to_owned()));
-        let step = step_attribute(self.step).map(|step| (STEP.to_owned(), step));
-        let sizes = [
-            integer("ring_len", self.ring_len),
-            integer("slot_dim", self.slot_dim),
-            text("precision", &self.precision),
-            integer("amp", u64::from(self.amp)),
-            text("device", &self.device),
-        ];
-        sizes.into_iter().chain(step).collect()
+        let device = ("device", Attribute::Text(self.device.clone()));
+        let step = step_attribute(self.step).map(|step| (STEP, step));
+        let all = self.wanted().attributes().into_iter().chain([device]).chain(step);
+        all.map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    /// What is looked for to find the tier in a calibration, whatever the device and the step.
+    pub(crate) fn wanted(&self) -> Wanted<'_> {
+        Wanted {
+            ring_len: self.ring_len,
+            slot_dim: self.slot_dim,
+            precision: &self.precision,
+            amp: self.amp,
+            step: None,
+        }
     }
 }
 
@@ -82,13 +86,17 @@ pub(crate) struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    pub(crate) fn of<'a>(&self, calibration: &'a Calibration) -> Option<&'a TierConstants> {
-        let wanted = [
+    fn attributes(&self) -> [(&'static str, Attribute); 4] {
+        [
             ("ring_len", Attribute::Integer(self.ring_len)),
             ("slot_dim", Attribute::Integer(self.slot_dim)),
             ("precision", Attribute::Text(self.precision.to_owned())),
             ("amp", Attribute::Integer(u64::from(self.amp))),
-        ];
+        ]
+    }
+
+    pub(crate) fn of<'a>(&self, calibration: &'a Calibration) -> Option<&'a TierConstants> {
+        let wanted = self.attributes();
         let is_it = |tier: &&TierConstants| {
             (self.step.is_none() || step_of(tier) == self.step)
                 && wanted.iter().all(|(name, value)| tier.attributes.get(*name) == Some(value))

@@ -1,6 +1,6 @@
 //! Bytes for reading.
 
-const GIB: f64 = (1u64 << 30) as f64;
+pub(crate) const GIB: f64 = (1u64 << 30) as f64;
 const MIB: f64 = (1u64 << 20) as f64;
 
 /// Bytes as GiB, for reading.

@@ -14,12 +14,11 @@ use vram_console::waiting::{load_runs, with_progress};
 use vram_fit::model::RowFit;
 use vram_report::catalogue::Catalogue;
 use vram_report::constants::constants_table;
-use vram_report::results::{results_csv, results_table};
+use vram_report::results::{excluded_lines, results_csv, results_table};
 use vram_report::run_ledger::reserved_by_ledger;
 use vram_report::study::Study;
 use vram_report::table::Style;
 use vram_report::terms::Terms;
-use vram_source::escape;
 
 use crate::flags::library;
 
@@ -104,12 +103,7 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
 fn table(study: &Study, catalogue: &Catalogue) -> String {
     let results = results_table(&study.lines(catalogue), Style::Terminal);
     let constants = constants_table(study, catalogue, Style::Terminal);
-    let mut text = format!("{results}\n{constants}");
-    for (id, reason) in &study.excluded {
-        text += &escape::line(&format!("excluded {id}: {reason}"));
-        text.push('\n');
-    }
-    text
+    format!("{results}\n{constants}{}", excluded_lines(study))
 }
 
 /// Constants, rows and exclusions, sizes in bytes.

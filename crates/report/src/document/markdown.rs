@@ -66,8 +66,6 @@ fn facts(runs: &Runs) -> String {
             "driver / CUDA",
             format!("{} / {}", or_null(&env.driver_version), or_null(&env.cuda_version)),
         );
-    }
-    if run.metrics.device != "cpu" {
         fact("compute capability", or_null(&env.compute_capability));
         fact("driver model", or_null(&env.driver_model));
         let granule = run.metrics.pool_granule_bytes;

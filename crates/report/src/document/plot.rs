@@ -8,13 +8,12 @@ use vram_fit::model::{RowFit, TierFit};
 use vram_source::escape;
 
 use crate::study::Study;
+use crate::units::GIB;
 
 /// Width of a tier's column and heights of its two charts, in pixels.
 const COLUMN: u32 = 320;
 const LINES: u32 = 320;
 const RESIDUALS: u32 = 200;
-
-const GIB: f64 = (1u64 << 30) as f64;
 
 /// Palette: blue for what is predicted, orange for what is measured.
 const PREDICTED: RGBColor = RGBColor(31, 119, 180);
