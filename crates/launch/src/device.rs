@@ -11,11 +11,11 @@ use crate::libraries::LibraryError;
 
 /// Where a command runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum Place<E = Executable> {
     /// On the CPU, with the reason where it was not asked for.
     Cpu(Option<String>),
     /// On a card, in this executable.
-    Cuda(Card, Executable),
+    Cuda(Card, E),
 }
 
 /// Why the device that was asked for cannot be used.
@@ -61,36 +61,35 @@ pub fn facts(card: Option<&Card>) -> DeviceFacts {
 }
 
 impl DeviceChoice {
-    /// The card that is meant, whatever executable there is for it; or why it is the CPU, where that
-    /// was not asked for.
-    ///
-    /// # Errors
-    ///
-    /// A card was asked for by its number and cannot be used.
-    #[tracing::instrument(level = "trace", name = "choose card", skip_all)]
-    pub fn card(self) -> Result<Result<Card, Option<String>>, DeviceError> {
-        let found = match self {
-            Self::Cpu => return Ok(Err(None)),
-            Self::Auto => card(0),
-            Self::Cuda(ordinal) => card(ordinal),
-        };
-        match (self, found) {
-            (_, Ok(card)) => Ok(Ok(card)),
-            (Self::Auto, Err(why)) => {
-                tracing::debug!("device: the CPU, for {why}");
-                Ok(Err(Some(why.to_string())))
-            }
-            (_, Err(why)) => Err(why.into()),
-        }
-    }
-
     /// Where a command runs whose CUDA executable is `executable`.
     ///
     /// # Errors
     ///
     /// A card was asked for and cannot be used.
-    #[tracing::instrument(level = "trace", name = "choose device", skip_all)]
     pub fn resolve(self, executable: &Path) -> Result<Place, DeviceError> {
+        let place = self.place(|_| {
+            let path = executable.to_owned();
+            if !executable.is_file() {
+                return Err(DeviceError::NoExecutable { path });
+            }
+            Ok(Executable::for_cards(path)?)
+        })?;
+        if let Place::Cuda(card, executable) = &place {
+            tracing::debug!("device: cuda:{}, {}, by {executable}", card.ordinal, card.name);
+        }
+        Ok(place)
+    }
+
+    /// Where a command runs for whose card `executable` finds what runs there.
+    ///
+    /// # Errors
+    ///
+    /// A card was asked for and cannot be used.
+    #[tracing::instrument(level = "trace", name = "choose device", skip_all)]
+    pub fn place<E>(
+        self,
+        executable: impl FnOnce(&Card) -> Result<E, DeviceError>,
+    ) -> Result<Place<E>, DeviceError> {
         let ordinal = match self {
             Self::Cpu => {
                 tracing::debug!("device: the CPU, as asked for");
@@ -99,26 +98,16 @@ impl DeviceChoice {
             Self::Auto => 0,
             Self::Cuda(ordinal) => ordinal,
         };
-        let found = card(ordinal).map_err(DeviceError::from).and_then(|card| {
-            let path = executable.to_owned();
-            if !executable.is_file() {
-                return Err(DeviceError::NoExecutable { path });
+        let found = card(ordinal).map_err(DeviceError::from);
+        let found = found.and_then(|card| Ok((executable(&card)?, card)));
+        match (self, found) {
+            (_, Ok((executable, card))) => Ok(Place::Cuda(card, executable)),
+            (Self::Auto, Err(why)) => {
+                tracing::debug!("device: the CPU, for {why}");
+                Ok(Place::Cpu(Some(why.to_string())))
             }
-            Ok(Place::Cuda(card, Executable::for_cards(path)?))
-        });
-        let place = match (self, found) {
-            (Self::Auto, Err(why)) => Place::Cpu(Some(why.to_string())),
-            (_, found) => found?,
-        };
-        match &place {
-            Place::Cpu(Some(why)) => tracing::debug!("device: the CPU, for {why}"),
-            // It was asked for.
-            Place::Cpu(None) => {}
-            Place::Cuda(card, executable) => {
-                tracing::debug!("device: cuda:{}, {}, by {executable}", card.ordinal, card.name)
-            }
+            (_, Err(why)) => Err(why),
         }
-        Ok(place)
     }
 }
 

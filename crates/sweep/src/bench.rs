@@ -117,14 +117,14 @@ pub fn run(
         sweep.rows.iter_mut().for_each(|row| row.step = step);
     }
     let rows = select(&sweep, &options.only)?;
-    let device = SweepDevice::choose(options.device, executables, library)?;
+    let (device, probe) = SweepDevice::choose(options.device, executables, library)?;
     listen(BenchEvent::Device(&device));
     let out = options.out.clone().unwrap_or_else(|| {
         run_dir::named_after_now(&format!("{}-bench-{}", device.kind().name(), sweep.name))
     });
     let mut plan = Plan::new(library, device.kind(), rows, &out)?;
     plan.refuse_occupied()?;
-    let probe = device.executable(executables)?;
+    let probe = probe.executable(&device)?;
     let copy_bytes_per_s = bandwidth(&probe, device.choice())?;
     listen(BenchEvent::Bandwidth(copy_bytes_per_s));
 

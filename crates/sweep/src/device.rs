@@ -21,6 +21,24 @@ pub enum Executables<'a> {
     Built(&'a dyn Fn(Option<&Card>) -> Result<Executable, SweepError>),
 }
 
+/// What measures, once nothing can be refused any more.
+pub(crate) enum Probe<'a> {
+    Carried(Executable),
+    Built(&'a dyn Fn(Option<&Card>) -> Result<Executable, SweepError>),
+}
+
+impl Probe<'_> {
+    /// The executable with the libraries that it needs, built if it was not carried along.
+    pub(crate) fn executable(self, device: &SweepDevice) -> Result<Executable, SweepError> {
+        let executable = match self {
+            Self::Carried(executable) => executable,
+            Self::Built(build) => build(device.card.as_ref())?,
+        };
+        tracing::debug!("measured by {executable}");
+        Ok(executable)
+    }
+}
+
 /// Where rows run.
 #[derive(Debug)]
 pub struct SweepDevice {
@@ -30,39 +48,41 @@ pub struct SweepDevice {
     pub why_cpu: Option<String>,
     /// What a process holds on the device beside what it reserves.
     pub context: Context,
-    /// None where it is built when it is needed.
-    carried: Option<Executable>,
 }
 
 impl SweepDevice {
-    /// The device that `choice` means. A card's context is assumed from the library's calibrations.
+    /// The device that `choice` means, and what measures on it. A card's context is assumed from the
+    /// library's calibrations.
     ///
     /// # Errors
     ///
     /// A card that was asked for and cannot be used, or an executable that is not there.
-    pub fn choose(
+    pub(crate) fn choose<'a>(
         choice: DeviceChoice,
-        executables: Executables<'_>,
+        executables: Executables<'a>,
         library: &Library,
-    ) -> Result<Self, SweepError> {
-        let (card, why_cpu, carried) = match executables {
-            Executables::Built(_) => match choice.card()? {
-                Ok(card) => (Some(card), None, None),
-                Err(why) => (None, why, None),
-            },
+    ) -> Result<(Self, Probe<'a>), SweepError> {
+        let (place, probe) = match executables {
+            Executables::Built(build) => (choice.place(|_| Ok(()))?, Probe::Built(build)),
             Executables::In(dir) => match choice.resolve(&dir.join(cuda_executable_name()))? {
-                Place::Cuda(card, executable) => (Some(card), None, Some(executable)),
+                Place::Cuda(card, executable) => {
+                    (Place::Cuda(card, ()), Probe::Carried(executable))
+                }
                 Place::Cpu(why) => {
                     let path = dir.join(format!("vram{}", std::env::consts::EXE_SUFFIX));
                     if !path.is_file() {
                         return Err(SweepError::NotThere { path });
                     }
-                    (None, why, Some(Executable::plain(path)))
+                    (Place::Cpu(why), Probe::Carried(Executable::plain(path)))
                 }
             },
         };
+        let (card, why_cpu) = match place {
+            Place::Cuda(card, ()) => (Some(card), None),
+            Place::Cpu(why) => (None, why),
+        };
         let context = card.as_ref().map_or(Context::NONE, |_| Context::assumed(library));
-        Ok(Self { card, why_cpu, context, carried })
+        Ok((Self { card, why_cpu, context }, probe))
     }
 
     /// Its memory now; none where it tells no size.
@@ -78,19 +98,5 @@ impl SweepDevice {
     /// What the executable is told to run on.
     pub fn choice(&self) -> DeviceChoice {
         self.card.as_ref().map_or(DeviceChoice::Cpu, |card| DeviceChoice::Cuda(card.ordinal))
-    }
-
-    /// The executable with the libraries that it needs, built if it was not carried along.
-    pub(crate) fn executable(
-        &self,
-        executables: Executables<'_>,
-    ) -> Result<Executable, SweepError> {
-        let executable = match (&self.carried, executables) {
-            (Some(executable), _) => executable.clone(),
-            (None, Executables::Built(build)) => build(self.card.as_ref())?,
-            (None, Executables::In(dir)) => Err(SweepError::NotThere { path: dir.to_owned() })?,
-        };
-        tracing::debug!("measured by {executable}");
-        Ok(executable)
     }
 }

@@ -86,7 +86,7 @@ pub fn run(
 ) -> Result<Finished, SweepError> {
     let sweep = library.sweep(&options.sweep)?.spec;
     let rows = plan::select(&sweep, &options.only)?;
-    let device = SweepDevice::choose(options.device, executables, library)?;
+    let (device, probe) = SweepDevice::choose(options.device, executables, library)?;
     listen(Event::Device(&device));
     let dir = directory(options, device.kind().name(), &sweep)?;
     lock::refuse_held(&dir)?;
@@ -104,7 +104,7 @@ pub fn run(
         (false, Some(_)) => find_max::refuse_occupied(&plan, &dir)?,
     }
     let limit = limit.map(|bytes| limit_of(bytes, &device)).transpose()?;
-    let probe = device.executable(executables)?;
+    let probe = probe.executable(&device)?;
     listen(Event::Directory(&dir));
     let _lock = Lock::take(&dir)?;
     let interrupt = Interrupt::default();
