@@ -14,8 +14,14 @@ use vram_workload::device_kind::DeviceKind;
 use crate::batch_search::{Boundary, Seen, search};
 use crate::error::SweepError;
 use crate::event::{Event, Listener};
-use crate::plan::{Plan, Row, batch_id};
+use crate::plan::{Row, batch_id};
 use crate::runner::{RowOutcome, RowResult, Runner};
+
+/// A workload whose boundary is searched: with one sample, which stands for any number of them.
+pub(crate) struct Searched {
+    row: Row,
+    forecast: Forecast,
+}
 
 /// One workload's search.
 #[derive(Debug)]
@@ -49,17 +55,15 @@ pub(crate) struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Searches for the boundary of each row's workload.
-    pub(crate) fn run(&self, rows: Vec<Row>, listen: Listener<'_>) -> Searches {
+    /// Searches for the boundary of each workload.
+    pub(crate) fn run(&self, searched: Vec<Searched>, listen: Listener<'_>) -> Searches {
         let limit = self.limit.bytes;
         let free = self.runner.device.memory().map_or(limit, |memory| memory.left_bytes());
         if free < limit {
             listen(Event::FreeBelowLimit { free, limit });
         }
         let mut searches = Searches::default();
-        for mut row in rows {
-            // The plan has none without.
-            let Some(forecast) = row.forecast.take() else { continue };
+        for Searched { row, forecast } in searched {
             match self.find(&row.row, &forecast, free, &mut searches.records, listen) {
                 Ok(boundary) => {
                     let predicted = forecast.most(limit.min(free));
@@ -112,8 +116,7 @@ impl Search<'_> {
     }
 }
 
-/// The first row of each workload, with one sample, which stands for any number of them. A search
-/// begins where a batch is predicted to be.
+/// The first row of each workload. A search begins where a batch is predicted to be.
 ///
 /// # Errors
 ///
@@ -123,29 +126,29 @@ pub(crate) fn plan(
     kind: DeviceKind,
     rows: &[&SweepRow],
     dir: &Path,
-) -> Result<Plan, SweepError> {
+) -> Result<Vec<Searched>, SweepError> {
     let mut seen = BTreeSet::new();
     let mut first = Vec::new();
     for row in rows {
-        let one = Row::new(library, kind, &SweepRow { batch: 1, ..(*row).clone() }, dir)?;
-        if one.forecast.is_none() {
+        let mut one = Row::new(library, kind, &SweepRow { batch: 1, ..(*row).clone() }, dir)?;
+        let Some(forecast) = one.forecast.take() else {
             return Err(SweepError::Unpredicted { id: one.id });
-        }
+        };
         if seen.insert(one.spec.probe_id(row.out_dim, row.amp)) {
-            first.push(one);
+            first.push(Searched { row: one, forecast });
         }
     }
-    Ok(Plan { rows: first })
+    Ok(first)
 }
 
 /// A directory that holds a search, or rows of a sweep, is continued on purpose or not at all.
-pub(crate) fn refuse_occupied(plan: &Plan, dir: &Path) -> Result<(), SweepError> {
+pub(crate) fn refuse_occupied(searched: &[Searched], dir: &Path) -> Result<(), SweepError> {
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
     let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
     let is_of = |name: &str, row: &Row| {
         name.starts_with(&batch_id(&row.row, "")) || name.starts_with(&format!("{}_", row.id))
     };
-    match names.find(|name| plan.rows.iter().any(|row| is_of(name, row))) {
+    match names.find(|name| searched.iter().any(|one| is_of(name, &one.row))) {
         None => Ok(()),
         Some(name) => Err(SweepError::Occupied { dir: dir.join(name) }),
     }

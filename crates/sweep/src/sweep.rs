@@ -12,7 +12,7 @@ use vram_report::memory_check::{DeviceMemory, Limit};
 use crate::device::{Executables, SweepDevice};
 use crate::error::SweepError;
 use crate::event::{Event, Listener};
-use crate::find_max::{self, Search, Searches};
+use crate::find_max::{self, Search, Searched, Searches};
 use crate::interrupt::Interrupt;
 use crate::lock::{self, Lock};
 use crate::plan::{self, Plan};
@@ -73,6 +73,12 @@ pub enum Results {
     Largest(Searches, Limit),
 }
 
+/// What is left to do when nothing can be refused any more.
+enum Work {
+    Measure(Plan),
+    Search(Vec<Searched>, Limit),
+}
+
 /// Refuses what can be refused before anything runs, then measures row after row.
 ///
 /// # Errors
@@ -90,20 +96,24 @@ pub fn run(
     listen(Event::Device(&device));
     let dir = directory(options, device.kind().name(), &sweep)?;
     lock::refuse_held(&dir)?;
-    let (preflight, limit) = match options.task {
-        Task::Measure(preflight) => (preflight, None),
-        Task::FindMax(bytes) => (Preflight::Trust, Some(bytes)),
+    let (preflight, work) = match options.task {
+        Task::Measure(preflight) => {
+            let plan = Plan::new(library, device.kind(), rows, &dir)?;
+            match options.resume {
+                true => resume::refuse_another(library, &sweep, false, &dir)?,
+                false => plan.refuse_occupied()?,
+            }
+            (preflight, Work::Measure(plan))
+        }
+        Task::FindMax(bytes) => {
+            let searched = find_max::plan(library, device.kind(), &rows, &dir)?;
+            match options.resume {
+                true => resume::refuse_another(library, &sweep, true, &dir)?,
+                false => find_max::refuse_occupied(&searched, &dir)?,
+            }
+            (Preflight::Trust, Work::Search(searched, limit_of(bytes, &device)?))
+        }
     };
-    let plan = match limit {
-        None => Plan::new(library, device.kind(), rows, &dir)?,
-        Some(_) => find_max::plan(library, device.kind(), &rows, &dir)?,
-    };
-    match (options.resume, limit) {
-        (true, _) => resume::refuse_another(library, &sweep, limit.is_some(), &dir)?,
-        (false, None) => plan.refuse_occupied()?,
-        (false, Some(_)) => find_max::refuse_occupied(&plan, &dir)?,
-    }
-    let limit = limit.map(|bytes| limit_of(bytes, &device)).transpose()?;
     let probe = probe.executable(&device)?;
     listen(Event::Directory(&dir));
     let _lock = Lock::take(&dir)?;
@@ -113,11 +123,11 @@ pub fn run(
         .map_err(SweepError::system("catch Ctrl-C"))?;
     let limits = Limits { interrupt: interrupt.clone(), timeout: options.row_timeout };
     let runner = Runner { device, probe, limits, resume: options.resume, preflight };
-    let results = match limit {
-        None => Results::Rows(runner.measure(plan.rows, listen)),
-        Some(limit) => {
+    let results = match work {
+        Work::Measure(plan) => Results::Rows(runner.measure(plan.rows, listen)),
+        Work::Search(searched, limit) => {
             let search = Search { runner: &runner, library, dir: &dir, limit };
-            Results::Largest(search.run(plan.rows, listen), limit)
+            Results::Largest(search.run(searched, listen), limit)
         }
     };
     Ok(Finished { dir, results, signal: interrupt.signal() })
