@@ -1,6 +1,5 @@
 //! `cargo xtask sweep`: builds what measures, then sweeps with it.
 
-use miette::IntoDiagnostic;
 use vram_console::presets::library;
 use vram_console::reply::Reply;
 use vram_console::sweep::{self, SweepFlags};
@@ -21,7 +20,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> miette::Result<Reply> {
-    let library = library().into_diagnostic()?;
+    let library = library()?;
     // cargo names itself to what it runs; without it this executable was carried.
     let own = || std::env::args().next().unwrap_or_default();
     let program = std::env::var_os("CARGO").map_or_else(own, |_| "cargo xtask".to_owned());

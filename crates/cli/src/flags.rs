@@ -2,22 +2,13 @@
 //! subcommand.
 
 use clap::ValueEnum;
-use miette::{IntoDiagnostic, WrapErr};
+use miette::WrapErr;
 use vram_presets::error::PresetError;
 use vram_presets::library::{Library, Origin, Preset};
 use vram_presets::spec::{Precision, WorkloadSpec};
 use vram_presets::step::StepKind;
 use vram_report::defaults::DEFAULT_CALIBRATION;
 use vram_report::workload::{Mode, Workload};
-
-/// The presets that a command run here sees.
-///
-/// # Errors
-///
-/// If the system does not say where here is.
-pub fn library() -> miette::Result<Library> {
-    vram_console::presets::library().into_diagnostic()
-}
 
 /// How a list is printed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]

@@ -36,6 +36,16 @@ pub struct BenchFlags {
     out: Option<PathBuf>,
 }
 
+/// What a bench is, in a line.
+pub const ABOUT: &str = "Time the step of a sweep's rows (a benchmark, not a test)";
+
+/// What a bench is, for `--help`.
+pub const LONG_ABOUT: &str = "Time the step of a sweep's rows (a benchmark, not a test)
+
+Every row is a probe process of its own. The floor of a row is the time that its tape needs at the \
+device's copy bandwidth, which is measured in the same run: 2 * T*B*R*D*4 bytes, each state read \
+once and written once.";
+
 /// What `--help` of a bench says after its options.
 pub fn after_help(program: &str) -> String {
     format!(

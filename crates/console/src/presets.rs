@@ -1,5 +1,6 @@
 //! The presets that a command sees.
 
+use miette::IntoDiagnostic;
 use vram_presets::library::Library;
 
 /// The built-in presets and those of the nearest `presets/` folder at or above the working directory.
@@ -7,9 +8,9 @@ use vram_presets::library::Library;
 /// # Errors
 ///
 /// If the system does not say which directory that is.
-pub fn library() -> std::io::Result<Library> {
+pub fn library() -> miette::Result<Library> {
     let _span = tracing::trace_span!("find presets").entered();
-    let here = std::env::current_dir()?;
+    let here = std::env::current_dir().into_diagnostic()?;
     let library = Library::discover(&here);
     match library.folder() {
         Some(folder) => {

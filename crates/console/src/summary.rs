@@ -7,14 +7,12 @@ use vram_presets::library::Library;
 use vram_presets::name::short;
 use vram_report::catalogue::Catalogue;
 use vram_report::constants::constants_table;
-use vram_report::document;
-use vram_report::error::ReportError;
+use vram_report::document::{self, Studies};
 use vram_report::memory_check::Limit;
 use vram_report::results::{Line, excluded_lines, results_table};
 use vram_report::runs::Runs;
 use vram_report::study::Study;
 use vram_report::table::{Style, Table};
-use vram_report::terms::Terms;
 use vram_report::units::gib;
 use vram_sweep::batch_search::Seen;
 use vram_sweep::find_max::{Found, Searches};
@@ -60,11 +58,16 @@ pub(crate) fn of_rows(
         }
     }
     let catalogue = Catalogue::new(library);
-    let text = tables(&runs, &catalogue, &unmeasured).unwrap_or_else(|error| {
-        failed.push(format!("the fit: {}", with_causes(&error)));
-        String::new()
-    });
-    let written = write_report(&runs, library, dir);
+    let (text, written) = match Studies::new(&runs) {
+        Ok(studies) => (
+            tables(&studies, &catalogue, &unmeasured),
+            write_report(&runs, &studies, &catalogue, dir),
+        ),
+        Err(error) => {
+            failed.push(format!("the fit: {}", with_causes(&error)));
+            (String::new(), false)
+        }
+    };
     Reply { text, exit: conclude(program, &failed, written, dir) }
 }
 
@@ -78,32 +81,31 @@ pub(crate) fn of_searches(
 ) -> Reply {
     let runs = Runs { records: searches.records, ..Runs::default() };
     let failed = searches.failed.iter().map(|(row, why)| format!("{row}: {why}"));
-    let failed: Vec<String> = failed.collect();
-    let written = write_report(&runs, library, dir);
+    let mut failed: Vec<String> = failed.collect();
+    let written = match Studies::new(&runs) {
+        Ok(studies) => write_report(&runs, &studies, &Catalogue::new(library), dir),
+        Err(error) => {
+            failed.push(format!("the fit: {}", with_causes(&error)));
+            false
+        }
+    };
     let exit = conclude(program, &failed, written, dir);
     let found = &searches.found;
     let text = if found.is_empty() { String::new() } else { largest_table(found, limit) };
     Reply { text, exit }
 }
 
-fn tables(runs: &Runs, catalogue: &Catalogue, unmeasured: &[Line]) -> Result<String, ReportError> {
-    let mut text = String::new();
-    for (terms, title) in [
-        (Terms::Ring, "published model, a line per tier (--terms ring)"),
-        (Terms::RingStateToken, "pooled over tiers (--terms ring,state,token)"),
-    ] {
-        let study = Study::new(runs, terms)?;
-        let mut lines = study.lines(catalogue);
-        if terms == Terms::Ring {
-            lines.extend(unmeasured.iter().cloned());
-        }
-        text += &format!("\n{title}\n{}\n", results_table(&lines, Style::Terminal));
-        text += &constants_table(&study, catalogue, Style::Terminal);
-        if terms == Terms::Ring {
-            text += &excluded_lines(&study);
-        }
-    }
-    Ok(text)
+fn tables(studies: &Studies, catalogue: &Catalogue, unmeasured: &[Line]) -> String {
+    let table = |title: &str, study: &Study, more: &[Line]| {
+        let lines = [study.lines(catalogue), more.to_vec()].concat();
+        let results = results_table(&lines, Style::Terminal);
+        let constants = constants_table(study, catalogue, Style::Terminal);
+        format!("\n{title}\n{results}\n{constants}")
+    };
+    let Studies { ring, pooled } = studies;
+    table("published model, a line per tier (--terms ring)", ring, unmeasured)
+        + &excluded_lines(ring)
+        + &table("pooled over tiers (--terms ring,state,token)", pooled, &[])
 }
 
 fn largest_table(found: &[Found], limit: &Limit) -> String {
@@ -145,11 +147,11 @@ fn largest_table(found: &[Found], limit: &Limit) -> String {
 
 /// Writes the report of what was measured. That it cannot be written keeps no table from being
 /// printed.
-fn write_report(runs: &Runs, library: &Library, dir: &Path) -> bool {
+fn write_report(runs: &Runs, studies: &Studies, catalogue: &Catalogue, dir: &Path) -> bool {
     if runs.records.is_empty() {
         return true;
     }
-    match document::write(runs, library, dir) {
+    match document::write(runs, studies, catalogue, dir) {
         Ok(_) => {
             terminal::say(&format!("\nreport: {}", dir.join(document::names::REPORT).display()));
             true

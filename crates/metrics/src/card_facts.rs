@@ -1,6 +1,6 @@
 //! What is known of a card, and of the host that it is in.
 
-use crate::driver::Card;
+use crate::driver::{Card, version};
 use crate::facts::{DeviceFacts, GPU_FACTS, fact};
 use crate::nvml::Monitor;
 
@@ -28,7 +28,7 @@ impl DeviceFacts {
             // NVML's total exceeds CUDA's.
             available_bytes: free.ok().map(|free| free.min(card.total_bytes)),
             driver_version,
-            cuda_version: Some(format!("{}.{}", driver / 1000, driver % 1000 / 10)),
+            cuda_version: Some(version(driver)),
             compute_capability: Some(format!("{}.{}", card.capability.0, card.capability.1)),
             driver_model,
             gpu_uuid: Some(card.uuid.clone()),

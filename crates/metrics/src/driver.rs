@@ -120,7 +120,7 @@ fn cards(count: usize) -> String {
 }
 
 /// `13000` as `13.0`.
-fn version(number: i32) -> String {
+pub(crate) fn version(number: i32) -> String {
     format!("{}.{}", number / 1000, number % 1000 / 10)
 }
 

@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 use vram_artifacts::atomic::write_atomically;
 use vram_artifacts::calibration;
 use vram_artifacts::error::ArtifactError;
-use vram_presets::library::Library;
 
 use crate::catalogue::Catalogue;
 use crate::error::ReportError;
@@ -29,29 +28,53 @@ pub struct Written {
     pub is_useful: bool,
 }
 
-/// Writes the report on `runs` into `out`. Where no tier has constants no calibration is written; one
+/// Runs, fitted by each of the two models.
+#[derive(Debug)]
+pub struct Studies {
+    /// The published model: a line per tier.
+    pub ring: Study,
+    /// Tape, whole states and activations over all tiers.
+    pub pooled: Study,
+}
+
+impl Studies {
+    /// Fits the runs that may be fitted.
+    ///
+    /// # Errors
+    ///
+    /// Runs that cannot be fitted.
+    pub fn new(runs: &Runs) -> Result<Self, ReportError> {
+        let ring = Study::new(runs, Terms::Ring)?;
+        Ok(Self { ring, pooled: Study::new(runs, Terms::RingStateToken)? })
+    }
+}
+
+/// Writes the report on `runs` and what they were fitted to into `out`. Where no tier has constants no calibration is written; one
 /// that lies there from earlier stays, and a warning is logged.
 ///
 /// # Errors
 ///
-/// Runs that cannot be fitted, files that cannot be written, or another file where the
-/// calibration goes; then nothing is written.
+/// Files that cannot be written, or another file where the calibration goes; then nothing is
+/// written.
 #[tracing::instrument(level = "trace", name = "write report", skip_all)]
-pub fn write(runs: &Runs, library: &Library, out: &Path) -> Result<Written, ReportError> {
+pub fn write(
+    runs: &Runs,
+    studies: &Studies,
+    catalogue: &Catalogue,
+    out: &Path,
+) -> Result<Written, ReportError> {
     let constants = out.join(names::CALIBRATION);
     calibration::refuse_other_file(&constants)?;
-    let catalogue = Catalogue::new(library);
-    let ring = Study::new(runs, Terms::Ring)?;
-    let pooled = Study::new(runs, Terms::RingStateToken)?;
-    let plot = plot::draw(&ring).map_err(|error| ReportError::Draw {
+    let Studies { ring, pooled } = studies;
+    let plot = plot::draw(ring).map_err(|error| ReportError::Draw {
         what: names::PLOT.to_owned(),
         reason: error.to_string(),
     })?;
     std::fs::create_dir_all(out)
         .map_err(|source| ArtifactError::Write { path: out.to_owned(), source })?;
     let mut files = vec![
-        (names::REPORT, markdown::report(runs, &ring, &pooled, &catalogue)),
-        (names::TABLE, results_csv(&ring.lines(&catalogue))),
+        (names::REPORT, markdown::report(runs, ring, pooled, catalogue)),
+        (names::TABLE, results_csv(&ring.lines(catalogue))),
     ];
     if ring.predicts() {
         files.push((names::CALIBRATION, ring.calibration_file(runs.machine())?));

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use vram_artifacts::run_record::{RunRecord, from_texts, read};
 use vram_presets::library::{Library, workload_from_text};
 use vram_presets::spec::WorkloadSpec;
-use vram_report::document;
+use vram_report::catalogue::Catalogue;
+use vram_report::document::{self, Studies};
 use vram_report::runs::Runs;
 use vram_source::text::Syntax;
 use vram_workload::extent::Extent;
@@ -80,7 +81,10 @@ fn report_on(hostile: Vec<RunRecord>) {
     });
     let runs = Runs { records: real.into_iter().chain(hostile).collect(), unreadable: vec![] };
     let out = tempfile::tempdir().unwrap();
-    let _ = document::write(&runs, &Library::built_in(), out.path());
+    let catalogue = Catalogue::new(&Library::built_in());
+    if let Ok(studies) = Studies::new(&runs) {
+        let _ = document::write(&runs, &studies, &catalogue, out.path());
+    }
 }
 
 /// The report rounds to it: nothing divides by zero, and nothing is rounded beyond 64 bits.

@@ -3,12 +3,15 @@
 
 #[path = "support/source.rs"]
 mod source;
+#[path = "support/syntax.rs"]
+mod syntax;
 
 use std::collections::BTreeSet;
 
-use source::{Source, uses};
+use source::Source;
 use syn::visit::{self, Visit};
 use syn::{Fields, ImplItem, Item, ReturnType, Type, Visibility};
+use syntax::uses;
 
 /// Crates whose types a signature may have. Of candle's, what lies under it is not candle's.
 const CRATES: [&str; 6] =

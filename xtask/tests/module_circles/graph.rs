@@ -9,7 +9,8 @@ use proc_macro2::{TokenStream, TokenTree};
 use syn::Item;
 use syn::visit::{self, Visit};
 
-use crate::tree::{Target, Tree, attributes, attributes_of_part, is_of_tests, uses};
+use crate::syntax::{attributes, is_of_tests, uses};
+use crate::tree::{Target, Tree, attributes_of_part};
 
 /// Per file, the files that declare what it uses, and one path by which it does.
 pub struct Graph {

@@ -3,6 +3,8 @@
 //! leads through. What is used without being named, as a method is, is not seen.
 
 mod graph;
+#[path = "../../../crates/workload/tests/support/syntax.rs"]
+mod syntax;
 mod tree;
 
 use std::path::Path;

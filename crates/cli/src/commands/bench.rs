@@ -2,22 +2,14 @@
 
 use miette::IntoDiagnostic;
 use vram_console::bench::{self, BenchFlags};
+use vram_console::presets::library;
 use vram_console::reply::Reply;
 use vram_launch::executable::own_dir;
 use vram_sweep::device::Executables;
 
-use crate::flags::library;
-
 /// `vram bench`.
 #[derive(Debug, clap::Args)]
-#[command(
-    long_about = "Time the step of a sweep's rows (a benchmark, not a test)
-
-Every row is a probe process of its own. The floor of a row is the time that its tape needs at
-the device's copy bandwidth, which is measured in the same run: 2 * T*B*R*D*4 bytes, each state
-read once and written once.",
-    after_help = bench::after_help("vram")
-)]
+#[command(about = bench::ABOUT, long_about = bench::LONG_ABOUT, after_help = bench::after_help("vram"))]
 pub struct Args {
     #[command(flatten)]
     flags: BenchFlags,

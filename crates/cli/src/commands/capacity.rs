@@ -2,6 +2,7 @@
 
 use miette::miette;
 use serde::Serialize;
+use vram_console::presets::library;
 use vram_console::reply::Reply;
 use vram_console::vram_size::VramSize;
 use vram_launch::device::{card, facts};
@@ -17,7 +18,7 @@ use vram_report::units::gib;
 use vram_report::workload::Workload;
 use vram_source::escape;
 
-use crate::flags::{CalibrationFlag, ListFormat, ModeFlags, library};
+use crate::flags::{CalibrationFlag, ListFormat, ModeFlags};
 
 /// `vram capacity`.
 #[derive(Debug, clap::Args)]

@@ -6,6 +6,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use miette::{IntoDiagnostic, miette};
 use serde_json::json;
 use vram_artifacts::atomic::write_atomically;
+use vram_console::presets::library;
 use vram_console::reply::Reply;
 use vram_metrics::phase::Phase;
 use vram_presets::spec::Precision;
@@ -22,7 +23,7 @@ use vram_workload::ledger::Ledger;
 use vram_workload::ledger_entry::LedgerEntry;
 use vram_workload::shape::Shape;
 
-use crate::flags::{ListFormat, WorkloadFlags, library};
+use crate::flags::{ListFormat, WorkloadFlags};
 
 /// `vram explain`.
 #[derive(Debug, clap::Args)]

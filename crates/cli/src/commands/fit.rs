@@ -9,6 +9,7 @@ use vram_artifacts::atomic::write_atomically;
 use vram_artifacts::calibration;
 use vram_artifacts::run_record::RunRecord;
 use vram_console::exit::Exit;
+use vram_console::presets::library;
 use vram_console::reply::Reply;
 use vram_console::waiting::{load_runs, with_progress};
 use vram_fit::model::RowFit;
@@ -19,8 +20,6 @@ use vram_report::run_ledger::reserved_by_ledger;
 use vram_report::study::Study;
 use vram_report::table::Style;
 use vram_report::terms::Terms;
-
-use crate::flags::library;
 
 /// `vram fit`.
 #[derive(Debug, clap::Args)]

@@ -2,12 +2,13 @@
 
 use miette::miette;
 use serde_json::json;
+use vram_console::presets::library;
 use vram_console::reply::Reply;
 use vram_report::predictor::{Budget, LoadedCalibration};
 use vram_report::units::gib;
 use vram_source::escape;
 
-use crate::flags::{CalibrationFlag, ListFormat, WorkloadFlags, library};
+use crate::flags::{CalibrationFlag, ListFormat, WorkloadFlags};
 
 /// `vram predict`.
 #[derive(Debug, clap::Args)]

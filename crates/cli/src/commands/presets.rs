@@ -7,6 +7,7 @@ use miette::{IntoDiagnostic, miette};
 use vram_artifacts::calibration;
 use vram_artifacts::steps::steps_total;
 use vram_console::exit::Exit;
+use vram_console::presets::library;
 use vram_console::reply::Reply;
 use vram_console::terminal;
 use vram_presets::error::PresetError;
@@ -19,7 +20,7 @@ use vram_source::escape;
 use vram_source::text::Source;
 use vram_workload::shape::Shape;
 
-use crate::flags::{self, ListFormat};
+use crate::flags::ListFormat;
 
 /// `vram presets`.
 #[derive(Debug, clap::Subcommand)]
@@ -43,7 +44,7 @@ pub enum Args {
 }
 
 pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
-    let library = flags::library()?;
+    let library = library()?;
     match args {
         Args::List { format } => list(&library, *format),
         Args::Show { name } => show(&library, name),

@@ -11,6 +11,7 @@ mod stall;
 use vram_artifacts::events::{Event, Started};
 use vram_artifacts::run_dir::RunDir;
 use vram_artifacts::steps::steps_total;
+use vram_console::presets::library;
 use vram_console::reply::Reply;
 use vram_launch::device::Place;
 use vram_report::defaults::NO_LEDGER;
@@ -18,7 +19,6 @@ use vram_report::memory_check::{Context, DeviceMemory};
 use vram_report::predictor::Forecast;
 use vram_report::units::gib;
 
-use crate::flags::library;
 use crate::{machine, on_card};
 use device::{Cpu, ProbeDevice};
 use measure::measure;

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use vram_console::exit::Exit;
+use vram_console::presets::library;
 use vram_console::reply::Reply;
 use vram_console::waiting::{load_runs, with_progress};
-use vram_report::document;
-
-use crate::flags::library;
+use vram_report::catalogue::Catalogue;
+use vram_report::document::{self, Studies};
 
 /// `vram report`.
 #[derive(Debug, clap::Args)]
@@ -29,8 +29,9 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
         let runs = load_runs(std::slice::from_ref(&args.dir), bar)?;
         bar.set_message("runs read; reporting on them");
         let out = args.out_dir.as_ref().unwrap_or(&args.dir);
-        let library = library()?;
-        miette::Result::<_>::Ok(document::write(&runs, &library, out)?)
+        let studies = Studies::new(&runs)?;
+        let catalogue = Catalogue::new(&library()?);
+        miette::Result::<_>::Ok(document::write(&runs, &studies, &catalogue, out)?)
     })?;
     let lines = written.paths.iter().map(|path| format!("{}\n", path.display()));
     let exit = if written.is_useful { Exit::Done } else { Exit::Failed };

@@ -1,12 +1,11 @@
 //! `vram sweep`: a sweep by the executables beside this one.
 
 use miette::IntoDiagnostic;
+use vram_console::presets::library;
 use vram_console::reply::Reply;
 use vram_console::sweep::{self, SweepFlags};
 use vram_launch::executable::own_dir;
 use vram_sweep::device::Executables;
-
-use crate::flags::library;
 
 /// `vram sweep`.
 #[derive(Debug, clap::Args)]

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
+use vram_console::presets::library;
 use vram_console::reply::Reply;
 use vram_presets::library::workload_from_file;
 use vram_presets::spec::WorkloadSpec;
 
-use crate::flags::{Overrides, library};
+use crate::flags::Overrides;
 
 /// `vram workload-id`.
 #[derive(Debug, clap::Args)]

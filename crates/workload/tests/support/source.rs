@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use syn::{Attribute, File, Item, Meta, UseTree};
+use syn::{File, Item};
+
+use crate::syntax::{attributes, is_of_tests, uses};
 
 /// Files by the path of their module: `""` is lib.rs, `ops::adam` is ops/adam.rs.
 pub struct Source {
@@ -21,7 +23,7 @@ impl Source {
     pub fn of<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let parse = |(module, text): (&str, &str)| {
             let mut file = syn::parse_file(text).unwrap_or_else(|e| panic!("{module}: {e}"));
-            file.items.retain(|item| !attributes(item).iter().any(is_test));
+            file.items.retain(|item| !is_of_tests(attributes(item)));
             (module.to_owned(), file)
         };
         Self { files: files.into_iter().map(parse).collect() }
@@ -78,45 +80,5 @@ fn read(folder: &Path, module: &str, to: &mut Vec<(String, String)>) {
             let name = if own { module.to_owned() } else { inner };
             to.push((name, std::fs::read_to_string(&path).unwrap()));
         }
-    }
-}
-
-pub fn attributes(item: &Item) -> &[Attribute] {
-    match item {
-        Item::Mod(item) => &item.attrs,
-        Item::Use(item) => &item.attrs,
-        Item::Fn(item) => &item.attrs,
-        Item::Impl(item) => &item.attrs,
-        Item::Struct(item) => &item.attrs,
-        _ => &[],
-    }
-}
-
-fn is_test(attribute: &Attribute) -> bool {
-    matches!(&attribute.meta, Meta::List(list)
-        if list.path.is_ident("cfg") && list.tokens.to_string() == "test")
-}
-
-/// Names and paths of a `use`: the name is what the module calls it, `*` all of it.
-pub fn uses(tree: &UseTree) -> Vec<(String, Vec<String>)> {
-    match tree {
-        UseTree::Path(path) => {
-            let inner = uses(&path.tree).into_iter();
-            inner
-                .map(|(name, mut rest)| {
-                    let ident = path.ident.to_string();
-                    let name = if name == "self" { ident.clone() } else { name };
-                    if rest == ["self"] {
-                        rest.clear();
-                    }
-                    rest.insert(0, ident);
-                    (name, rest)
-                })
-                .collect()
-        }
-        UseTree::Name(name) => vec![(name.ident.to_string(), vec![name.ident.to_string()])],
-        UseTree::Rename(name) => vec![(name.rename.to_string(), vec![name.ident.to_string()])],
-        UseTree::Glob(_) => vec![("*".to_owned(), vec!["*".to_owned()])],
-        UseTree::Group(group) => group.items.iter().flat_map(uses).collect(),
     }
 }
