@@ -78,6 +78,7 @@ pub mod host;
 #[cfg(not(unix))]
 #[path = "host_unsupported.rs"]
 pub mod host;
+mod listener;
 pub mod meter;
 #[cfg(feature = "driver")]
 mod nvml;
@@ -86,6 +87,8 @@ pub mod phase;
 pub mod verdict;
 pub mod watchdog;
 pub mod window;
+
+pub use listener::{card_is_virtual, mark};
 
 /// The example of the package's page compiles and runs.
 #[cfg(doctest)]
