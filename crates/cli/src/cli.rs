@@ -6,8 +6,8 @@ use vram_console::reply::Reply;
 use vram_console::verbosity::Verbosity;
 
 use crate::commands::{
-    bandwidth, bench, capacity, env, explain, fit, predict, presets, probe, report, sweep,
-    workload_id,
+    bandwidth, bench, capacity, dry_run, env, explain, fit, max_batch, predict, presets, probe,
+    report, sweep, workload_id,
 };
 
 /// GPU and host memory of a training step, measured, fitted and reported before anything big runs.
@@ -36,6 +36,10 @@ pub enum Command {
     Predict(predict::Args),
     /// Find the largest batch that fits a card
     Capacity(capacity::Args),
+    /// Run any CUDA program on a virtual card and tell its peak of GPU memory, without a card
+    DryRun(dry_run::Args),
+    /// Find the largest number with which a program fits a card, without a card
+    MaxBatch(max_batch::Args),
     /// Show what every byte of a step's peak is
     Explain(explain::Args),
     /// Fit measured peaks and print predictions, errors and constants (VRA-34)
@@ -65,6 +69,8 @@ pub fn run(cli: &Cli) -> miette::Result<Reply> {
         Command::Probe(args) => probe::run(args),
         Command::Predict(args) => predict::run(args),
         Command::Capacity(args) => capacity::run(args),
+        Command::DryRun(args) => dry_run::run(args),
+        Command::MaxBatch(args) => max_batch::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Fit(args) => fit::run(args),
         Command::Report(args) => report::run(args),

@@ -3,6 +3,7 @@
 
 use clap::ValueEnum;
 use miette::WrapErr;
+use vram_console::vram_size::VramSize;
 use vram_presets::error::PresetError;
 use vram_presets::library::{Library, Origin, Preset};
 use vram_presets::spec::{Precision, WorkloadSpec};
@@ -46,6 +47,35 @@ impl Overrides {
             Some(batch) => spec.with_batch(batch),
             None => Ok(spec),
         }
+    }
+}
+
+/// What a command line says of a virtual card.
+#[derive(Debug, Clone, clap::Args)]
+pub struct CardFlags {
+    /// Model of the card: h100 or h200, whose facts were recorded
+    #[arg(long, value_name = "NAME", default_value = "h100")]
+    pub card: String,
+    /// Memory of the card [default: the model's]
+    #[arg(long, value_name = "SIZE", value_parser = memory_size)]
+    pub vram: Option<u64>,
+}
+
+/// A size such as `24GiB`, in bytes.
+fn memory_size(text: &str) -> Result<u64, String> {
+    match text.parse()? {
+        VramSize::Bytes(bytes) => Ok(bytes),
+        VramSize::Auto => {
+            Err("a virtual card has no size of its own: say 24GiB, for example".to_owned())
+        }
+    }
+}
+
+/// A part of the whole.
+pub(crate) fn ratio(text: &str) -> Result<f64, &'static str> {
+    match text.parse() {
+        Ok(ratio) if ratio > 0.0 && ratio <= 1.0 => Ok(ratio),
+        _ => Err("expected a ratio above 0 and up to 1"),
     }
 }
 

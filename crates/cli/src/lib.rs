@@ -26,6 +26,7 @@ pub mod commands;
 pub mod flags;
 mod machine;
 mod on_card;
+mod virtual_card;
 
 use std::process::ExitCode;
 

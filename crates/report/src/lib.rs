@@ -29,9 +29,12 @@ pub mod catalogue;
 pub mod constants;
 pub mod defaults;
 pub mod document;
+#[cfg(target_os = "linux")]
+pub mod dry_run;
 pub mod error;
 pub mod exclusion;
-
+#[cfg(target_os = "linux")]
+pub mod max_batch;
 pub mod memory_check;
 pub mod phase_chart;
 pub mod predictor;

@@ -18,7 +18,7 @@ use vram_report::units::gib;
 use vram_report::workload::Workload;
 use vram_source::escape;
 
-use crate::flags::{CalibrationFlag, ListFormat, ModeFlags};
+use crate::flags::{CalibrationFlag, ListFormat, ModeFlags, ratio};
 
 /// `vram capacity`.
 #[derive(Debug, clap::Args)]
@@ -65,13 +65,6 @@ pub struct Args {
     /// How to print the capacity
     #[arg(long, value_enum, default_value_t)]
     format: ListFormat,
-}
-
-fn ratio(text: &str) -> Result<f64, &'static str> {
-    match text.parse() {
-        Ok(ratio) if ratio > 0.0 && ratio <= 1.0 => Ok(ratio),
-        _ => Err("expected a ratio above 0 and up to 1"),
-    }
 }
 
 /// What fits. Sizes in bytes.

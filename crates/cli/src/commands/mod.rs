@@ -3,9 +3,11 @@
 pub mod bandwidth;
 pub mod bench;
 pub mod capacity;
+pub mod dry_run;
 pub mod env;
 pub mod explain;
 pub mod fit;
+pub mod max_batch;
 pub mod predict;
 pub mod presets;
 pub mod probe;

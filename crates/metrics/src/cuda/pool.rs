@@ -7,6 +7,7 @@ use cudarc::driver::sys::{CUmemPool_attribute as Attribute, CUmemoryPool};
 use cudarc::driver::{CudaStream, result};
 
 use crate::driver::Card;
+use crate::listener::card_is_virtual;
 use crate::meter::{Meter, MeterError, Reading};
 use crate::nvml::Monitor;
 
@@ -43,7 +44,12 @@ impl PoolMeter {
         let pool = unsafe { result::device::get_default_mem_pool(device) }
             .map_err(refused("cuDeviceGetDefaultMemPool"))?;
         let monitor = Monitor::open(card);
-        let before = monitor.as_ref().map_err(Clone::clone).and_then(|m| Ok(m.usage()?.used));
+        // On a virtual card processes are always told apart, and a question for the memory in use would
+        // be one that the program might size itself by.
+        let before = match card_is_virtual() {
+            true => Ok(0),
+            false => monitor.as_ref().map_err(Clone::clone).and_then(|m| Ok(m.usage()?.used)),
+        };
         let meter = Self { pool, monitor, before };
         meter.set(Attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD, u64::MAX)?;
         // These two are ints; a little-endian u64 of the same value begins with one.
@@ -141,6 +147,9 @@ impl Meter for PoolMeter {
     /// This process's context and other processes' memory: what the card has in use and the pool
     /// does not hold. The context does not grow once a step has run.
     fn outside_bytes(&self) -> Option<Result<u64, MeterError>> {
+        if card_is_virtual() {
+            return None;
+        }
         let outside = || Ok(self.used()?.saturating_sub(self.reserved()?.current));
         Some(outside())
     }

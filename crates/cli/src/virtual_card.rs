@@ -1,0 +1,117 @@
+//! What the subcommands on a virtual card share.
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn only_on_linux() -> miette::Report {
+    miette::miette!(
+        help = "run it on Linux, in a container or in WSL 2, say",
+        "a virtual card needs the loader of Linux, which puts one library in another's place"
+    )
+}
+
+#[cfg(target_os = "linux")]
+pub(crate) use linux::*;
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::ffi::OsString;
+    use std::path::PathBuf;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use miette::{IntoDiagnostic, Report, miette};
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    use vram_console::exit::Exit;
+    use vram_console::reply::Reply;
+    use vram_console::terminal;
+    use vram_virtual_card::dry_run::Listener;
+    use vram_virtual_card::error::DryRunError;
+    use vram_virtual_card::run::{Invocation, Run};
+
+    /// Tells what happens on stderr, and whether a signal came.
+    pub(crate) struct Watcher {
+        interrupted: Arc<AtomicBool>,
+        failed_shown: bool,
+    }
+
+    impl Watcher {
+        pub(crate) fn new() -> miette::Result<Self> {
+            let interrupted = Arc::new(AtomicBool::new(false));
+            for signal in [SIGINT, SIGTERM] {
+                signal_hook::flag::register(signal, interrupted.clone()).into_diagnostic()?;
+            }
+            Ok(Self { interrupted, failed_shown: false })
+        }
+    }
+
+    impl Listener for Watcher {
+        fn begins(&mut self, number: usize, of: usize) {
+            tracing::debug!("run {number} of {of}");
+        }
+
+        fn failed(&mut self, number: usize, run: &Run) {
+            terminal::say(&format!(
+                "run {number}, with {} in place of computed values, ended with {}",
+                run.fill, run.ending
+            ));
+            // The same words eight times help nobody.
+            if !std::mem::replace(&mut self.failed_shown, true) {
+                terminal::say(String::from_utf8_lossy(&run.output).trim_end());
+            }
+        }
+
+        fn is_interrupted(&self) -> bool {
+            self.interrupted.load(Ordering::Relaxed)
+        }
+    }
+
+    /// What to run.
+    pub(crate) fn invocation(words: &[OsString]) -> Invocation {
+        let (program, arguments) =
+            words.split_first().map_or((PathBuf::new(), &[][..]), |(p, a)| (PathBuf::from(p), a));
+        Invocation { program, arguments: arguments.to_vec() }
+    }
+
+    /// The same for reading.
+    pub(crate) fn names(words: &[OsString]) -> Vec<String> {
+        words.iter().map(|word| word.to_string_lossy().into_owned()).collect()
+    }
+
+    /// Why nothing runs, and what to do.
+    pub(crate) fn refused(error: DryRunError) -> Report {
+        let help = match &error {
+            DryRunError::UnknownCard { .. } => {
+                "for another card's memory, name the nearest of these and --vram SIZE"
+            }
+            DryRunError::NoProgram { .. } => {
+                "name a file that can be executed, or a program on the path"
+            }
+            DryRunError::Static { .. } => {
+                "link it dynamically: rustc does for the target *-linux-gnu"
+            }
+            DryRunError::NotForThisMachine { .. } => "build it for this machine",
+            _ => return Report::msg(DryRunErrorChain(&error).to_string()),
+        };
+        miette!(help = help, "{error}")
+    }
+
+    /// An error with what caused it.
+    struct DryRunErrorChain<'a>(&'a DryRunError);
+
+    impl std::fmt::Display for DryRunErrorChain<'_> {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            write!(f, "{}", self.0)?;
+            match std::error::Error::source(self.0) {
+                Some(source) => write!(f, ": {source}"),
+                None => Ok(()),
+            }
+        }
+    }
+
+    /// The reply to a run that was interrupted; other errors are refusals.
+    pub(crate) fn interrupted(error: DryRunError) -> miette::Result<Reply> {
+        match error {
+            DryRunError::Interrupted => Ok(Reply { text: String::new(), exit: Exit::Interrupted }),
+            error => Err(refused(error)),
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! A program on a virtual card, as often as it takes.
+
+use serde::Serialize;
+
+use crate::card::Card;
+use crate::error::DryRunError;
+use crate::recording::{CardPeaks, PoolSettings, Process};
+use crate::run::{Fill, Invocation, Output, Run, Stdin};
+use crate::verdict::{self, Reason, Refusal, Verdict};
+use crate::{library, program, run};
+
+/// Runs of a dry run unless it is told otherwise: two with the same values, one with zeros, eight with
+/// values of their own.
+pub const RUNS: usize = 11;
+
+/// What to run, and on what.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The program.
+    pub invocation: Invocation,
+    /// The card.
+    pub card: Card,
+    /// How often the program runs: twice with the same values, then with zeros, then with others.
+    pub runs: usize,
+    /// Where the first run's output goes; that of later ones is kept.
+    pub output: Output,
+}
+
+/// What a dry run found.
+#[derive(Debug, Clone, Serialize)]
+pub struct DryRun {
+    /// The runs in their order.
+    pub runs: Vec<Run>,
+    /// The answer, or why there is none.
+    pub outcome: Result<Answer, Refusal>,
+}
+
+/// The peak and how far it can be trusted.
+#[derive(Debug, Clone, Serialize)]
+pub struct Answer {
+    /// What may be said of used bytes.
+    pub verdict: Verdict,
+    /// Why it is not more.
+    pub reasons: Vec<Reason>,
+    /// The peaks of each card in the first run.
+    pub cards: Vec<CardPeaks>,
+    /// The highest and lowest peak of reserved bytes of any card that was seen.
+    pub reserved_seen: (u64, u64),
+    /// How the pools were set up that memory came from.
+    pub settings: PoolSettings,
+    /// Where the peak of used bytes lies: in words, and the number of requests until then.
+    pub peak_at: String,
+    /// Requests until the peak, and in all.
+    pub requests: (u64, u64),
+    /// Page-locked bytes of the host, at most.
+    pub pinned_bytes: u64,
+}
+
+impl Answer {
+    /// Whether memory came from several streams, of which the model of the pool knows nothing.
+    pub fn has_several_streams(&self) -> bool {
+        self.reasons.iter().any(|reason| matches!(reason, Reason::Streams(_)))
+    }
+}
+
+/// What is told while it runs.
+pub trait Listener {
+    /// The program is about to run for the `number`th time of `of`, from one.
+    fn begins(&mut self, number: usize, of: usize);
+
+    /// A run whose output was kept did not end as the first.
+    fn failed(&mut self, number: usize, run: &Run);
+
+    /// Whether somebody wants it to stop.
+    fn is_interrupted(&self) -> bool;
+}
+
+/// The values of the runs: the same twice, zeros, and others.
+fn fills(runs: usize) -> impl Iterator<Item = Fill> {
+    let first = [Fill::Seed(1), Fill::Seed(1), Fill::Zeros];
+    first.into_iter().chain((2..).map(Fill::Seed)).take(runs)
+}
+
+/// Runs a program on a virtual card.
+///
+/// # Errors
+///
+/// [`DryRunError`] if the program cannot be run, or nothing of it can be seen beforehand. What is found
+/// while it runs is the [outcome](DryRun::outcome).
+pub fn dry_run(options: &Options, listener: &mut dyn Listener) -> Result<DryRun, DryRunError> {
+    let Options { invocation, card, runs, output } = options;
+    let program = program::find(&invocation.program)?;
+    program::check(&program)?;
+    let library = library::unpacked()?;
+    let mut stdin = Stdin::default();
+    let mut done: Vec<Run> = Vec::new();
+    for (i, fill) in fills((*runs).max(1)).enumerate() {
+        listener.begins(i + 1, *runs);
+        let output = if i == 0 { *output } else { Output::Kept };
+        let what = (program.as_path(), invocation.arguments.as_slice());
+        let is_interrupted = || listener.is_interrupted();
+        let from = (&mut stdin, &is_interrupted as &dyn Fn() -> bool);
+        let run = run::run(what, (card, &library), fill, output, from)?;
+        if done.first().is_some_and(|first| first.ending != run.ending) {
+            listener.failed(i + 1, &run);
+        }
+        let refused = verdict::refusal(&run);
+        done.push(run);
+        // A later run that does nothing is one that ended early.
+        if let Some(refusal) = refused.filter(|_| i == 0) {
+            return Ok(DryRun { runs: done, outcome: Err(refusal) });
+        }
+    }
+    let answer = answer(&done);
+    Ok(DryRun { runs: done, outcome: Ok(answer) })
+}
+
+fn answer(runs: &[Run]) -> Answer {
+    let (verdict, reasons) = verdict::verdict(runs);
+    let first = &runs[0].recording;
+    let reserved = || {
+        let counting = runs.iter().filter(|run| run.ending == runs[0].ending);
+        counting.map(|run| run.recording.cards.iter().map(|c| c.reserved).max().unwrap_or(0))
+    };
+    let main = &first.processes[0];
+    Answer {
+        verdict,
+        reasons,
+        cards: first.cards.clone(),
+        reserved_seen: (reserved().min().unwrap_or(0), reserved().max().unwrap_or(0)),
+        settings: main.settings.unwrap_or(PoolSettings::DEFAULT),
+        peak_at: peak_at(main),
+        requests: (main.at_peak.requests, main.tally.requests),
+        pinned_bytes: first.processes.iter().map(|process| process.pinned_bytes).max().unwrap_or(0),
+    }
+}
+
+/// Between which marks the peak lies, in words.
+fn peak_at(process: &Process) -> String {
+    let before = process.at_peak.marks as usize;
+    let next = (before < process.marks.len()).then(|| verdict::describe(&process.marks, before));
+    let last = before.checked_sub(1).map(|last| verdict::describe(&process.marks, last));
+    match (last, next) {
+        (Some(last), Some(next)) => format!("between {last} and {next}"),
+        (Some(last), None) => format!("after {last}"),
+        (None, Some(next)) => format!("before {next}"),
+        (None, None) => "before any mark".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_runs_are_equal_and_the_others_differ() {
+        let fills: Vec<Fill> = fills(RUNS).collect();
+        assert_eq!(fills[..3], [Fill::Seed(1), Fill::Seed(1), Fill::Zeros]);
+        assert_eq!(fills[3..], (2..=9).map(Fill::Seed).collect::<Vec<_>>());
+    }
+}

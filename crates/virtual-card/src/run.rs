@@ -1,0 +1,219 @@
+//! One run of the program.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{Read, Seek, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Serialize, Serializer};
+
+use crate::card::Card;
+use crate::error::{DryRunError, file};
+use crate::library::Unpacked;
+use crate::protocol::{CARD_FILE, DIRECTORY_VARIABLE, FILL_VARIABLE};
+use crate::recording::Recording;
+
+/// A program and its arguments.
+#[derive(Debug, Clone)]
+pub struct Invocation {
+    /// Its name or file.
+    pub program: PathBuf,
+    /// What it is called with.
+    pub arguments: Vec<OsString>,
+}
+
+/// What computed memory reads as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fill {
+    /// Zeros.
+    Zeros,
+    /// Odd seeds are numbers between 1/16 and 1, even ones small whole numbers.
+    Seed(u64),
+}
+
+impl std::fmt::Display for Fill {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Zeros => f.write_str("zeros"),
+            Self::Seed(seed) => seed.fmt(f),
+        }
+    }
+}
+
+/// Where a program's output goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// To our own.
+    Through,
+    /// All of it to our stderr: stdout belongs to somebody else.
+    ToStderr,
+    /// Nowhere, unless the run fails.
+    Kept,
+}
+
+/// How a program ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ending(ExitStatus);
+
+impl Ending {
+    /// Whether with code 0.
+    pub fn is_success(self) -> bool {
+        self.0.success()
+    }
+
+    /// Its exit code; none if a signal ended it.
+    pub fn code(self) -> Option<i32> {
+        self.0.code()
+    }
+
+    /// The signal that ended it.
+    pub fn signal(self) -> Option<i32> {
+        self.0.signal()
+    }
+}
+
+impl std::fmt::Display for Ending {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.code(), self.signal()) {
+            (Some(code), _) => write!(f, "exit code {code}"),
+            (None, Some(signal)) => write!(f, "signal {signal}"),
+            (None, None) => f.write_str("no exit code"),
+        }
+    }
+}
+
+impl Serialize for Ending {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Shown {
+            code: Option<i32>,
+            signal: Option<i32>,
+        }
+        Shown { code: self.code(), signal: self.signal() }.serialize(serializer)
+    }
+}
+
+/// What one run came to.
+#[derive(Debug, Clone, Serialize)]
+pub struct Run {
+    /// What computed memory read as.
+    pub fill: Fill,
+    /// How the program ended.
+    pub ending: Ending,
+    /// What its processes did.
+    pub recording: Recording,
+    /// What it said, where that was kept.
+    #[serde(skip)]
+    pub output: Vec<u8>,
+}
+
+/// What every run reads as its stdin: ours, as far as the first run read it.
+#[derive(Debug, Default)]
+pub(crate) struct Stdin {
+    /// What the first run was given.
+    read: Arc<Mutex<Vec<u8>>>,
+    is_first_over: bool,
+}
+
+impl Stdin {
+    /// Hands our own stdin on and keeps a copy of what the program took of it. The reader is left
+    /// behind where the program is done before its input is: it ends with this process.
+    fn pass_on(&self, mut to: impl Write + Send + 'static) {
+        let read = self.read.clone();
+        std::thread::spawn(move || {
+            let (mut from, mut buffer) = (std::io::stdin(), [0; 8192]);
+            while let Ok(bytes @ 1..) = from.read(&mut buffer) {
+                if to.write_all(&buffer[..bytes]).is_err() {
+                    break;
+                }
+                read.lock().unwrap_or_else(PoisonError::into_inner).extend(&buffer[..bytes]);
+            }
+        });
+    }
+
+    /// A file of what the first run read.
+    fn again(&self) -> std::io::Result<File> {
+        let mut file = tempfile::tempfile()?;
+        file.write_all(&self.read.lock().unwrap_or_else(PoisonError::into_inner))?;
+        file.rewind()?;
+        Ok(file)
+    }
+}
+
+/// How often it is asked whether the program is done or somebody wants it to stop.
+const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(1);
+
+/// Runs `program` once on `card`.
+pub(crate) fn run(
+    (program, arguments): (&Path, &[OsString]),
+    (card, library): (&Card, &Unpacked),
+    fill: Fill,
+    output: Output,
+    (stdin, is_interrupted): (&mut Stdin, &dyn Fn() -> bool),
+) -> Result<Run, DryRunError> {
+    let temporary = std::env::temp_dir();
+    let directory = tempfile::Builder::new().prefix("vram-dry-run-").tempdir();
+    let directory = directory.map_err(file("make a directory in", &temporary))?;
+    let facts = directory.path().join(CARD_FILE);
+    fs::write(&facts, card.facts()).map_err(file("write", &facts))?;
+    let kept = tempfile::tempfile().map_err(file("make a file in", &temporary))?;
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .env(DIRECTORY_VARIABLE, directory.path())
+        .env(FILL_VARIABLE, fill.to_string())
+        .env("LD_PRELOAD", first("LD_PRELOAD", &library.library))
+        .env("LD_LIBRARY_PATH", first("LD_LIBRARY_PATH", &library.directory));
+    let failed = |source| DryRunError::Start { program: program.to_owned(), source };
+    match output {
+        Output::Through => {}
+        Output::ToStderr => {
+            command.stdout(std::io::stderr());
+        }
+        Output::Kept => {
+            let copy = |file: &File| file.try_clone().map(Stdio::from);
+            command.stdout(copy(&kept).map_err(failed)?).stderr(copy(&kept).map_err(failed)?);
+        }
+    }
+    let is_first = !std::mem::replace(&mut stdin.is_first_over, true);
+    command.stdin(match is_first {
+        true => Stdio::piped(),
+        false => stdin.again().map_err(failed)?.into(),
+    });
+    let mut child = command.spawn().map_err(failed)?;
+    if let Some(to) = child.stdin.take() {
+        stdin.pass_on(to);
+    }
+    let ending = loop {
+        if let Some(status) = child.try_wait().map_err(failed)? {
+            break Ending(status);
+        }
+        if is_interrupted() {
+            // It may have ended by itself; there is nobody left to tell.
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(DryRunError::Interrupted);
+        }
+        std::thread::sleep(LOOK_EVERY);
+    };
+    let mut said = Vec::new();
+    let mut kept = kept;
+    if output == Output::Kept && kept.rewind().is_ok() {
+        let _ = kept.read_to_end(&mut said);
+    }
+    Ok(Run { fill, ending, recording: Recording::read(directory.path())?, output: said })
+}
+
+/// A list of paths with one more before those that are set.
+fn first(variable: &str, path: &Path) -> OsString {
+    let mut list = path.as_os_str().to_owned();
+    if let Some(set) = std::env::var_os(variable).filter(|set| !set.is_empty()) {
+        list.push(":");
+        list.push(set);
+    }
+    list
+}

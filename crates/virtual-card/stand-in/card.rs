@@ -1,0 +1,145 @@
+//! The card that is stood in for: its facts, and what is held of it.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use crate::pool::{GRANULE, Pool};
+
+/// What `cuMemAlloc` and its like take of the card at a time, in bytes.
+pub const DIRECT_GRANULE: u64 = 2 << 20;
+
+/// Addresses that one region spans, in bytes.
+const REGION_SPAN: u64 = 1 << 40;
+
+/// Above them lie the program's own addresses.
+const MOST_REGIONS: usize = 80;
+
+/// Facts of the card's model, in bytes where they are sizes.
+#[derive(Debug, Default)]
+pub struct Facts {
+    texts: HashMap<String, String>,
+    attributes: HashMap<i32, i32>,
+}
+
+impl Facts {
+    /// Of the file that the dry run wrote.
+    pub fn read(path: &Path) -> std::io::Result<Self> {
+        let mut facts = Self::default();
+        for line in std::fs::read_to_string(path)?.lines() {
+            let Some((key, value)) = line.split_once('\t') else { continue };
+            match key.strip_prefix("attribute.").and_then(|id| id.parse().ok()) {
+                Some(id) => {
+                    facts.attributes.insert(id, value.parse().unwrap_or(0));
+                }
+                None => {
+                    facts.texts.insert(key.to_owned(), value.to_owned());
+                }
+            }
+        }
+        Ok(facts)
+    }
+
+    /// A fact as it is written; empty for none.
+    pub fn text(&self, key: &str) -> &str {
+        self.texts.get(key).map_or("", String::as_str)
+    }
+
+    /// A fact that is a number; 0 for none.
+    pub fn number(&self, key: &str) -> u64 {
+        self.text(key).parse().unwrap_or(0)
+    }
+
+    /// An attribute of `CUdevice_attribute`.
+    pub fn attribute(&self, id: i32) -> Option<i32> {
+        self.attributes.get(&id).copied()
+    }
+}
+
+/// How a pool was set up.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    pub release_threshold: u64,
+    pub reuse_follow_event_dependencies: bool,
+    pub reuse_allow_opportunistic: bool,
+    pub reuse_allow_internal_dependencies: bool,
+}
+
+/// As the driver makes one.
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            release_threshold: 0,
+            reuse_follow_event_dependencies: true,
+            reuse_allow_opportunistic: true,
+            reuse_allow_internal_dependencies: true,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub enum Kind {
+    /// A pool of the driver's, with the most that was used and reserved since its program reset them.
+    Pool { settings: Settings, used_high: u64, reserved_high: u64 },
+    /// What is allocated without a pool, which goes back to the card when it is freed.
+    Direct,
+}
+
+/// Memory of one kind on one card, with addresses of its own.
+#[derive(Debug)]
+pub struct Region {
+    pub card: usize,
+    pub base: u64,
+    pub memory: Pool,
+    pub kind: Kind,
+}
+
+/// All memory of all cards.
+#[derive(Debug, Default)]
+pub struct Regions(Vec<Option<Region>>);
+
+impl Regions {
+    /// A new pool on a card; `None` if there are too many.
+    pub fn add_pool(&mut self, card: usize) -> Option<&mut Region> {
+        let kind = Kind::Pool { settings: Settings::default(), used_high: 0, reserved_high: 0 };
+        self.add(card, Pool::new(GRANULE), kind)
+    }
+
+    /// A card's memory outside its pools.
+    pub fn add_direct(&mut self, card: usize) -> Option<&mut Region> {
+        self.add(card, Pool::new(DIRECT_GRANULE), Kind::Direct)
+    }
+
+    fn add(&mut self, card: usize, memory: Pool, kind: Kind) -> Option<&mut Region> {
+        if self.0.len() >= MOST_REGIONS {
+            return None;
+        }
+        let base = (self.0.len() as u64 + 1) * REGION_SPAN;
+        self.0.push(Some(Region { card, base, memory, kind }));
+        self.0.last_mut()?.as_mut()
+    }
+
+    /// The region that an address lies in, or that begins at it.
+    pub fn of(&mut self, address: u64) -> Option<&mut Region> {
+        let index = (address / REGION_SPAN).checked_sub(1)?;
+        self.0.get_mut(usize::try_from(index).ok()?)?.as_mut()
+    }
+
+    /// Takes a pool away.
+    pub fn remove(&mut self, base: u64) -> Option<Region> {
+        let index = (base / REGION_SPAN).checked_sub(1)?;
+        self.0.get_mut(usize::try_from(index).ok()?)?.take()
+    }
+
+    /// The allocation that an address lies in: its address and bytes.
+    pub fn allocation(&mut self, address: u64) -> Option<(u64, u64)> {
+        let region = self.of(address)?;
+        let (offset, bytes) = region.memory.find(address - region.base)?;
+        Some((region.base + offset, bytes))
+    }
+
+    /// Every pool of the driver's.
+    pub fn pools(&mut self) -> impl Iterator<Item = &mut Region> {
+        let regions = self.0.iter_mut().flatten();
+        regions.filter(|region| matches!(region.kind, Kind::Pool { .. }))
+    }
+}

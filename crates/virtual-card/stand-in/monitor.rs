@@ -1,0 +1,212 @@
+//! NVML: what it knows of a card without a context on it.
+
+use std::ffi::{c_char, c_void};
+
+use super::device::{bus_id, uuid};
+use super::handles::Handle;
+use super::pointer::{Out, Text, put_text};
+use super::session::{self, Session};
+
+const SUCCESS: i32 = 0;
+const UNINITIALIZED: i32 = 1;
+const INVALID_ARGUMENT: i32 = 2;
+const NOT_FOUND: i32 = 6;
+const INSUFFICIENT_SIZE: i32 = 7;
+
+/// A card's handle is its number, from one.
+const FIRST: Handle = 1;
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Memory {
+    total: u64,
+    free: u64,
+    used: u64,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Memory2 {
+    version: u32,
+    total: u64,
+    reserved: u64,
+    free: u64,
+    used: u64,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Process {
+    pid: u32,
+    used: u64,
+    gpu_instance: u32,
+    compute_instance: u32,
+}
+
+fn with(work: impl FnOnce(&mut Session) -> i32) -> i32 {
+    let mut code = UNINITIALIZED;
+    session::note(|session| code = work(session));
+    code
+}
+
+/// NVML sees every card, whatever `CUDA_VISIBLE_DEVICES` leaves.
+fn number(session: &Session, card: Handle) -> Option<usize> {
+    let number = card.checked_sub(FIRST)?;
+    (number < session.facts.number("cards") as usize).then_some(number)
+}
+
+fn of_card(card: Handle, work: impl FnOnce(&mut Session, usize) -> i32) -> i32 {
+    with(|session| match number(session, card) {
+        Some(number) => work(session, number),
+        None => INVALID_ARGUMENT,
+    })
+}
+
+fn text(to: *mut c_char, room: u32, text: &str) -> i32 {
+    if (room as usize) <= text.len() {
+        return INSUFFICIENT_SIZE;
+    }
+    put_text(to, room as usize, text).map_or(INVALID_ARGUMENT, |()| SUCCESS)
+}
+
+fn uuid_text(number: usize) -> String {
+    let hex: String = uuid(number).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("GPU-{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}
+
+/// Bytes of a card in all, and in use.
+fn memory(session: &Session, number: usize) -> (u64, u64) {
+    session.record.tally(|t| &t.free_memory_read, 1);
+    (session.facts.number("memory"), session.record.held(number))
+}
+
+exported! {
+    fn nvmlInit_v2() -> i32 {
+        with(|_| SUCCESS)
+    }
+
+    fn nvmlInitWithFlags(_flags: u32) -> i32 {
+        with(|_| SUCCESS)
+    }
+
+    fn nvmlShutdown() -> i32 {
+        SUCCESS
+    }
+
+    fn nvmlErrorString(code: i32) -> *const c_char {
+        match code {
+            SUCCESS => c"Success",
+            UNINITIALIZED => c"Uninitialized",
+            INVALID_ARGUMENT => c"Invalid Argument",
+            3 => c"Not Supported",
+            NOT_FOUND => c"Not Found",
+            INSUFFICIENT_SIZE => c"Insufficient Size",
+            _ => c"Unknown Error",
+        }
+        .as_ptr()
+    }
+
+    fn nvmlSystemGetDriverVersion(to: *mut c_char, room: u32) -> i32 {
+        with(|session| text(to, room, session.facts.text("driver_version")))
+    }
+
+    fn nvmlSystemGetCudaDriverVersion_v2(version: Out<i32>) -> i32 {
+        with(|session| {
+            let known = session.facts.number("cuda_version") as i32;
+            version.put(known).map_or(INVALID_ARGUMENT, |()| SUCCESS)
+        })
+    }
+
+    fn nvmlDeviceGetCount_v2(count: Out<u32>) -> i32 {
+        with(|session| {
+            let cards = session.facts.number("cards") as u32;
+            count.put(cards).map_or(INVALID_ARGUMENT, |()| SUCCESS)
+        })
+    }
+
+    fn nvmlDeviceGetHandleByIndex_v2(index: u32, to: Out<Handle>) -> i32 {
+        let card = FIRST + index as Handle;
+        of_card(card, |_, _| to.put(card).map_or(INVALID_ARGUMENT, |()| SUCCESS))
+    }
+
+    fn nvmlDeviceGetHandleByUUID(name: Text, to: Out<Handle>) -> i32 {
+        with(|session| {
+            let cards = session.facts.number("cards") as usize;
+            let found = (0..cards).find(|n| name.get().as_deref() == Some(&uuid_text(*n)));
+            found.map_or(NOT_FOUND, |number| {
+                to.put(FIRST + number).map_or(INVALID_ARGUMENT, |()| SUCCESS)
+            })
+        })
+    }
+
+    fn nvmlDeviceGetHandleByPciBusId_v2(name: Text, to: Out<Handle>) -> i32 {
+        with(|session| {
+            let cards = session.facts.number("cards") as usize;
+            let named = name.get().unwrap_or_default().to_uppercase();
+            let found = (0..cards).find(|n| !named.is_empty() && bus_id(*n).ends_with(&named));
+            found.map_or(NOT_FOUND, |number| {
+                to.put(FIRST + number).map_or(INVALID_ARGUMENT, |()| SUCCESS)
+            })
+        })
+    }
+
+    fn nvmlDeviceGetIndex(card: Handle, index: Out<u32>) -> i32 {
+        of_card(card, |_, number| index.put(number as u32).map_or(INVALID_ARGUMENT, |()| SUCCESS))
+    }
+
+    fn nvmlDeviceGetName(card: Handle, to: *mut c_char, room: u32) -> i32 {
+        of_card(card, |session, _| text(to, room, session.facts.text("name")))
+    }
+
+    fn nvmlDeviceGetUUID(card: Handle, to: *mut c_char, room: u32) -> i32 {
+        of_card(card, |_, number| text(to, room, &uuid_text(number)))
+    }
+
+    fn nvmlDeviceGetMemoryInfo(card: Handle, to: Out<Memory>) -> i32 {
+        of_card(card, |session, number| {
+            let (total, used) = memory(session, number);
+            let info = Memory { total, free: total.saturating_sub(used), used };
+            to.put(info).map_or(INVALID_ARGUMENT, |()| SUCCESS)
+        })
+    }
+
+    fn nvmlDeviceGetMemoryInfo_v2(card: Handle, to: *mut c_void) -> i32 {
+        of_card(card, |session, number| {
+            let to = Out(to.cast::<Memory2>());
+            let (total, used) = memory(session, number);
+            let version = size_of::<Memory2>() as u32 | 2 << 24;
+            let info = Memory2 { version, total, reserved: 0, free: total.saturating_sub(used), used };
+            to.put(info).map_or(INVALID_ARGUMENT, |()| SUCCESS)
+        })
+    }
+
+    fn nvmlDeviceGetComputeRunningProcesses_v2(card: Handle, count: *mut u32, to: Out<Process>) -> i32 {
+        processes(card, count, &to)
+    }
+
+    fn nvmlDeviceGetComputeRunningProcesses_v3(card: Handle, count: *mut u32, to: Out<Process>) -> i32 {
+        processes(card, count, &to)
+    }
+}
+
+/// This process alone: those beside it are told by what the card holds.
+fn processes(card: Handle, count: *mut u32, to: &Out<Process>) -> i32 {
+    let room = super::pointer::In(count.cast_const()).get().unwrap_or(0);
+    of_card(card, |session, number| {
+        let used = session.record.held_by_this_process(number);
+        let running = u32::from(used > 0);
+        if Out(count).put(running).is_err() {
+            return INVALID_ARGUMENT;
+        }
+        if room < running {
+            return INSUFFICIENT_SIZE;
+        }
+        let process = Process {
+            pid: std::process::id(),
+            used,
+            gpu_instance: u32::MAX,
+            compute_instance: u32::MAX,
+        };
+        if running > 0 { to.put(process).map_or(INVALID_ARGUMENT, |()| SUCCESS) } else { SUCCESS }
+    })
+}

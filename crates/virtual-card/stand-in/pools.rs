@@ -1,0 +1,174 @@
+//! Pools: which a card has, and how they are set up.
+
+use std::ffi::c_void;
+
+use super::allocation;
+use super::card::{Kind, Region, Settings};
+use super::handles::Handle;
+use super::pointer::{In, Out};
+use super::session::{self, Session};
+use super::status::Status;
+
+/// Attributes of `CUmemPool_attribute`.
+const REUSE_FOLLOW_EVENT_DEPENDENCIES: i32 = 1;
+const REUSE_ALLOW_OPPORTUNISTIC: i32 = 2;
+const REUSE_ALLOW_INTERNAL_DEPENDENCIES: i32 = 3;
+const RELEASE_THRESHOLD: i32 = 4;
+const RESERVED_CURRENT: i32 = 5;
+const RESERVED_HIGH: i32 = 6;
+const USED_CURRENT: i32 = 7;
+const USED_HIGH: i32 = 8;
+
+fn pool(session: &mut Session, handle: Handle) -> Result<&mut Region, Status> {
+    let region = session.regions.of(handle as u64).filter(|region| region.base == handle as u64);
+    region.filter(|r| matches!(r.kind, Kind::Pool { .. })).ok_or(Status::INVALID_VALUE)
+}
+
+/// At a synchronisation a pool gives back what is idle beyond its release threshold.
+pub fn release_idle(session: &mut Session) {
+    let over: Vec<(u64, u64)> = session
+        .regions
+        .pools()
+        .filter_map(|region| match &region.kind {
+            Kind::Pool { settings, .. }
+                if region.memory.reserved() > settings.release_threshold =>
+            {
+                Some((region.base, settings.release_threshold))
+            }
+            _ => None,
+        })
+        .collect();
+    for (base, keep) in over {
+        let _ = allocation::trim(session, base, keep);
+    }
+}
+
+driver! {
+    fn cuDeviceGetDefaultMemPool(to: Out<Handle>, device: i32) {
+        session::with(|session| to.put(session.card(device)?.default_pool as Handle))
+    }
+
+    fn cuDeviceGetMemPool(to: Out<Handle>, device: i32) {
+        session::with(|session| to.put(session.card(device)?.current_pool as Handle))
+    }
+
+    fn cuDeviceSetMemPool(device: i32, handle: Handle) {
+        session::with(|session| {
+            pool(session, handle)?;
+            session.card(device)?.current_pool = handle as u64;
+            Ok(())
+        })
+    }
+
+    /// The fifth word of the properties, 16 bytes in, is the number of the device.
+    fn cuMemPoolCreate(to: Out<Handle>, properties: In<[i32; 5]>) {
+        let device = properties.get().ok_or(Status::INVALID_VALUE)?[4];
+        session::with(|session| {
+            let number = session.card(device)?.number;
+            let region = session.regions.add_pool(number).ok_or(Status::OUT_OF_MEMORY)?;
+            to.put(region.base as Handle)?;
+            session.record.event_once("pool", "made by the program");
+            Ok(())
+        })
+    }
+
+    fn cuMemPoolDestroy(handle: Handle) {
+        session::with(|session| {
+            pool(session, handle)?;
+            if session.visible.iter().any(|card| card.default_pool == handle as u64) {
+                return Err(Status::INVALID_VALUE);
+            }
+            let live: Vec<u64> = pool(session, handle)?.memory.live().map(|(offset, _)| offset).collect();
+            for offset in live {
+                allocation::free(session, handle as u64 + offset, "cuMemPoolDestroy")?;
+            }
+            allocation::trim(session, handle as u64, 0)?;
+            session.regions.remove(handle as u64);
+            for card in session.visible.iter_mut().filter(|card| card.current_pool == handle as u64) {
+                card.current_pool = card.default_pool;
+            }
+            Ok(())
+        })
+    }
+
+    fn cuMemPoolTrimTo(handle: Handle, keep: usize) {
+        session::with(|session| {
+            pool(session, handle)?;
+            session.record.event_once("pool", "trimmed by the program");
+            allocation::trim(session, handle as u64, keep as u64)
+        })
+    }
+
+    fn cuMemPoolSetAccess(handle: Handle, _access: Handle, _count: usize) {
+        session::with(|session| pool(session, handle).map(|_| ()))
+    }
+
+    fn cuMemPoolGetAttribute(handle: Handle, attribute: i32, value: *mut c_void) {
+        session::with(|session| {
+            let region = pool(session, handle)?;
+            let Kind::Pool { settings, used_high, reserved_high } = &region.kind else {
+                return Err(Status::INVALID_VALUE);
+            };
+            let flag = |set: bool| Out(value.cast::<i32>()).put(set.into());
+            let bytes = |bytes: u64| Out(value.cast::<u64>()).put(bytes);
+            match attribute {
+                REUSE_FOLLOW_EVENT_DEPENDENCIES => flag(settings.reuse_follow_event_dependencies),
+                REUSE_ALLOW_OPPORTUNISTIC => flag(settings.reuse_allow_opportunistic),
+                REUSE_ALLOW_INTERNAL_DEPENDENCIES => flag(settings.reuse_allow_internal_dependencies),
+                RELEASE_THRESHOLD => bytes(settings.release_threshold),
+                RESERVED_CURRENT => bytes(region.memory.reserved()),
+                RESERVED_HIGH => bytes(*reserved_high),
+                USED_CURRENT => bytes(region.memory.used()),
+                USED_HIGH => bytes(*used_high),
+                _ => Err(Status::INVALID_VALUE),
+            }
+        })
+    }
+
+    fn cuMemPoolSetAttribute(handle: Handle, attribute: i32, value: *mut c_void) {
+        session::with(|session| {
+            let region = pool(session, handle)?;
+            let (used, reserved) = (region.memory.used(), region.memory.reserved());
+            let Kind::Pool { settings, used_high, reserved_high } = &mut region.kind else {
+                return Err(Status::INVALID_VALUE);
+            };
+            let flag = || In(value.cast::<i32>().cast_const()).get().ok_or(Status::INVALID_VALUE);
+            let bytes = || In(value.cast::<u64>().cast_const()).get().ok_or(Status::INVALID_VALUE);
+            // Only a reset may be written to what counts.
+            let reset = |high: &mut u64, to: u64| match bytes()? {
+                0 => {
+                    *high = to;
+                    Ok(())
+                }
+                _ => Err(Status::INVALID_VALUE),
+            };
+            match attribute {
+                REUSE_FOLLOW_EVENT_DEPENDENCIES => settings.reuse_follow_event_dependencies = flag()? != 0,
+                REUSE_ALLOW_OPPORTUNISTIC => settings.reuse_allow_opportunistic = flag()? != 0,
+                REUSE_ALLOW_INTERNAL_DEPENDENCIES => {
+                    settings.reuse_allow_internal_dependencies = flag()? != 0;
+                }
+                RELEASE_THRESHOLD => settings.release_threshold = bytes()?,
+                RESERVED_HIGH => return reset(reserved_high, reserved),
+                USED_HIGH => return reset(used_high, used),
+                _ => return Err(Status::INVALID_VALUE),
+            }
+            let settings = *settings;
+            let card = region.card;
+            note_settings(session, card, settings);
+            Ok(())
+        })
+    }
+}
+
+/// Writes down how a pool is set up, each time that it changes.
+fn note_settings(session: &mut Session, card: usize, settings: Settings) {
+    session.record.event(&[
+        &"settings",
+        &card,
+        &settings.release_threshold,
+        &settings.reuse_follow_event_dependencies,
+        &settings.reuse_allow_opportunistic,
+        &settings.reuse_allow_internal_dependencies,
+    ]);
+}

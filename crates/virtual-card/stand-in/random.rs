@@ -1,0 +1,60 @@
+//! cuRAND: generators, whose draws write memory of the card and nothing else (`names/curand.txt`).
+
+use super::context;
+use super::handles::{Handle, Object};
+use super::pointer::Out;
+use super::session;
+
+const SUCCESS: i32 = 0;
+const NOT_INITIALIZED: i32 = 101;
+
+fn known(generator: Handle) -> i32 {
+    let found = session::with(|session| session.handles.get(generator).map(|_| ()));
+    found.map_or(NOT_INITIALIZED, |()| SUCCESS)
+}
+
+/// A draw into `to`.
+fn draw(generator: Handle, to: u64) -> i32 {
+    session::note(|session| session.written(to));
+    known(generator)
+}
+
+exported! {
+    fn curandCreateGenerator(to: Out<Handle>, _kind: i32) -> i32 {
+        let made = session::with(|session| {
+            let device = context::current_device(session)?;
+            session.count_library(device, "random_generator");
+            to.put(session.handles.add(Object::Generator))
+        });
+        made.map_or(NOT_INITIALIZED, |()| SUCCESS)
+    }
+
+    fn curandDestroyGenerator(generator: Handle) -> i32 {
+        let gone = session::with(|session| session.handles.remove(generator));
+        gone.map_or(NOT_INITIALIZED, |_| SUCCESS)
+    }
+
+    fn curandGetVersion(version: Out<i32>) -> i32 {
+        version.put(10_400).map_or(NOT_INITIALIZED, |()| SUCCESS)
+    }
+
+    fn curandSetStream(generator: Handle, _stream: Handle) -> i32 {
+        known(generator)
+    }
+
+    fn curandSetPseudoRandomGeneratorSeed(generator: Handle, _seed: u64) -> i32 {
+        known(generator)
+    }
+
+    fn curandSetGeneratorOffset(generator: Handle, _offset: u64) -> i32 {
+        known(generator)
+    }
+
+    fn curandGenerateUniform(generator: Handle, to: u64, _count: usize) -> i32 {
+        draw(generator, to)
+    }
+
+    fn curandGenerateNormal(generator: Handle, to: u64, _count: usize, _mean: f32, _deviation: f32) -> i32 {
+        draw(generator, to)
+    }
+}

@@ -1,0 +1,225 @@
+//! What this process writes down: counters, and events as they happen.
+
+use std::collections::HashSet;
+use std::fmt::Display;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use crate::protocol::{COUNTERS, CardLevels, Counters, EVENTS, Level, TOTALS_FILE, Tally, Totals};
+
+use super::shared_file;
+
+/// Where a process writes down what it does.
+pub struct Record {
+    counters: &'static Counters,
+    totals: &'static Totals,
+    events: File,
+    once: HashSet<String>,
+    threads: HashSet<u64>,
+    streams: HashSet<usize>,
+    requested_bytes: u64,
+    requests_hash: u64,
+}
+
+/// What is counted of a card.
+pub type Of = fn(&CardLevels) -> &Level;
+
+fn add(level: &Level, bytes: u64) -> bool {
+    let now = level.now.fetch_add(bytes, Relaxed).wrapping_add(bytes);
+    level.peak.fetch_max(now, Relaxed) < now
+}
+
+impl Record {
+    /// Begins the record of this process in `directory`.
+    pub fn begin(directory: &Path) -> std::io::Result<Self> {
+        let pid = std::process::id();
+        // A process keeps its number when it becomes another program.
+        let mut name = pid.to_string();
+        for next in 1.. {
+            let events = directory.join(format!("{name}.{EVENTS}"));
+            match OpenOptions::new().append(true).create_new(true).open(events) {
+                Ok(events) => {
+                    return Ok(Self {
+                        counters: shared_file::map(&directory.join(format!("{name}.{COUNTERS}")))?,
+                        totals: shared_file::map(&directory.join(TOTALS_FILE))?,
+                        events,
+                        once: HashSet::new(),
+                        threads: HashSet::new(),
+                        streams: HashSet::new(),
+                        requested_bytes: 0,
+                        requests_hash: 0,
+                    });
+                }
+                Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
+                    name = format!("{pid}-{next}");
+                }
+                Err(e) => return Err(e),
+            }
+        }
+        Err(std::io::ErrorKind::AlreadyExists.into())
+    }
+
+    /// Writes a line of fields. What cannot be written is lost: a program must not fail of it.
+    pub fn event(&mut self, fields: &[&dyn Display]) {
+        let mut line = String::new();
+        for (i, field) in fields.iter().enumerate() {
+            if i > 0 {
+                line.push('\t');
+            }
+            line.push_str(&field.to_string().replace(['\t', '\n'], " "));
+        }
+        line.push('\n');
+        let _ = self.events.write_all(line.as_bytes());
+    }
+
+    /// Writes it if this has not been written before.
+    pub fn event_once(&mut self, what: &str, detail: &str) {
+        if self.once.insert(format!("{what}\t{detail}")) {
+            self.event(&[&what, &detail]);
+        }
+    }
+
+    /// Counts one more of what bears on the verdict.
+    pub fn tally(&self, of: fn(&Tally) -> &AtomicU64, more: u64) {
+        of(&self.counters.so_far).fetch_add(more, Relaxed);
+    }
+
+    /// Counts a request for memory.
+    pub fn request(&mut self, bytes: u64, stream: usize) {
+        self.tally(|t| &t.requests, 1);
+        self.requested_bytes = self.requested_bytes.wrapping_add(bytes);
+        // A sum knows no order: requests in another order are the same requests.
+        self.requests_hash = self.requests_hash.wrapping_add(mixed(bytes));
+        self.threads.insert(this_thread());
+        self.streams.insert(stream);
+        self.counters.so_far.threads.store(self.threads.len() as u64, Relaxed);
+        self.counters.so_far.streams.store(self.streams.len() as u64, Relaxed);
+    }
+
+    /// `bytes` more are held of a card.
+    pub fn grow(&self, card: usize, of: Of, bytes: u64) {
+        let (Some(mine), Some(all)) = (self.counters.cards.get(card), self.totals.cards.get(card))
+        else {
+            return;
+        };
+        add(of(all), bytes);
+        if add(of(mine), bytes) && std::ptr::eq(of(mine), &raw const mine.used) {
+            copy(&self.counters.so_far, &self.counters.at_peak);
+        }
+    }
+
+    /// `bytes` less are held of a card.
+    pub fn shrink(&self, card: usize, of: Of, bytes: u64) {
+        if let (Some(mine), Some(all)) =
+            (self.counters.cards.get(card), self.totals.cards.get(card))
+        {
+            of(mine).now.fetch_sub(bytes, Relaxed);
+            of(all).now.fetch_sub(bytes, Relaxed);
+        }
+    }
+
+    /// What all processes hold of a card, together, in bytes.
+    pub fn held(&self, card: usize) -> u64 {
+        self.totals.cards.get(card).map_or(0, |all| all.held.now.load(Relaxed))
+    }
+
+    /// What this process holds of a card, in bytes.
+    pub fn held_by_this_process(&self, card: usize) -> u64 {
+        self.counters.cards.get(card).map_or(0, |mine| mine.held.now.load(Relaxed))
+    }
+
+    pub fn pin(&self, bytes: u64) {
+        add(&self.counters.pinned, bytes);
+    }
+
+    pub fn unpin(&self, bytes: u64) {
+        self.counters.pinned.now.fetch_sub(bytes, Relaxed);
+    }
+
+    /// One more allocation is alive.
+    pub fn born(&self, bytes: u64) {
+        self.counters.live.fetch_add(1, Relaxed);
+        self.counters.live_bytes.fetch_add(bytes, Relaxed);
+    }
+
+    /// One less.
+    pub fn died(&self, bytes: u64) {
+        self.counters.live.fetch_sub(1, Relaxed);
+        self.counters.live_bytes.fetch_sub(bytes, Relaxed);
+    }
+
+    /// Writes down what is held, at a mark or a synchronisation (`kind`), of every card in use.
+    pub fn mark(&mut self, kind: &str, name: &str) {
+        self.tally(|t| &t.marks, 1);
+        let so_far = &self.counters.so_far;
+        let mut line = format!(
+            "{kind}\t{}\t{}\t{}\t{:x}\t{}",
+            name.replace(['\t', '\n'], " "),
+            so_far.requests.load(Relaxed),
+            self.requested_bytes,
+            self.requests_hash,
+            so_far.computed_bytes_read.load(Relaxed),
+        );
+        for card in self.counters.cards.iter().filter(|card| card.held.peak.load(Relaxed) > 0) {
+            for level in [&card.used, &card.reserved, &card.outside] {
+                let (now, peak) = (level.now.load(Relaxed), level.peak.load(Relaxed));
+                line.push_str(&format!("\t{now}\t{peak}"));
+            }
+        }
+        line.push('\n');
+        let _ = self.events.write_all(line.as_bytes());
+    }
+
+    /// The process came to its end by itself.
+    pub fn end(&self) {
+        self.counters.ended.store(1, Relaxed);
+        for (card, mine) in self.counters.cards.iter().enumerate() {
+            // What a process holds goes with it, and the card has it back for others.
+            for of in [|c| &c.used, |c| &c.reserved, |c| &c.outside, |c| &c.held] as [Of; 4] {
+                let left = of(mine).now.load(Relaxed);
+                if let Some(all) = self.totals.cards.get(card) {
+                    of(all).now.fetch_sub(left, Relaxed);
+                }
+            }
+        }
+    }
+}
+
+fn copy(from: &Tally, to: &Tally) {
+    let fields: [fn(&Tally) -> &AtomicU64; 11] = [
+        |t| &t.requests,
+        |t| &t.marks,
+        |t| &t.computed_bytes_read,
+        |t| &t.times_read,
+        |t| &t.free_memory_read,
+        |t| &t.unrecorded_attributes,
+        |t| &t.unmodelled_calls,
+        |t| &t.shared_allocations,
+        |t| &t.failed_allocations,
+        |t| &t.threads,
+        |t| &t.streams,
+    ];
+    for field in fields {
+        field(to).store(field(from).load(Relaxed), Relaxed);
+    }
+}
+
+/// A number for the calling thread.
+fn this_thread() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    thread_local! {
+        static NUMBER: u64 = NEXT.fetch_add(1, Relaxed);
+    }
+    // Zero for a thread that is on its way out.
+    NUMBER.try_with(|number| *number).unwrap_or(0)
+}
+
+/// SplitMix64's finaliser: near numbers come out far apart.
+pub fn mixed(value: u64) -> u64 {
+    let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    value ^ (value >> 31)
+}
