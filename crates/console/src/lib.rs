@@ -1,5 +1,5 @@
 //! What `vram` and `cargo xtask` share of a command line: how they speak to a person and end, and the
-//! sweep and the bench that both run.
+//! sweep, the bench and the search for a CUDA toolkit that both run.
 //!
 //! **One decision: a command returns its text.** What it computes is a [`Reply`](reply::Reply), which
 //! [`run`] prints, so there is one place where a closed pipe ends quietly, one where an error is
@@ -18,6 +18,7 @@
 #![deny(missing_docs)]
 
 pub mod bench;
+pub mod cuda_toolkit;
 pub mod device_flag;
 mod diagnostic;
 pub mod exit;

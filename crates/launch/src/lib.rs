@@ -18,8 +18,10 @@
 #![deny(missing_docs)]
 
 pub mod choice;
+pub mod complete_toolkit;
 pub mod device;
 pub mod executable;
+pub mod fetch_toolkit;
 pub mod libraries;
 pub mod toolkit;
 

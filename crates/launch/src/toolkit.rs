@@ -1,5 +1,5 @@
-//! Where CUDA toolkits lie: for a build, which takes its compiler from one, and for a start, which
-//! takes its libraries from the same.
+//! Where CUDA toolkits lie, and what one has to have: for a build, which takes its compiler from one,
+//! and for a start, which takes its libraries from the same.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,9 @@ pub const FETCHED_TO: &str = "cuda-toolkit";
 
 /// The toolkit's home in what is fetched.
 pub const FETCHED_HOME: &str = "nvidia/cu13";
+
+/// What cudarc and candle's kernels name to the linker.
+const LINKED: [&str; 6] = ["cuda", "cublas", "cublasLt", "curand", "cudart", "nvrtc"];
 
 /// Where a toolkit is without being asked for.
 const USUAL: [&str; 3] = ["/usr/local/cuda", "/opt/cuda", "/usr/lib/cuda"];
@@ -37,7 +40,46 @@ pub fn library_dirs(home: &Path) -> impl Iterator<Item = PathBuf> {
     dirs.map(|dir| home.join(dir)).into_iter().filter(|dir| dir.is_dir())
 }
 
+/// What is missing in the toolkit in `home` for a build: names of files, none where it has everything.
+pub fn lacks(home: &Path) -> Vec<String> {
+    let dirs: Vec<PathBuf> = library_dirs(home).flat_map(|dir| [dir.join("stubs"), dir]).collect();
+    let names = LINKED.map(|name| format!("lib{name}.so"));
+    let mut lacks: Vec<String> =
+        names.into_iter().filter(|name| !dirs.iter().any(|dir| dir.join(name).is_file())).collect();
+    if !compiler_in(&home.join("bin")).is_file() {
+        lacks.push("nvcc".to_owned());
+    }
+    lacks
+}
+
 /// `<home>/bin/nvcc`
 fn home_of(nvcc: &Path) -> Option<PathBuf> {
     Some(nvcc.parent()?.parent()?.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_toolkit_lacks_what_a_build_would_miss() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = dir.path();
+        let libraries = LINKED.map(|name| format!("lib{name}.so"));
+        assert_eq!(lacks(home), [&libraries[..], &["nvcc".to_owned()]].concat());
+        let put = |file: &str| {
+            fs::create_dir_all(home.join(file).parent().unwrap()).unwrap();
+            fs::write(home.join(file), "").unwrap();
+        };
+        // A link needs names without a version, the driver's from a folder of stubs.
+        put("lib/libcublas.so.13");
+        assert_eq!(lacks(home).len(), LINKED.len() + 1);
+        libraries[1..].iter().for_each(|name| put(&format!("lib/{name}")));
+        put("lib/stubs/libcuda.so");
+        assert_eq!(lacks(home), ["nvcc"]);
+        put(&format!("bin/nvcc{}", env::consts::EXE_SUFFIX));
+        assert_eq!(lacks(home), Vec::<String>::new());
+    }
 }
