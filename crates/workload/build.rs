@@ -25,9 +25,7 @@ mod kernels {
             println!("cargo::rerun-if-env-changed={variable}");
         }
         let toolkit = CudaToolkit::detect().map_err(|e| {
-            format!(
-                "{e}: set CUDA_HOME to a toolkit, which `cargo xtask cuda-toolkit` names or fetches"
-            )
+            format!("{e}: set CUDA_HOME to a toolkit, which `vram cuda-toolkit` names or fetches")
         })?;
         let capability = detect_compute_cap()
             .map_err(|e| {

@@ -6,8 +6,8 @@ use vram_console::reply::Reply;
 use vram_console::verbosity::Verbosity;
 
 use crate::commands::{
-    bandwidth, bench, capacity, dry_run, env, explain, fit, max_batch, predict, presets, probe,
-    report, sweep, workload_id,
+    bandwidth, bench, capacity, cuda_toolkit, dry_run, env, explain, fit, max_batch, predict,
+    presets, probe, report, sweep, workload_id,
 };
 
 /// GPU and host memory of a training step, measured, fitted and reported before anything big runs.
@@ -57,6 +57,9 @@ pub enum Command {
     Bandwidth(bandwidth::Args),
     /// Time the step of a sweep's rows (a benchmark, not a test)
     Bench(bench::Args),
+    /// Name the CUDA toolkit to build with, and fetch one where none is installed
+    #[command(long_about = cuda_toolkit::LONG_ABOUT)]
+    CudaToolkit(cuda_toolkit::Args),
 }
 
 /// Runs the subcommand that `cli` names.
@@ -80,6 +83,7 @@ pub fn run(cli: &Cli) -> miette::Result<Reply> {
         Command::Bandwidth(args) => bandwidth::run(args),
         Command::Sweep(args) => sweep::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::CudaToolkit(args) => cuda_toolkit::run(args),
     }
 }
 

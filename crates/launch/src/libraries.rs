@@ -2,7 +2,8 @@
 //! beforehand, so that a missing one is a message and not a loader's last word.
 //!
 //! They are looked for where the loader looks, in `lib` beside the executable, and in CUDA toolkits:
-//! the one it was built with, those that the environment names, those in their usual places. What
+//! the one it was built with, those that the environment names, those in their usual places, the one
+//! that `vram cuda-toolkit` fetched. What
 //! lies outside the loader's own places gets into `LD_LIBRARY_PATH` of the process that is started.
 //! No path is written into the executable, so that it can be carried to another machine.
 
@@ -147,7 +148,8 @@ fn places(executable: &Path, own: &[PathBuf]) -> Vec<PathBuf> {
     // target/release/vram-cuda
     let target = executable.parent().and_then(Path::parent);
     let fetched = target.map(|t| t.join(toolkit::FETCHED_TO).join(toolkit::FETCHED_HOME));
-    let homes = recorded.into_iter().chain(fetched).chain(toolkit::homes());
+    let users = toolkit::user_dir().map(|dir| dir.join(toolkit::FETCHED_HOME));
+    let homes = recorded.into_iter().chain(fetched).chain(toolkit::homes()).chain(users);
     let mut places = own.to_vec();
     places.push(beside(executable));
     places.extend(homes.flat_map(|home| toolkit::library_dirs(&home).collect::<Vec<_>>()));

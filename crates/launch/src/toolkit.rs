@@ -4,7 +4,8 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-/// Where `cargo xtask cuda-toolkit` puts one, below cargo's target directory.
+/// Where one that is fetched is put: `cargo xtask cuda-toolkit` does it below cargo's target directory,
+/// `vram cuda-toolkit` in [`user_dir`].
 pub const FETCHED_TO: &str = "cuda-toolkit";
 
 /// The toolkit's home in what is fetched.
@@ -27,6 +28,14 @@ pub fn homes() -> Vec<PathBuf> {
     let real = on_path.as_ref().and_then(|nvcc| nvcc.canonicalize().ok());
     let found = [on_path, real].into_iter().flatten().filter_map(|nvcc| home_of(&nvcc));
     named.into_iter().chain(set).chain(found).chain(USUAL.map(PathBuf::from)).collect()
+}
+
+/// Where `vram cuda-toolkit` puts one for every project of this user: below `$XDG_CACHE_HOME`, or
+/// `~/.cache` where that is no absolute path. None where the user has no home.
+pub fn user_dir() -> Option<PathBuf> {
+    let set = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|dir| dir.is_absolute());
+    let cache = set.or_else(|| Some(env::home_dir()?.join(".cache")))?;
+    Some(cache.join("vram").join(FETCHED_TO))
 }
 
 /// `nvcc` in a directory of executables.

@@ -3,6 +3,7 @@
 pub mod bandwidth;
 pub mod bench;
 pub mod capacity;
+pub mod cuda_toolkit;
 pub mod dry_run;
 pub mod env;
 pub mod explain;

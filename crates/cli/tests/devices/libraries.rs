@@ -98,6 +98,10 @@ fn libraries_are_found_where_toolkits_and_carried_files_lie() {
     fs::write(bin.join("nvcc"), "").unwrap();
     let path = here.starts(&[("PATH", &bin.display().to_string())]);
     assert_eq!(path, format!("{}:{}", driver(&here), put.display()));
+    // By what `vram cuda-toolkit` fetched.
+    let here = Installation::new();
+    let put = here.put(&ALL, "cache/vram/cuda-toolkit/nvidia/cu13/lib");
+    assert_eq!(here.starts(&[]), format!("{}:{}", driver(&here), put.display()));
     // By what the sweep wrote down of its build.
     let here = Installation::new();
     let put = here.put(&ALL, "elsewhere/lib");

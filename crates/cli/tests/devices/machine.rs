@@ -53,6 +53,7 @@ impl Machine {
         command.args(probe).args(["--device", device, "--output-dir", "out"]);
         command.current_dir(self.path("work"));
         command.env("LD_LIBRARY_PATH", self.path("driver")).env("NO_COLOR", "1");
+        command.env("XDG_CACHE_HOME", self.path("cache"));
         for variable in ["CUDA_VISIBLE_DEVICES", "NVCC", "CUDA_HOME", "CUDA_PATH"] {
             command.env_remove(variable);
         }

@@ -3,6 +3,7 @@
 mod bad_input;
 mod bandwidth;
 mod commands;
+mod cuda_toolkit;
 mod disk;
 mod faults;
 mod one_run;
