@@ -17,6 +17,7 @@ use crate::run_cmd::RunCmd;
 const RESOLVED: &str = "run_cmd.txt (resolved_spec)";
 const CANONICAL: &str = "run_cmd.txt (canonical_spec)";
 const ARGV: &str = "run_cmd.txt (argv)";
+const NO_TIMES: &str = "metrics.json (step times are null)";
 
 /// Checks that what a run's artifacts say more than once they say alike: a peak that is filed under
 /// the sizes of another run is worse than none.
@@ -77,6 +78,10 @@ pub(crate) fn agree(
     if let (Some(total), Some(measured)) = (env.total_vram_bytes, m.total_vram_bytes) {
         let measured = (names::METRICS, measured.to_string());
         same("total_vram_bytes", (names::ENV, total.to_string()), measured)?;
+    }
+    if m.untimed() {
+        let stated = (names::ENV, env.virtual_card.to_string());
+        same("virtual_card", (NO_TIMES, true.to_string()), stated)?;
     }
     let asked = [
         ("--batch", m.batch_size.to_string()),

@@ -43,6 +43,10 @@ pub struct Env {
     /// The card's identity.
     #[serde(default)]
     pub gpu_uuid: Option<String>,
+    /// Whether the card was a stand-in that computes nothing; false where the key is missing, which it
+    /// is in artifacts from before there was such a card.
+    #[serde(default)]
+    pub virtual_card: bool,
     /// Always null: there is no torch here.
     pub torch_version: Option<String>,
     /// The operating system.

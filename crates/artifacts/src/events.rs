@@ -47,8 +47,8 @@ pub struct Step {
     pub step: u64,
     /// Steps of both stages.
     pub of: u64,
-    /// Its duration on the host's clock.
-    pub seconds: f64,
+    /// Its duration on the host's clock; null on a virtual card, which computes nothing.
+    pub seconds: Option<f64>,
     /// Peak allocated since the stage began, in bytes.
     pub peak_allocated_bytes: Option<u64>,
     /// Peak reserved since the stage began, in bytes.
@@ -74,7 +74,7 @@ impl From<&Progress> for Step {
             stage: progress.stage,
             step: progress.step,
             of: progress.steps,
-            seconds: progress.seconds,
+            seconds: Some(progress.seconds),
             peak_allocated_bytes: progress.peak_allocated_bytes,
             peak_reserved_bytes: progress.peak_reserved_bytes,
         }

@@ -9,7 +9,8 @@ use vram_metrics::phase::{Phase, PhaseMark};
 use vram_metrics::verdict::FailReason;
 use vram_presets::step::StepKind;
 
-/// `metrics.json`: the measurement. Times in seconds, sizes in bytes.
+/// `metrics.json`: the measurement. Times in seconds, sizes in bytes. Of a virtual card, which computes
+/// nothing, every step's time is null.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Metrics {
     /// See [`ARTIFACT_VERSION`](crate::version::ARTIFACT_VERSION).
@@ -51,17 +52,17 @@ pub struct Metrics {
     /// The longest measured step.
     #[serde(default)]
     pub max_step_time_s: Option<f64>,
-    /// Every measured step.
-    #[serde(default)]
-    pub step_times_s: Vec<f64>,
-    /// Every warm-up step.
-    #[serde(default)]
-    pub warmup_step_times_s: Vec<f64>,
+    /// Every measured step; null on a virtual card alone.
+    #[serde(default = "no_times")]
+    pub step_times_s: Option<Vec<f64>>,
+    /// Every warm-up step; null on a virtual card alone.
+    #[serde(default = "no_times")]
+    pub warmup_step_times_s: Option<Vec<f64>>,
     /// Median of what the measured steps took to each phase from the one before it, or from their
-    /// beginning.
-    #[serde(default)]
-    pub phase_times_s: BTreeMap<Phase, f64>,
-    /// How steps are timed.
+    /// beginning; null on a virtual card alone.
+    #[serde(default = "no_times")]
+    pub phase_times_s: Option<BTreeMap<Phase, f64>>,
+    /// How steps are timed; null where they are not.
     #[serde(default)]
     pub step_time_mode: Option<String>,
     /// `measure_steps * batch_size / measure_wall_time_s`.
@@ -89,10 +90,10 @@ pub struct Metrics {
     /// Allocated and reserved at each phase of the last step.
     #[serde(default)]
     pub phase_marks: Vec<PhaseMark>,
-    /// Loss of the last step.
+    /// Loss of the last step; null on a virtual card.
     #[serde(default)]
     pub loss: Option<f32>,
-    /// The state loop of the last step; null where no sample is watched.
+    /// The state loop of the last step; null where no sample is watched, and on a virtual card.
     #[serde(default)]
     pub state_loop: Option<StateLoop>,
     /// Steps whose update the loss scale left out.
@@ -135,7 +136,19 @@ pub struct Metrics {
     pub fail_reasons: Vec<RecordedReason>,
 }
 
+/// What a key stands for that is missing: a null would say that the card is virtual.
+fn no_times<T: Default>() -> Option<T> {
+    Some(T::default())
+}
+
 impl Metrics {
+    /// Whether steps have no times because the card computes nothing.
+    pub fn untimed(&self) -> bool {
+        self.step_times_s.is_none()
+            || self.warmup_step_times_s.is_none()
+            || self.phase_times_s.is_none()
+    }
+
     /// The step that was taken: fused, where the run is of a time when there was no other. (The
     /// original harness's, which is neither, is told by its lack of an `artifact_version`.)
     pub fn step(&self) -> StepKind {

@@ -71,6 +71,10 @@ pub fn summary(metrics: &Metrics) -> String {
         format!("- peak_vram_allocated_bytes: {}", bytes(metrics.peak_vram_allocated_bytes)),
         format!("- fail_reasons: {reasons}"),
     ];
+    if metrics.untimed() {
+        let what = "it counts memory and computes nothing: this is no measurement";
+        lines.push(format!("- virtual card: {what}"));
+    }
     lines.extend(
         metrics.disturbance().map(|b| format!("- disturbed: others' memory moved by {b} bytes")),
     );

@@ -52,6 +52,7 @@ pub(crate) fn env(
         compute_capability: facts.compute_capability,
         driver_model: facts.driver_model,
         gpu_uuid: facts.gpu_uuid,
+        virtual_card: facts.is_virtual,
         torch_version: None,
         os: facts.os,
         precision,

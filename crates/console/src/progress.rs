@@ -106,7 +106,9 @@ impl Progress {
 
     /// A step of the row is over.
     fn step(&mut self, row: &Row, step: &Step) {
-        self.pace.step(row.work(), step.seconds);
+        if let Some(seconds) = step.seconds {
+            self.pace.step(row.work(), seconds);
+        }
         let Some(bar) = &self.bar else { return };
         let peak =
             step.peak_reserved_bytes.map_or("unknown".to_owned(), |b| format!("{} GiB", gib(b)));

@@ -2,6 +2,7 @@
 
 use crate::driver::{Card, version};
 use crate::facts::{DeviceFacts, GPU_FACTS, fact};
+use crate::listener::card_is_virtual;
 use crate::nvml::Monitor;
 
 impl DeviceFacts {
@@ -34,6 +35,7 @@ impl DeviceFacts {
             gpu_uuid: Some(card.uuid.clone()),
             cpu_name: host.cpu_name,
             os: host.os,
+            is_virtual: card_is_virtual(),
             errors,
         }
     }

@@ -29,6 +29,9 @@ pub struct DeviceFacts {
     pub gpu_uuid: Option<String>,
     /// The operating system.
     pub os: Option<String>,
+    /// Whether the card is a stand-in that computes nothing: see
+    /// [`card_is_virtual`](crate::card_is_virtual).
+    pub is_virtual: bool,
     /// One line per fact that is `None`.
     pub errors: Vec<String>,
 }

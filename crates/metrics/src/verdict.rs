@@ -64,6 +64,8 @@ pub struct Evidence {
     pub steps: StepTimes,
     /// Steps that were to be measured.
     pub measure_steps: u64,
+    /// No step has a time, and none is missing: the card computes nothing.
+    pub untimed: bool,
     /// The heartbeat stalled.
     pub stalled: bool,
     /// Peak allocated, in bytes.
@@ -95,7 +97,7 @@ impl Evidence {
             (F::Oom, self.oom),
             (F::NanOrInf, self.non_finite),
             // A failed run has no complete times; that is not a finding of its own.
-            (F::TimingMissing, !self.failed && self.timing_missing()),
+            (F::TimingMissing, !self.failed && !self.untimed && self.timing_missing()),
             (F::StepTimeExplosion, self.exploded()),
             (F::HeartbeatStall, self.stalled),
             (F::VramGuard, self.guard_broken()),
@@ -164,6 +166,9 @@ mod tests {
         let hole = StepTimes::new(vec![1.0, f64::NAN, 1.0]);
         assert_eq!(reasons(|e| e.steps = hole), [F::TimingMissing]);
         assert_eq!(reasons(|e| e.stalled = true), [F::HeartbeatStall]);
+        let timeless = |e: &mut Evidence| e.steps = StepTimes::default();
+        assert_eq!(reasons(timeless), [F::TimingMissing]);
+        assert_eq!(reasons(|e| (timeless(e), e.untimed = true).1), []);
         assert_eq!(reasons(|e| e.peak_reserved_bytes = Some(93)), [F::VramGuard]);
         assert_eq!(reasons(|e| e.peak_reserved_bytes = None), [F::VramStatsFailed]);
         assert_eq!(reasons(|e| e.peak_allocated_bytes = None), [F::VramStatsFailed]);

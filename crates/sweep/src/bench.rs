@@ -212,7 +212,7 @@ fn time(
     // The probe has run with these sizes, so their product is known to fit.
     let tape_bytes = 4 * colony.batch_size * colony.synth_len * ant.ring_len * ant.slot_dim;
     let floor_s = 2.0 * tape_bytes as f64 / copy_bytes_per_s;
-    let phase = |phase| metrics.phase_times_s.get(&phase).copied();
+    let phase = |phase| metrics.phase_times_s.as_ref()?.get(&phase).copied();
     let timing = Timing {
         id: row.id.clone(),
         step: row.row.step,

@@ -92,6 +92,36 @@ fn artifacts_that_disagree_are_refused_with_both_values() {
     }
 }
 
+/// Only a card that computes nothing has steps without times; artifacts from before there was one
+/// have no key for it.
+#[test]
+fn step_times_are_null_on_a_virtual_card_alone() {
+    let untimed = |m: &mut Value| {
+        for key in ["median_step_time_s", "step_times_s", "warmup_step_times_s", "phase_times_s"] {
+            m[key] = Value::Null;
+        }
+    };
+    let (_dir, run) = run_with("metrics.json", changed("metrics.json", untimed).as_bytes());
+    let message = read(&run).unwrap_err().to_string();
+    let said =
+        "virtual_card is `true` in metrics.json (step times are null) and `false` in env.json";
+    assert!(message.contains(said), "{message}");
+    let virtual_card = changed("env.json", |e| e["virtual_card"] = json!(true));
+    fs::write(run.join("env.json"), virtual_card).unwrap();
+    let record = read(&run).unwrap();
+    assert!(record.env.virtual_card && record.metrics.untimed());
+    assert_eq!(record.metrics.peak_vram_reserved_bytes, Some(8_868_855_808));
+    let (_dir, run) = run_with("env.json", &original("env.json"));
+    let record = read(&run).unwrap();
+    assert!(!record.env.virtual_card && !record.metrics.untimed());
+    for no_answer in [json!(null), json!("no"), json!(0)] {
+        let mut env: Value = serde_json::from_slice(&original("env.json")).unwrap();
+        env["virtual_card"] = no_answer;
+        let (_dir, run) = run_with("env.json", env.to_string().as_bytes());
+        assert!(matches!(read(&run), Err(ArtifactError::Parse { .. })), "{env}");
+    }
+}
+
 /// What names the presets of a run is a key; where it is missing, the command line.
 #[test]
 fn presets_are_keys_and_else_what_the_command_line_says() {
@@ -116,7 +146,7 @@ fn presets_are_keys_and_else_what_the_command_line_says() {
 fn the_longest_run_is_read_again() {
     let (_dir, run) = run_with("metrics.json", &original("metrics.json"));
     let mut metrics = read(&run).unwrap().metrics;
-    metrics.step_times_s = vec![1.234_567_890_123_456_7e-100; MOST_STEPS as usize];
+    metrics.step_times_s = Some(vec![1.234_567_890_123_456_7e-100; MOST_STEPS as usize]);
     for file in FILES {
         fs::remove_file(run.join(file)).unwrap();
     }

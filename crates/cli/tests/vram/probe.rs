@@ -99,6 +99,7 @@ fn a_run_leaves_every_artifact() {
 
     let env = sandbox.json(&at("env.json"));
     assert_eq!((&env["precision"], &env["amp"]), (&json!("fp32"), &json!(0)));
+    assert_eq!(env["virtual_card"], false);
 }
 
 #[test]

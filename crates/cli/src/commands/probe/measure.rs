@@ -10,6 +10,7 @@ use vram_artifacts::run_dir::RunDir;
 use vram_artifacts::version::ARTIFACT_VERSION;
 use vram_console::panics::{self, Panic};
 use vram_console::terminal;
+use vram_metrics::clock::StepTimes;
 use vram_metrics::meter::MeterError;
 use vram_metrics::phase::{Marks, Phase, PhaseMark};
 use vram_metrics::verdict::{Evidence, VRAM_GUARD_RATIO};
@@ -53,6 +54,8 @@ struct Steps<'a> {
     loss: Option<f32>,
     done: u64,
     debug: &'a Debug,
+    /// What is read back of a card that computes nothing are no values.
+    is_virtual: bool,
 }
 
 impl TrainingStep for Steps<'_> {
@@ -68,7 +71,8 @@ impl TrainingStep for Steps<'_> {
 
     fn report(&mut self, (): ()) -> Result<StepReport, Failure> {
         let trainer = self.trainer.as_ref().map_err(Clone::clone)?;
-        let Some(outcome) = trainer.outcome()? else {
+        // Read in any case: a virtual card shows what the process does on a real one.
+        let Some(outcome) = trainer.outcome()?.filter(|_| !self.is_virtual) else {
             return Ok(StepReport::default());
         };
         self.loss = Some(outcome.loss);
@@ -86,7 +90,8 @@ struct Told {
 impl Steps<'_> {
     /// Read back when every step is over: none of them is timed with it.
     fn told(&self) -> Told {
-        let read = self.trainer.as_ref().ok().map(Trainer::state_loop);
+        let trainer = self.trainer.as_ref().ok().filter(|_| !self.is_virtual);
+        let read = trainer.map(Trainer::state_loop);
         let state_loop = read.and_then(|read| {
             read.inspect_err(|error| tracing::warn!("the state loop cannot be read: {error}")).ok()
         });
@@ -115,7 +120,8 @@ fn run_window(probe: &Probe<'_, impl ProbeDevice>, watch: &Watch, dir: &RunDir) 
     let (step, seed) = (probe.workload.step, probe.args.seed);
     let trainer = Trainer::new(shape, step, seed, probe.device.device(), mark);
     let trainer = trainer.map_err(Failure::from);
-    let mut steps = Steps { trainer, loss: None, done: 0, debug: &probe.args.debug };
+    let (debug, is_virtual) = (&probe.args.debug, probe.device.facts().is_virtual);
+    let mut steps = Steps { trainer, loss: None, done: 0, debug, is_virtual };
     let window = Window {
         warmup_steps: probe.args.warmup_steps,
         measure_steps: probe.args.measure_steps,
@@ -156,10 +162,12 @@ fn guard(probe: &Probe<'_, impl ProbeDevice>, watch: &Watch, dir: &RunDir) {
 }
 
 fn tell(probe: &Probe<'_, impl ProbeDevice>, progress: &Progress) {
-    probe.say(&Event::Step(Step::from(progress)));
+    let seconds = Some(progress.seconds).filter(|_| !probe.device.facts().is_virtual);
+    probe.say(&Event::Step(Step { seconds, ..Step::from(progress) }));
     let peak = progress.peak_reserved_bytes.map_or("unknown".to_owned(), gib);
-    let Progress { step, steps, seconds, .. } = progress;
-    tracing::info!("step {step} of {steps}: {seconds:.2} s, peak reserved {peak} GiB");
+    let took = seconds.map_or_else(String::new, |seconds| format!("{seconds:.2} s, "));
+    let Progress { step, steps, .. } = progress;
+    tracing::info!("step {step} of {steps}: {took}peak reserved {peak} GiB");
 }
 
 fn metrics(
@@ -172,7 +180,9 @@ fn metrics(
     let context_bytes = probe.device.context_bytes().and_then(known);
     let had_oom = measured.failure.as_ref().is_some_and(|f| f.oom);
     let colony = &probe.workload.spec.colony;
-    let samples_per_s = measured.samples_per_s(colony.batch_size);
+    // How long nothing takes is no step's time.
+    let steps = Some(&measured.steps).filter(|_| !probe.device.facts().is_virtual);
+    let samples_per_s = steps.and_then(|_| measured.samples_per_s(colony.batch_size));
     let evidence = Evidence {
         failed: measured.failure.is_some(),
         oom: had_oom,
@@ -182,7 +192,8 @@ fn metrics(
         peak_allocated_bytes: known(measured.peak_allocated_bytes),
         peak_reserved_bytes: known(measured.peak_reserved_bytes),
         total_bytes,
-        steps: measured.steps.clone(),
+        steps: steps.cloned().unwrap_or_default(),
+        untimed: steps.is_none(),
     };
     let verdict = evidence.verdict();
     Metrics {
@@ -200,14 +211,14 @@ fn metrics(
         warmup_steps: probe.args.warmup_steps,
         measure_steps: probe.args.measure_steps,
         seed: Some(probe.args.seed),
-        measure_wall_time_s: measured.wall_time_s,
-        median_step_time_s: measured.steps.median(),
-        p95_step_time_s: measured.steps.p95(),
-        max_step_time_s: measured.steps.max(),
-        step_times_s: measured.steps.as_slice().to_vec(),
-        warmup_step_times_s: measured.warmup.as_slice().to_vec(),
-        phase_times_s: measured.steps.phase_medians().into_iter().collect(),
-        step_time_mode: Some(probe.device.step_time_mode().to_owned()),
+        measure_wall_time_s: steps.and(measured.wall_time_s),
+        median_step_time_s: steps.and_then(StepTimes::median),
+        p95_step_time_s: steps.and_then(StepTimes::p95),
+        max_step_time_s: steps.and_then(StepTimes::max),
+        step_times_s: steps.map(|steps| steps.as_slice().to_vec()),
+        warmup_step_times_s: steps.map(|_| measured.warmup.as_slice().to_vec()),
+        phase_times_s: steps.map(|steps| steps.phase_medians().into_iter().collect()),
+        step_time_mode: steps.map(|_| probe.device.step_time_mode().to_owned()),
         throughput_samples_per_s: samples_per_s,
         throughput_tokens_per_s: samples_per_s.map(|s| s * colony.seq_len as f64),
         peak_vram_reserved_bytes: evidence.peak_reserved_bytes,
@@ -248,13 +259,4 @@ fn known<T>(read: Result<T, MeterError>) -> Option<T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_refused_allocation_is_out_of_memory() {
-        let refused = WorkloadError::OutOfMemory { what: "the tape", bytes: 1 << 50 };
-        assert!(Failure::from(refused).oom);
-        assert!(!Failure::from(WorkloadError::PerThreadStream).oom);
-    }
-}
+mod tests;
