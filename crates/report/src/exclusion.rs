@@ -16,6 +16,8 @@ const HARMLESS: RecordedReason = RecordedReason::Known(FailReason::VramGuard);
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Exclusion {
+    /// Its card was a stand-in that computes nothing.
+    VirtualCard,
     /// It failed, for these reasons; none where it gives none.
     Failed(Vec<RecordedReason>),
     /// Its longest step took this many median steps.
@@ -37,6 +39,10 @@ pub enum Exclusion {
 impl fmt::Display for Exclusion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::VirtualCard => f.write_str(
+                "not measured: it ran on a virtual card, which counts memory and computes nothing; \
+                 measure it on a real one",
+            ),
             Self::Failed(reasons) if reasons.is_empty() => f.write_str("failed: no reason given"),
             Self::Failed(reasons) => {
                 let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
@@ -61,6 +67,9 @@ impl fmt::Display for Exclusion {
 ///
 /// The reason why not.
 pub(crate) fn admit(run: &RunRecord) -> Result<(), Exclusion> {
+    if run.env.virtual_card {
+        return Err(Exclusion::VirtualCard);
+    }
     let m = &run.metrics;
     is_steady(m.stability_pass, &m.fail_reasons, m.median_step_time_s, m.max_step_time_s)?;
     if run.env.driver_model.as_deref() == Some("WDDM") {

@@ -64,9 +64,14 @@ impl Runs {
         Ok(runs)
     }
 
+    /// Those that were measured: not on a virtual card, which computes nothing.
+    pub fn measured(&self) -> impl Iterator<Item = &RunRecord> {
+        self.records.iter().filter(|run| !run.env.virtual_card)
+    }
+
     /// Name of the device that the first run was measured on.
     pub fn machine(&self) -> &str {
-        self.records.first().map_or("no machine", RunRecord::machine)
+        self.measured().next().map_or("no machine", RunRecord::machine)
     }
 
     /// Keeps the first of runs with the same artifacts.

@@ -81,7 +81,7 @@ fn of_one_kind(a: &RunRecord, b: &RunRecord) -> bool {
 }
 
 /// Per run: how many others of its step, on its kind of device, differ from it in one size alone.
-fn differing_in_one(runs: &[RunRecord]) -> Vec<usize> {
+fn differing_in_one(runs: &[&RunRecord]) -> Vec<usize> {
     let sizes: Vec<[u64; VARIED_SIZES.len()]> =
         runs.iter().map(|run| VARIED_SIZES.map(|size| size.value(run).to_bits())).collect();
     let mut counts = vec![0; runs.len()];
@@ -108,7 +108,7 @@ fn differing_in_one(runs: &[RunRecord]) -> Vec<usize> {
 
 /// What the rows around a base row say of each size: the base is the row from which the most others
 /// differ in one size alone. Nothing where fewer than three sizes were changed.
-pub fn changes(runs: &[RunRecord]) -> Vec<Change<'_>> {
+pub fn changes<'a>(runs: &[&'a RunRecord]) -> Vec<Change<'a>> {
     // Of equals the last wins, and the first row is the base that a sweep names.
     let counts = differing_in_one(runs);
     let Some((base, _)) = runs.iter().zip(counts).rev().max_by_key(|(_, count)| *count) else {
@@ -124,10 +124,10 @@ pub fn changes(runs: &[RunRecord]) -> Vec<Change<'_>> {
     if varied.count() < 3 {
         return Vec::new();
     }
-    let mut found: Vec<Change<'_>> = others
+    let mut found: Vec<Change<'a>> = others
         .into_iter()
         .filter_map(|(size, i)| {
-            let other = &runs[i];
+            let other = runs[i];
             let peak = |run: &RunRecord| Some(run.metrics.peak_vram_allocated_bytes? as f64);
             let factor = size.value(other) / size.value(base);
             let elasticity = (peak(other)? / peak(base)?).ln() / factor.ln();

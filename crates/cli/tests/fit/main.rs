@@ -3,6 +3,7 @@
 
 mod refused;
 mod support;
+mod virtual_card;
 
 use std::fs;
 

@@ -15,8 +15,7 @@ use crate::varied_sizes;
 /// holds beside it.
 pub(super) fn ceiling(runs: &Runs) -> String {
     let rows: Vec<[String; 8]> = runs
-        .records
-        .iter()
+        .measured()
         .filter_map(|run| {
             let m = &run.metrics;
             let (allocated, reserved) = (m.peak_vram_allocated_bytes?, m.peak_vram_reserved_bytes?);
@@ -59,7 +58,8 @@ pub(super) fn ceiling(runs: &Runs) -> String {
 
 /// What the rows say of the published claims on each size.
 pub(super) fn claims(runs: &Runs) -> String {
-    let changes = varied_sizes::changes(&runs.records);
+    let measured: Vec<_> = runs.measured().collect();
+    let changes = varied_sizes::changes(&measured);
     let Some(first) = changes.first() else {
         return String::new();
     };
@@ -93,7 +93,7 @@ pub(super) fn claims(runs: &Runs) -> String {
 pub(super) fn phases(runs: &Runs) -> String {
     // A probe's id names its sizes, and not its step.
     let mut ledgers = HashMap::new();
-    let rows = runs.records.iter().flat_map(|run| {
+    let rows = runs.measured().flat_map(|run| {
         let m = &run.metrics;
         let device = m.device.as_str();
         let key = (m.probe_id.as_str(), m.step(), device, m.artifact_version.is_some());

@@ -45,7 +45,8 @@ pub(super) fn report(runs: &Runs, ring: &Study, pooled: &Study, catalogue: &Cata
 }
 
 fn facts(runs: &Runs) -> String {
-    let Some(run) = runs.records.first() else {
+    let measured = runs.measured().next();
+    let Some(run) = measured.or(runs.records.first()) else {
         return String::new();
     };
     let env = &run.env;
@@ -55,6 +56,9 @@ fn facts(runs: &Runs) -> String {
         let _ = writeln!(text, "- {name}: {}", escape::markdown(&value));
     };
     fact("device", format!("{} ({})", run.machine(), run.metrics.device));
+    if measured.is_none() {
+        fact("virtual card", "it computes nothing: no row is a measurement".to_owned());
+    }
     let total =
         env.total_vram_bytes.map_or("null".to_owned(), |b| format!("{} GiB ({b} bytes)", gib(b)));
     fact("total memory", total);
@@ -91,7 +95,7 @@ fn exclusions(study: &Study) -> String {
 
 fn times(runs: &Runs) -> String {
     let seconds = |value: Option<f64>| or_dash(value, |s| format!("{s:.3}"));
-    let rows = runs.records.iter().map(|run| {
+    let rows = runs.measured().map(|run| {
         let m = &run.metrics;
         let status = match m.reasons() {
             none if none.is_empty() => m.status().to_string(),

@@ -46,7 +46,7 @@ pub(super) fn both(runs: &Runs, catalogue: &Catalogue) -> String {
 
 /// This project's runs of one step; the original harness's step is neither.
 fn of(runs: &Runs, step: StepKind) -> impl Iterator<Item = &RunRecord> {
-    let ours = runs.records.iter().filter(|run| run.metrics.artifact_version.is_some());
+    let ours = runs.measured().filter(|run| run.metrics.artifact_version.is_some());
     ours.filter(move |run| run.metrics.step() == step)
 }
 
