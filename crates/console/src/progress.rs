@@ -72,6 +72,10 @@ impl Progress {
             RowEvent::FinishedBefore => self.skip(row, "finished before"),
             RowEvent::DoesNotFit(shortage) => self.skip(row, &format!("not run: {shortage}")),
             RowEvent::Started(shortage) => self.start(row, *shortage),
+            RowEvent::RanOnVirtualCard => self.line(
+                row,
+                "runs again: what is there ran on a virtual card, which is no measurement",
+            ),
             RowEvent::Step(step) => self.step(row, step),
             RowEvent::Measured(record) => self.done(row, record),
             RowEvent::Lost(why) => self.warn(row, &format!("LOST  {why}")),
@@ -135,8 +139,9 @@ impl Progress {
         let mark = m.disturbance().map_or(String::new(), |bytes| {
             format!("  disturbed: others' memory moved by {} GiB", gib(bytes))
         });
+        let kind = if record.env.virtual_card { "  virtual card: no measurement" } else { "" };
         let measured = format!("peak reserved {peak} GiB  median step {step} s");
-        let text = format!("{verdict}  {measured}{mark}");
+        let text = format!("{verdict}  {measured}{mark}{kind}");
         match m.stability_pass {
             true => self.line(row, &text),
             false => self.warn(row, &text),

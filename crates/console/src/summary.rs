@@ -80,6 +80,10 @@ pub(crate) fn of_searches(
     dir: &Path,
 ) -> Reply {
     let runs = Runs { records: searches.records, ..Runs::default() };
+    let how = match runs.records.iter().any(|run| run.env.virtual_card) {
+        true => "counted on a virtual card",
+        false => "measured",
+    };
     let failed = searches.failed.iter().map(|(row, why)| format!("{row}: {why}"));
     let mut failed: Vec<String> = failed.collect();
     let written = match Studies::new(&runs) {
@@ -91,7 +95,7 @@ pub(crate) fn of_searches(
     };
     let exit = conclude(program, &failed, written, dir);
     let found = &searches.found;
-    let text = if found.is_empty() { String::new() } else { largest_table(found, limit) };
+    let text = if found.is_empty() { String::new() } else { largest_table(found, limit, how) };
     Reply { text, exit }
 }
 
@@ -108,7 +112,8 @@ fn tables(studies: &Studies, catalogue: &Catalogue, unmeasured: &[Line]) -> Stri
         + &table("pooled over tiers (--terms ring,state,token)", pooled, &[])
 }
 
-fn largest_table(found: &[Found], limit: &Limit) -> String {
+/// `how` says how it is known what a batch reserves.
+fn largest_table(found: &[Found], limit: &Limit, how: &str) -> String {
     let heads = [
         "case",
         "ant x colony",
@@ -139,7 +144,7 @@ fn largest_table(found: &[Found], limit: &Limit) -> String {
     let table = Table::new(heads).numbers_from(2).with_rows(rows).draw(Style::Terminal);
     let bytes = limit.bytes;
     format!(
-        "{table}max batch: measured within {} GiB ({bytes} bytes), by {limit}; next: one sample \
+        "{table}max batch: {how} within {} GiB ({bytes} bytes), by {limit}; next: one sample \
          more\n",
         gib(bytes)
     )

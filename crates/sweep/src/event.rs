@@ -43,6 +43,8 @@ pub enum RowEvent<'a> {
     DoesNotFit(&'a Shortage),
     /// Its process starts; with why it is predicted not to fit, where it runs all the same.
     Started(Option<&'a Shortage>),
+    /// It ran before, on a virtual card, which is no measurement: it runs again.
+    RanOnVirtualCard,
     /// A step of it is over.
     Step(&'a Step),
     /// It has its artifacts.

@@ -138,7 +138,7 @@ impl Row {
         self.forecast.as_ref()?.reserved_bytes(self.spec.colony.batch_size)
     }
 
-    /// The row's record, if it was measured before with these very settings.
+    /// The row's record, if it ran before to its end with these very settings.
     pub(crate) fn finished(&self) -> Option<RunRecord> {
         let record = read(&self.dir).ok()?;
         let probe_id = self.spec.probe_id(self.row.out_dim, self.row.amp);

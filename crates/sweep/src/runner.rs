@@ -41,7 +41,7 @@ pub(crate) struct Runner {
     pub(crate) device: SweepDevice,
     pub(crate) probe: Executable,
     pub(crate) limits: Limits,
-    /// Rows that were measured before are kept.
+    /// Rows that were measured before are kept; on a virtual card none was.
     pub(crate) resume: bool,
     pub(crate) preflight: Preflight,
 }
@@ -62,7 +62,9 @@ impl Runner {
     /// Takes a row from its plan to its outcome.
     fn measure_row(&self, row: &Row, listen: Listener<'_>) -> RowOutcome {
         let _span = tracing::trace_span!("row", id = %row.id).entered();
-        if let Some(record) = self.resume.then(|| row.finished()).flatten() {
+        let before = self.resume.then(|| row.finished()).flatten();
+        let was_virtual = before.as_ref().is_some_and(|record| record.env.virtual_card);
+        if let Some(record) = before.filter(|_| !was_virtual) {
             listen(Event::Row(row, RowEvent::FinishedBefore));
             return RowOutcome::Measured(Box::new(record));
         }
@@ -75,6 +77,9 @@ impl Runner {
                 return RowOutcome::DoesNotFit(shortage);
             }
             shortage => listen(Event::Row(row, RowEvent::Started(shortage.as_ref()))),
+        }
+        if was_virtual {
+            listen(Event::Row(row, RowEvent::RanOnVirtualCard));
         }
         let outcome =
             self.run(row, listen).unwrap_or_else(|why| RowOutcome::Lost(with_causes(&why)));

@@ -6,3 +6,4 @@ mod real;
 mod steps;
 mod support;
 mod survival;
+mod virtual_card;
