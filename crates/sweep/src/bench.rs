@@ -9,6 +9,7 @@ use vram_artifacts::events::Step;
 use vram_artifacts::run_record::{RunRecord, read};
 use vram_launch::choice::DeviceChoice;
 use vram_launch::executable::Executable;
+use vram_metrics::card_is_virtual;
 use vram_metrics::phase::Phase;
 use vram_presets::library::Library;
 use vram_presets::step::StepKind;
@@ -118,6 +119,9 @@ pub fn run(
     }
     let rows = select(&sweep, &options.only)?;
     let (device, probe) = SweepDevice::choose(options.device, executables, library)?;
+    if device.card.is_some() && card_is_virtual() {
+        return Err(SweepError::VirtualCard);
+    }
     listen(BenchEvent::Device(&device));
     let out = options.out.clone().unwrap_or_else(|| {
         run_dir::named_after_now(&format!("{}-bench-{}", device.kind().name(), sweep.name))
@@ -204,6 +208,10 @@ fn time(
     }
     let probe_s = began.elapsed().as_secs_f64();
     let record = read(&row.dir)?;
+    // The executable may be given a stand-in that this process is not.
+    if record.env.virtual_card {
+        return Err(SweepError::VirtualCard);
+    }
     let metrics = &record.metrics;
     if let Some(why) = &metrics.runtime_exception_msg {
         return Err(failed(why.clone()));

@@ -184,6 +184,13 @@ pub enum SweepError {
         source: io::Error,
     },
 
+    /// A bench has nothing to time on a card that computes nothing.
+    #[error("a bench times steps, and the card is virtual: it counts memory and computes nothing")]
+    #[diagnostic(help(
+        "run it on a real card, without `vram dry-run`, or on the CPU: --device cpu"
+    ))]
+    VirtualCard,
+
     /// The copy bandwidth of a bench's device.
     #[error("the copy bandwidth cannot be measured: {said}")]
     Bandwidth {

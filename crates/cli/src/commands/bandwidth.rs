@@ -1,10 +1,11 @@
 //! `vram bandwidth`: how fast the device copies.
 
 use candle_core::Device;
-use miette::IntoDiagnostic;
+use miette::{IntoDiagnostic, miette};
 use vram_console::device_flag::DeviceFlag;
 use vram_console::reply::Reply;
 use vram_launch::device::Place;
+use vram_metrics::card_is_virtual;
 use vram_workload::step::copy_rate::copy_rate;
 
 use crate::flags::ListFormat;
@@ -33,7 +34,10 @@ pub struct Args {
 
 pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
     match on_card::place(args.device.device)? {
-        Place::Cuda(_, executable) => on_card::exec(&executable),
+        Place::Cuda(_, executable) => {
+            refuse_virtual_card()?;
+            on_card::exec(&executable)
+        }
         Place::Cpu(_) => measure(args, &Device::Cpu),
     }
 }
@@ -41,8 +45,20 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
 /// On a card.
 #[cfg(feature = "cuda")]
 pub(crate) fn run_on_card(args: &Args) -> miette::Result<Reply> {
+    refuse_virtual_card()?;
     let card = super::probe::device::OpenCard::open(args.device.device)?;
     measure(args, &card.device)
+}
+
+/// How long nothing takes is no bandwidth.
+fn refuse_virtual_card() -> miette::Result<()> {
+    if !card_is_virtual() {
+        return Ok(());
+    }
+    Err(miette!(
+        help = "run it on a real card, without `vram dry-run`, or on the CPU: --device cpu",
+        "a bandwidth is a time, and the card is virtual: it counts memory and copies nothing"
+    ))
 }
 
 fn measure(args: &Args, device: &Device) -> miette::Result<Reply> {

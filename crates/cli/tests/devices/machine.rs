@@ -46,11 +46,19 @@ impl Machine {
         self.root.path().join(name)
     }
 
-    /// Runs a probe with these variables; of the machine that the test runs on, no toolkit is seen.
+    /// Runs a probe with these variables.
     pub fn run(&self, device: &str, variables: &[(&str, &str)]) -> Output {
         let probe = ["probe", "--ant", "smoke_narrow", "--colony", "smoke_short"];
+        self.run_any(
+            &[&probe[..], &["--device", device, "--output-dir", "out"]].concat(),
+            variables,
+        )
+    }
+
+    /// Runs a command with these variables; of the machine that the test runs on, no toolkit is seen.
+    pub fn run_any(&self, args: &[&str], variables: &[(&str, &str)]) -> Output {
         let mut command = Command::new(&self.executable);
-        command.args(probe).args(["--device", device, "--output-dir", "out"]);
+        command.args(args);
         command.current_dir(self.path("work"));
         command.env("LD_LIBRARY_PATH", self.path("driver")).env("NO_COLOR", "1");
         command.env("XDG_CACHE_HOME", self.path("cache"));
@@ -60,9 +68,13 @@ impl Machine {
         command.envs(variables.iter().copied()).output().unwrap()
     }
 
-    /// What it says on one line as it refuses.
+    /// What a probe says on one line as it is refused.
     pub fn refusal(&self, device: &str, variables: &[(&str, &str)]) -> String {
-        let output = self.run(device, variables);
+        self.refused(self.run(device, variables))
+    }
+
+    /// What was said on one line by a command that was refused and left nothing behind.
+    pub fn refused(&self, output: Output) -> String {
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{said}");
         assert!(!self.path("work/out").exists(), "something was written: {said}");

@@ -8,6 +8,8 @@ mod machine;
 #[cfg(not(feature = "cuda"))]
 mod libraries;
 #[cfg(not(feature = "cuda"))]
+mod virtual_card;
+#[cfg(not(feature = "cuda"))]
 mod vram;
 #[cfg(feature = "cuda")]
 mod vram_cuda;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::{Value, json};
 use vram_artifacts::run_record::read;
@@ -64,6 +65,30 @@ fn a_row_of_a_virtual_card_is_measured_again() {
     // Nothing is deleted.
     let aside = PathBuf::from(format!("{}.unfinished-1", sandbox.row("B").display()));
     assert!(read(&aside).unwrap().env.virtual_card);
+}
+
+/// A bench whose executable has a stand-in that the bench itself has not.
+#[test]
+fn a_bench_of_rows_on_a_virtual_card_is_refused() {
+    let sandbox = Sandbox::scripted();
+    let answers =
+        "#!/bin/sh\n[ \"$1\" != bandwidth ] || { echo '{\"copy_bytes_per_s\": 1e9}'; exit; }\n";
+    let probe = fs::read_to_string(sandbox.path("vram")).unwrap();
+    sandbox.probe_by(&probe.replacen("#!/bin/sh\n", answers, 1));
+    let bench = |out: &str| {
+        let mut bench = Command::new(sandbox.path("sweeper"));
+        bench.args(["bench", "--device", "cpu", "--sweep", "mine.toml", "--steps", "1"]);
+        bench.args(["--out", out]).current_dir(sandbox.path("")).output().unwrap()
+    };
+    let real = bench("real");
+    assert_eq!(real.status.code(), Some(0), "{}", text(&real.stderr));
+    assert!(sandbox.path("real/bench.json").exists());
+    make_virtual(&sandbox.path("templates/B"));
+    let refused = bench("virtual");
+    let said = text(&refused.stderr);
+    assert_eq!((refused.status.code(), refused.stdout.len()), (Some(2), 0), "{said}");
+    assert!(said.contains("the card is virtual") && said.contains("`vram dry-run`"), "{said}");
+    assert!(!sandbox.path("virtual/bench.json").exists());
 }
 
 #[test]
