@@ -1,6 +1,6 @@
 //! Memory of the card: from pools in the order of a stream, and outside them.
 
-use super::card::{Kind, Region};
+use super::card::{DIRECT_GRANULE, DIRECT_SHARED, Kind, Region};
 use super::context;
 use super::handles::Handle;
 use super::host_memory;
@@ -21,10 +21,16 @@ pub fn allocate(
     if bytes == 0 {
         return Err(Status::INVALID_VALUE);
     }
-    let (card, held) = (region.card, session.record.held(region.card));
+    let card = region.card;
     let placement = region.memory.place(bytes);
-    let fitting = placement.filter(|p| held.checked_add(p.growth).is_some_and(|sum| sum <= memory));
-    let Some(placement) = fitting else {
+    let fits = |held: u64| {
+        placement.is_some_and(|p| held.checked_add(p.growth).is_some_and(|sum| sum <= memory))
+    };
+    if !fits(session.record.held(card)) {
+        session.record.give_back_departed();
+    }
+    let held = session.record.held(card);
+    let Some(placement) = placement.filter(|_| fits(held)) else {
         session.record.tally(|t| &t.failed_allocations, 1);
         session.record.event(&[&"failed", &"an allocation", &card, &bytes, &held]);
         return Err(Status::OUT_OF_MEMORY);
@@ -83,11 +89,21 @@ pub fn trim(session: &mut Session, base: u64, keep: u64) -> Result<(), Status> {
     Ok(())
 }
 
-/// Outside the pools, on the calling thread's card. Returns the address.
-pub fn allocate_direct(session: &mut Session, bytes: u64) -> Result<u64, Status> {
+/// Outside the pools, on a card. Returns the address.
+pub fn allocate_direct(session: &mut Session, device: i32, bytes: u64) -> Result<u64, Status> {
+    let card = session.card(device)?;
+    if bytes <= DIRECT_SHARED {
+        let small = card.direct_small;
+        return allocate(session, small, bytes, 0);
+    }
+    let large = card.direct_large;
+    let granules = bytes.checked_next_multiple_of(DIRECT_GRANULE).unwrap_or(bytes);
+    allocate(session, large, granules, 0)
+}
+
+fn allocate_on_current(session: &mut Session, bytes: u64) -> Result<u64, Status> {
     let device = context::current_device(session)?;
-    let direct = session.card(device)?.direct;
-    allocate(session, direct, bytes, 0)
+    allocate_direct(session, device, bytes)
 }
 
 driver! {
@@ -108,7 +124,7 @@ driver! {
     }
 
     fn cuMemAlloc_v2(address: Out<u64>, bytes: usize) {
-        session::with(|session| address.put(allocate_direct(session, bytes as u64)?))
+        session::with(|session| address.put(allocate_on_current(session, bytes as u64)?))
     }
 
     fn cuMemAllocPitch_v2(address: Out<u64>, pitch: Out<usize>, width: usize, height: usize, _element: u32) {
@@ -116,7 +132,7 @@ driver! {
         let row = width.checked_next_multiple_of(512).ok_or(Status::OUT_OF_MEMORY)?;
         let bytes = row.checked_mul(height).ok_or(Status::OUT_OF_MEMORY)?;
         session::with(|session| {
-            address.put(allocate_direct(session, bytes as u64)?)?;
+            address.put(allocate_on_current(session, bytes as u64)?)?;
             pitch.put(row)
         })
     }

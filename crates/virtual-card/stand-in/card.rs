@@ -8,6 +8,9 @@ use crate::pool::{GRANULE, Pool};
 /// What `cuMemAlloc` and its like take of the card at a time, in bytes.
 pub const DIRECT_GRANULE: u64 = 2 << 20;
 
+/// Up to here requests share a granule; larger ones have granules of their own (seen on an H100).
+pub const DIRECT_SHARED: u64 = 1 << 20;
+
 /// Addresses that one region spans, in bytes.
 const REGION_SPAN: u64 = 1 << 40;
 

@@ -156,7 +156,8 @@ driver! {
 
     fn cuMemAllocManaged(to: Out<usize>, bytes: usize, _flags: u32) {
         session::with(|session| {
-            let on_card = allocation::allocate_direct(session, bytes as u64)?;
+            let device = context::current_device(session)?;
+            let on_card = allocation::allocate_direct(session, device, bytes as u64)?;
             note_shared(session, "managed memory");
             to.put(pages(session, bytes, Origin::Managed { on_card })?)
         })

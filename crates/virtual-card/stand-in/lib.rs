@@ -40,6 +40,7 @@ mod card;
 mod contents;
 mod context;
 mod copy;
+mod departed;
 mod device;
 mod event;
 mod fill;

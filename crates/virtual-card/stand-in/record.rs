@@ -4,15 +4,16 @@ use std::collections::HashSet;
 use std::fmt::Display;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::protocol::{COUNTERS, CardLevels, Counters, EVENTS, Level, TOTALS_FILE, Tally, Totals};
 
-use super::shared_file;
+use super::{departed, shared_file};
 
 /// Where a process writes down what it does.
 pub struct Record {
+    directory: PathBuf,
     counters: &'static Counters,
     totals: &'static Totals,
     events: File,
@@ -21,6 +22,7 @@ pub struct Record {
     streams: HashSet<usize>,
     requested_bytes: u64,
     requests_hash: u64,
+    last_mark: String,
 }
 
 /// What is counted of a card.
@@ -41,15 +43,19 @@ impl Record {
             let events = directory.join(format!("{name}.{EVENTS}"));
             match OpenOptions::new().append(true).create_new(true).open(events) {
                 Ok(events) => {
+                    let totals = shared_file::map(&directory.join(TOTALS_FILE))?;
+                    departed::give_back(directory, pid, totals);
                     return Ok(Self {
                         counters: shared_file::map(&directory.join(format!("{name}.{COUNTERS}")))?,
-                        totals: shared_file::map(&directory.join(TOTALS_FILE))?,
+                        totals,
+                        directory: directory.to_owned(),
                         events,
                         once: HashSet::new(),
                         threads: HashSet::new(),
                         streams: HashSet::new(),
                         requested_bytes: 0,
                         requests_hash: 0,
+                        last_mark: String::new(),
                     });
                 }
                 Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
@@ -150,9 +156,9 @@ impl Record {
         self.counters.live_bytes.fetch_sub(bytes, Relaxed);
     }
 
-    /// Writes down what is held, at a mark or a synchronisation (`kind`), of every card in use.
+    /// Writes down what is held, at a mark or a synchronisation (`kind`), of every card in use. A
+    /// synchronisation before which nothing happened since the last mark is none.
     pub fn mark(&mut self, kind: &str, name: &str) {
-        self.tally(|t| &t.marks, 1);
         let so_far = &self.counters.so_far;
         let mut line = format!(
             "{kind}\t{}\t{}\t{}\t{:x}\t{}",
@@ -169,21 +175,24 @@ impl Record {
             }
         }
         line.push('\n');
+        let held = line.splitn(3, '\t').nth(2).unwrap_or_default();
+        if kind == "sync" && self.last_mark == held {
+            return;
+        }
+        held.clone_into(&mut self.last_mark);
+        self.tally(|t| &t.marks, 1);
         let _ = self.events.write_all(line.as_bytes());
     }
 
     /// The process came to its end by itself.
     pub fn end(&self) {
         self.counters.ended.store(1, Relaxed);
-        for (card, mine) in self.counters.cards.iter().enumerate() {
-            // What a process holds goes with it, and the card has it back for others.
-            for of in [|c| &c.used, |c| &c.reserved, |c| &c.outside, |c| &c.held] as [Of; 4] {
-                let left = of(mine).now.load(Relaxed);
-                if let Some(all) = self.totals.cards.get(card) {
-                    of(all).now.fetch_sub(left, Relaxed);
-                }
-            }
-        }
+        departed::subtract(self.counters, self.totals);
+    }
+
+    /// Takes back what processes held that are no more.
+    pub fn give_back_departed(&self) {
+        departed::give_back(&self.directory, 0, self.totals);
     }
 }
 

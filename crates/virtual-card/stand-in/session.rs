@@ -30,7 +30,8 @@ pub struct Visible {
     /// Base addresses of its regions.
     pub default_pool: u64,
     pub current_pool: u64,
-    pub direct: u64,
+    pub direct_small: u64,
+    pub direct_large: u64,
 }
 
 pub struct Session {
@@ -143,7 +144,8 @@ impl Session {
         };
         for number in visible(cards, std::env::var("CUDA_VISIBLE_DEVICES").ok().as_deref()) {
             let default_pool = session.regions.add_pool(number)?.base;
-            let direct = session.regions.add_direct(number)?.base;
+            let direct_small = session.regions.add_direct(number)?.base;
+            let direct_large = session.regions.add_direct(number)?.base;
             session.visible.push(Visible {
                 number,
                 retained: 0,
@@ -151,7 +153,8 @@ impl Session {
                 libraries_counted: Vec::new(),
                 default_pool,
                 current_pool: default_pool,
-                direct,
+                direct_small,
+                direct_large,
             });
         }
         loaded::check(&mut session.record);

@@ -31,8 +31,7 @@ driver! {
             if !(bytes as u64).is_multiple_of(super::card::DIRECT_GRANULE) {
                 return Err(Status::INVALID_VALUE);
             }
-            let direct = session.card(device)?.direct;
-            let address = allocation::allocate(session, direct, bytes as u64, 0)?;
+            let address = allocation::allocate_direct(session, device, bytes as u64)?;
             let handle = session.handles.next();
             session.mappings.made.insert(handle, address);
             to.put(handle)
