@@ -161,7 +161,14 @@ fn behaviour(driver: &Driver) -> Result<()> {
     let free = |address: u64| -> Result<c_int> {
         Ok(call!(driver, cuMemFreeAsync(address => u64, null_mut() => *mut c_void)))
     };
-    println!("# cuMemAllocAsync of 0 bytes: {}", alloc(0)?.0);
+    let (code, address) = alloc(0)?;
+    println!(
+        "# cuMemAllocAsync of 0 bytes: {code}, address {address:#x}, free: {}",
+        free(address)?
+    );
+    let mut nothing = 1u64;
+    let code = call!(driver, cuMemAlloc_v2(&raw mut nothing => *mut u64, 0 => usize));
+    println!("# cuMemAlloc of 0 bytes: {code}, address {nothing:#x}");
     println!("# cuMemAllocAsync of 2^60 bytes: {}", alloc(1 << 60)?.0);
     let (_, address) = alloc(1000)?;
     println!("# cuMemFreeAsync of an address inside: {}", free(address + 512)?);
