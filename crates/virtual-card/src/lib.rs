@@ -45,6 +45,8 @@ mod protocol;
 #[cfg(target_os = "linux")]
 pub mod recording;
 #[cfg(target_os = "linux")]
+mod recording_file;
+#[cfg(target_os = "linux")]
 pub mod run;
 #[cfg(target_os = "linux")]
 pub mod verdict;

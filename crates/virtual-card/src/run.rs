@@ -15,6 +15,7 @@ use crate::error::{DryRunError, file};
 use crate::library::Unpacked;
 use crate::protocol::{CARD_FILE, DIRECTORY_VARIABLE, FILL_VARIABLE};
 use crate::recording::Recording;
+use crate::recording_file;
 
 /// A program and its arguments.
 #[derive(Debug, Clone)]
@@ -205,7 +206,7 @@ pub(crate) fn run(
     if output == Output::Kept && kept.rewind().is_ok() {
         let _ = kept.read_to_end(&mut said);
     }
-    Ok(Run { fill, ending, recording: Recording::read(directory.path())?, output: said })
+    Ok(Run { fill, ending, recording: recording_file::recording(directory.path())?, output: said })
 }
 
 /// A list of paths with one more before those that are set.

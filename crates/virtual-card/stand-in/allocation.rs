@@ -1,11 +1,8 @@
-//! Memory of the card: from pools in the order of a stream, and outside them.
+//! What an allocation and a free do to what is held.
 
 use super::card::{DIRECT_GRANULE, DIRECT_SHARED, Kind, Region};
-use super::context;
 use super::handles::Handle;
-use super::host_memory;
-use super::pointer::Out;
-use super::session::{self, Session};
+use super::session::Session;
 use super::status::Status;
 
 /// Allocates in the region that begins at `base`. Returns the address.
@@ -99,72 +96,4 @@ pub fn allocate_direct(session: &mut Session, device: i32, bytes: u64) -> Result
     let large = card.direct_large;
     let granules = bytes.checked_next_multiple_of(DIRECT_GRANULE).unwrap_or(bytes);
     allocate(session, large, granules, 0)
-}
-
-fn allocate_on_current(session: &mut Session, bytes: u64) -> Result<u64, Status> {
-    let device = context::current_device(session)?;
-    allocate_direct(session, device, bytes)
-}
-
-driver! {
-    fn cuMemAllocAsync(address: Out<u64>, bytes: usize, stream: Handle) {
-        session::with(|session| {
-            let device = context::current_device(session)?;
-            let pool = session.card(device)?.current_pool;
-            address.put(allocate(session, pool, bytes as u64, stream)?)
-        })
-    }
-
-    fn cuMemAllocFromPoolAsync(address: Out<u64>, bytes: usize, pool: Handle, stream: Handle) {
-        session::with(|session| address.put(allocate(session, pool as u64, bytes as u64, stream)?))
-    }
-
-    fn cuMemFreeAsync(address: u64, _stream: Handle) {
-        session::with(|session| free(session, address, "cuMemFreeAsync"))
-    }
-
-    fn cuMemAlloc_v2(address: Out<u64>, bytes: usize) {
-        session::with(|session| address.put(allocate_on_current(session, bytes as u64)?))
-    }
-
-    fn cuMemAllocPitch_v2(address: Out<u64>, pitch: Out<usize>, width: usize, height: usize, _element: u32) {
-        // Rows begin where the card reads them best.
-        let row = width.checked_next_multiple_of(512).ok_or(Status::OUT_OF_MEMORY)?;
-        let bytes = row.checked_mul(height).ok_or(Status::OUT_OF_MEMORY)?;
-        session::with(|session| {
-            address.put(allocate_on_current(session, bytes as u64)?)?;
-            pitch.put(row)
-        })
-    }
-
-    fn cuMemFree_v2(address: u64) {
-        if address == 0 {
-            return Ok(());
-        }
-        session::with(|session| match host_memory::free_managed(session, address) {
-            Some(freed) => freed,
-            None => free(session, address, "cuMemFree"),
-        })
-    }
-
-    fn cuMemGetAddressRange_v2(base: Out<u64>, bytes: Out<usize>, address: u64) {
-        session::with(|session| {
-            let (start, length) = session.regions.allocation(address).ok_or(Status::NOT_FOUND)?;
-            base.put_if_wanted(start);
-            bytes.put_if_wanted(length as usize);
-            Ok(())
-        })
-    }
-
-    fn cuMemGetInfo_v2(free: Out<usize>, total: Out<usize>) {
-        session::with(|session| {
-            let device = context::current_device(session)?;
-            let card = session.card(device)?.number;
-            session.record.tally(|t| &t.free_memory_read, 1);
-            let memory = session.facts.number("memory");
-            free.put_if_wanted(memory.saturating_sub(session.record.held(card)) as usize);
-            total.put_if_wanted(memory as usize);
-            Ok(())
-        })
-    }
 }

@@ -156,7 +156,7 @@ driver! {
     fn cuCtxSynchronize() {
         session::with(|session| {
             current_device(session)?;
-            super::stream::synchronized(session);
+            super::synchronize::synchronized(session);
             Ok(())
         })
     }

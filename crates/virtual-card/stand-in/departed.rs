@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use crate::protocol::{COUNTERS, Counters, Totals};
 
-use super::record::Of;
+use super::levels::Of;
 use super::shared_file;
 
 /// A process that is no more and did not say so is marked with this.

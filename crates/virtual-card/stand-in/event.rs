@@ -73,7 +73,7 @@ driver! {
     fn cuEventSynchronize(event: Handle) {
         known(event)?;
         session::with(|session| {
-            super::stream::synchronized(session);
+            super::synchronize::synchronized(session);
             Ok(())
         })
     }

@@ -1,37 +1,14 @@
 //! Memory of the host that the driver gives out or locks, and memory that both sides see.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
-use std::collections::BTreeMap;
 use std::ffi::c_void;
 
 use super::allocation;
 use super::context;
+use super::host_ranges::Origin;
 use super::pointer::Out;
 use super::session::{self, Session};
 use super::status::Status;
-
-/// How memory of the host came to be known to the driver.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Origin {
-    /// The driver gave it out.
-    Allocated,
-    /// The program's own, locked by the driver.
-    Registered,
-    /// Seen by both sides: the address of the card's share of it.
-    Managed { on_card: u64 },
-}
-
-/// Memory of the host that the driver knows, by address.
-#[derive(Debug, Default)]
-pub struct HostMemory(BTreeMap<usize, (usize, Origin)>);
-
-impl HostMemory {
-    /// Whether an address lies in it.
-    pub fn holds(&self, address: usize) -> bool {
-        let before = self.0.range(..=address).next_back();
-        before.is_some_and(|(start, (bytes, _))| address < start + bytes)
-    }
-}
 
 /// `CU_MEMHOSTALLOC_DEVICEMAP` and `CU_MEMHOSTREGISTER_DEVICEMAP`.
 const MAPPED: u32 = 2;

@@ -14,25 +14,8 @@ mod pool;
 #[allow(dead_code, reason = "as above")]
 mod protocol;
 
-/// Exports functions of the driver. Each body is a `Result<(), Status>`.
-macro_rules! driver {
-    ($($(#[$meta:meta])* fn $name:ident($($arg:ident: $type:ty),* $(,)?) $body:block)*) => {$(
-        $(#[$meta])*
-        #[unsafe(export_name = concat!("vram_card_", stringify!($name)))]
-        pub extern "C" fn $name($($arg: $type),*) -> i32 {
-            super::session::answer(move || -> Result<(), super::status::Status> { $body })
-        }
-    )*};
-}
-
-/// Exports functions as they stand: of libraries, and those that answer before the driver is there.
-macro_rules! exported {
-    ($($(#[$meta:meta])* fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $answer:ty)? $body:block)*) => {$(
-        $(#[$meta])*
-        #[unsafe(export_name = concat!("vram_card_", stringify!($name)))]
-        pub extern "C" fn $name($($arg: $type),*) $(-> $answer)? $body
-    )*};
-}
+#[macro_use]
+mod exported;
 
 mod allocation;
 mod blas;
@@ -42,12 +25,18 @@ mod context;
 mod copy;
 mod departed;
 mod device;
+mod device_memory;
+mod error_names;
 mod event;
 mod fill;
 mod handles;
 mod host_memory;
+mod host_ranges;
+mod kernels;
 mod launch;
+mod levels;
 mod loaded;
+mod mappings;
 mod module;
 mod monitor;
 mod pointer;
@@ -61,5 +50,6 @@ mod session;
 mod shared_file;
 mod status;
 mod stream;
+mod synchronize;
 mod unmodelled;
 mod virtual_memory;

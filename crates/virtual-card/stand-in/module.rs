@@ -1,40 +1,13 @@
 //! Modules and their functions.
 
-use std::collections::HashMap;
 use std::ffi::{CStr, c_void};
 
 use super::handles::Handle;
+use super::kernels::{Function, Module};
 use super::pointer::{Out, Text};
-use super::ptx::{self, Arguments};
+use super::ptx;
 use super::session;
 use super::status::Status;
-
-/// A module: its kernels, where they can be read. Machine code is not looked into.
-#[derive(Debug)]
-struct Module {
-    kernels: Option<HashMap<String, Arguments>>,
-}
-
-#[derive(Debug)]
-pub struct Function {
-    module: Handle,
-    name: String,
-    /// Widths of its arguments in bytes, where they are known.
-    pub arguments: Option<Arguments>,
-}
-
-#[derive(Debug, Default)]
-pub struct Modules {
-    modules: HashMap<Handle, Module>,
-    functions: HashMap<Handle, Function>,
-    by_name: HashMap<(Handle, String), Handle>,
-}
-
-impl Modules {
-    pub fn function(&self, handle: Handle) -> Option<&Function> {
-        self.functions.get(&handle)
-    }
-}
 
 /// Machine code begins with one of these.
 const ELF: [u8; 4] = *b"\x7fELF";

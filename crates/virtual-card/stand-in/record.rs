@@ -7,8 +7,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crate::protocol::{COUNTERS, CardLevels, Counters, EVENTS, Level, TOTALS_FILE, Tally, Totals};
+use crate::protocol::{COUNTERS, Counters, EVENTS, TOTALS_FILE, Tally, Totals};
 
+use super::levels::{Of, add};
 use super::{departed, shared_file};
 
 /// Where a process writes down what it does.
@@ -23,14 +24,6 @@ pub struct Record {
     requested_bytes: u64,
     requests_hash: u64,
     last_mark: String,
-}
-
-/// What is counted of a card.
-pub type Of = fn(&CardLevels) -> &Level;
-
-fn add(level: &Level, bytes: u64) -> bool {
-    let now = level.now.fetch_add(bytes, Relaxed).wrapping_add(bytes);
-    level.peak.fetch_max(now, Relaxed) < now
 }
 
 impl Record {

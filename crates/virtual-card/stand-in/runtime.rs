@@ -7,7 +7,9 @@ use std::ffi::{c_char, c_void};
 use super::handles::Handle;
 use super::launch::Arguments;
 use super::pointer::Out;
-use super::{allocation, context, copy, device, event, host_memory, session, status, stream};
+use super::{
+    context, copy, device, device_memory, error_names, event, host_memory, session, stream,
+};
 
 /// `dim3`, passed by value.
 #[repr(C)]
@@ -123,7 +125,7 @@ exported! {
     }
 
     fn cudaGetErrorString(code: i32) -> *const c_char {
-        status::meaning(code)
+        error_names::meaning(code)
     }
 
     fn cudaRuntimeGetVersion(version: Out<i32>) -> i32 {
@@ -181,19 +183,19 @@ exported! {
     }
 
     fn cudaMalloc(to: Out<u64>, bytes: usize) -> i32 {
-        with_context(|| allocation::cuMemAlloc_v2(to, bytes))
+        with_context(|| device_memory::cuMemAlloc_v2(to, bytes))
     }
 
     fn cudaFree(address: u64) -> i32 {
-        with_context(|| allocation::cuMemFree_v2(address))
+        with_context(|| device_memory::cuMemFree_v2(address))
     }
 
     fn cudaMallocAsync(to: Out<u64>, bytes: usize, stream: Handle) -> i32 {
-        with_context(|| allocation::cuMemAllocAsync(to, bytes, stream))
+        with_context(|| device_memory::cuMemAllocAsync(to, bytes, stream))
     }
 
     fn cudaFreeAsync(address: u64, stream: Handle) -> i32 {
-        with_context(|| allocation::cuMemFreeAsync(address, stream))
+        with_context(|| device_memory::cuMemFreeAsync(address, stream))
     }
 
     fn cudaMallocHost(to: Out<usize>, bytes: usize) -> i32 {
@@ -205,7 +207,7 @@ exported! {
     }
 
     fn cudaMemGetInfo(free: Out<usize>, total: Out<usize>) -> i32 {
-        with_context(|| allocation::cuMemGetInfo_v2(free, total))
+        with_context(|| device_memory::cuMemGetInfo_v2(free, total))
     }
 
     fn cudaMemcpy(to: u64, from: u64, bytes: usize, _way: i32) -> i32 {

@@ -10,12 +10,12 @@ use super::card::{Facts, Regions};
 use super::contents::Contents;
 use super::fill::Fill;
 use super::handles::Handles;
-use super::host_memory::HostMemory;
+use super::host_ranges::HostMemory;
+use super::kernels::Modules;
 use super::loaded;
-use super::module::Modules;
+use super::mappings::Mappings;
 use super::record::Record;
 use super::status::Status;
-use super::virtual_memory::Mappings;
 
 /// A card that this process sees.
 #[derive(Debug)]

@@ -4,21 +4,13 @@ use std::ffi::c_void;
 
 use super::context;
 use super::handles::{Handle, Object};
-use super::loaded;
 use super::pointer::Out;
-use super::pools;
 use super::session::{self, Session};
 use super::status::Status;
+use super::synchronize::synchronized;
 
 /// The streams that every context has: none named, the legacy one, the thread's own.
 const DEFAULT: std::ops::RangeInclusive<Handle> = 0..=2;
-
-/// The host waits for the card: pools let go of what they may not keep, and what is held is marked.
-pub fn synchronized(session: &mut Session) {
-    loaded::check_if_changed(&mut session.record);
-    session.record.mark("sync", "");
-    pools::release_idle(session);
-}
 
 fn known(session: &mut Session, stream: Handle) -> Result<(), Status> {
     if DEFAULT.contains(&stream) {

@@ -1,20 +1,10 @@
 //! Memory that is made, given addresses and mapped in three steps.
 
-use std::collections::HashMap;
-
 use super::allocation;
 use super::handles::Handle;
 use super::pointer::{In, Out};
 use super::session;
 use super::status::Status;
-
-/// Memory that was made, and ranges of addresses. An address that is mapped is not one of the card's
-/// regions: what is read there was computed, as far as anyone knows.
-#[derive(Debug, Default)]
-pub struct Mappings {
-    made: HashMap<Handle, u64>,
-    reserved: HashMap<u64, u64>,
-}
 
 /// Addresses that are given out here begin beyond every region.
 const FIRST_ADDRESS: u64 = 90 << 40;
