@@ -55,6 +55,11 @@ impl Contents {
         let Some(&first) = bytes.first() else { return };
         if bytes.iter().all(|byte| *byte == first) {
             self.insert(address, Value::Repeat([first; 4], bytes.len() as u64));
+        } else if let Some((pattern, _)) = bytes.split_first_chunk::<4>()
+            && bytes.len() > 4
+            && bytes.chunks(4).all(|word| pattern.starts_with(word))
+        {
+            self.set(address, *pattern, bytes.len() as u64);
         } else if bytes.len() <= KEPT_AT_ONCE && self.kept + bytes.len() <= KEPT_BYTES {
             self.insert(address, Value::Bytes(bytes.into()));
         }
@@ -216,6 +221,9 @@ mod tests {
         let mut large = vec![0; KEPT_AT_ONCE + 1];
         contents.write(0, &large);
         assert_eq!(read(&contents, 0, 4).1, 0, "zeros cost nothing");
+        contents.write(2, &[[1, 2, 3, 4]; KEPT_AT_ONCE / 2].concat());
+        assert_eq!(read(&contents, 2, 6), (vec![1, 2, 3, 4, 1, 2], 0), "nor does a pattern");
+        assert_eq!(contents.kept, 0);
         large[7] = 1;
         contents.write(0, &large);
         assert_eq!(read(&contents, 0, 4).1, 4);
