@@ -5,12 +5,15 @@ use std::fmt::Write;
 use serde::Serialize;
 use vram_virtual_card::card::{Card, Libraries};
 use vram_virtual_card::dry_run::{Answer, DryRun};
-use vram_virtual_card::recording::{Failed, Mark, MarkKind, PoolSettings};
+use vram_virtual_card::recording::{
+    CardPeaks, Failed, Mark, MarkKind, MarkLevels, PoolSettings, Process,
+};
 use vram_virtual_card::run::{Ending, Fill, Run};
-use vram_virtual_card::verdict::{Reason, Refusal, Seen, Verdict};
+use vram_virtual_card::verdict::{Reason, Refusal, Verdict};
 
 use crate::table::{Column, Style, Table};
 use crate::units::{gib, grouped};
+use crate::verdict_words::{because, explained, label, refused, settings};
 
 /// A dry run, as it is printed.
 #[derive(Debug, Serialize)]
@@ -58,6 +61,8 @@ enum Outcome<'a> {
 #[derive(Debug, Serialize)]
 struct Numbers<'a> {
     verdict: &'a Verdict,
+    /// Peaks of each card; the numbers below are of the one that held the most of each.
+    cards: &'a [CardPeaks],
     not_exact_because: &'a [Reason],
     peak_used_bytes: u64,
     peak_at: &'a str,
@@ -103,7 +108,7 @@ impl<'a> DryRunReport<'a> {
     pub fn new(program: &'a [String], card: &'a Card, dry_run: &'a DryRun) -> Self {
         let first = &dry_run.runs[0];
         let processes = &first.recording.processes;
-        let all = |of: fn(&vram_virtual_card::recording::Process) -> &Vec<String>| -> Vec<&'a str> {
+        let all = |of: fn(&Process) -> &Vec<String>| -> Vec<&'a str> {
             processes.iter().flat_map(|process| of(process).iter().map(String::as_str)).collect()
         };
         let model = card.model();
@@ -194,6 +199,9 @@ impl<'a> DryRunReport<'a> {
         for reason in numbers.not_exact_because {
             let _ = writeln!(text, "  because       {}", because(reason));
         }
+        if numbers.cards.len() > 1 {
+            text.push_str(&cards_table(numbers.cards));
+        }
         let named: Vec<&Mark> = self.marks.iter().filter(|m| m.kind == MarkKind::Mark).collect();
         if !named.is_empty() {
             text.push_str(&marks_table(&named));
@@ -229,11 +237,10 @@ impl<'a> DryRunReport<'a> {
 }
 
 fn numbers(answer: &Answer) -> Numbers<'_> {
-    let most = |of: fn(&vram_virtual_card::recording::CardPeaks) -> u64| {
-        answer.cards.iter().map(of).max().unwrap_or(0)
-    };
+    let most = |of: fn(&CardPeaks) -> u64| answer.cards.iter().map(of).max().unwrap_or(0);
     Numbers {
         verdict: &answer.verdict,
+        cards: &answer.cards,
         not_exact_because: &answer.reasons,
         peak_used_bytes: most(|card| card.used),
         peak_at: &answer.peak_at,
@@ -249,8 +256,22 @@ fn numbers(answer: &Answer) -> Numbers<'_> {
     }
 }
 
+fn cards_table(cards: &[CardPeaks]) -> String {
+    let numbered: Vec<(usize, &CardPeaks)> = cards.iter().enumerate().collect();
+    let columns = [
+        Column::text("card", 0, |(number, _): &(usize, &CardPeaks)| number.to_string()),
+        Column::number("peak used", 0, |(_, card): &(usize, &CardPeaks)| grouped(card.used)),
+        Column::number("peak reserved", 1, |(_, card): &(usize, &CardPeaks)| {
+            grouped(card.reserved)
+        }),
+        Column::number("outside pools", 3, |(_, card): &(usize, &CardPeaks)| grouped(card.outside)),
+        Column::number("needed", 2, |(_, card): &(usize, &CardPeaks)| grouped(card.held)),
+    ];
+    Table::of(&columns, &numbered).draw(Style::Terminal)
+}
+
 fn marks_table(marks: &[&Mark]) -> String {
-    let level = |mark: &Mark, of: fn(&vram_virtual_card::recording::MarkLevels) -> u64| {
+    let level = |mark: &Mark, of: fn(&MarkLevels) -> u64| {
         mark.cards.iter().map(of).max().map_or_else(|| "0".to_owned(), grouped)
     };
     let columns = [
@@ -261,114 +282,4 @@ fn marks_table(marks: &[&Mark]) -> String {
         Column::number("requests", 3, |mark: &&Mark| mark.requests.to_string()),
     ];
     Table::of(&columns, marks).draw(Style::Terminal)
-}
-
-fn label(verdict: &Verdict) -> String {
-    match verdict {
-        Verdict::Exact => "exact".to_owned(),
-        Verdict::SameUnderFills { fills } => format!("same under {fills} fills"),
-        Verdict::DependsOnValues(_) => "depends on values".to_owned(),
-        Verdict::DiffersBetweenEqualRuns(_) => "differs between equal runs".to_owned(),
-        Verdict::NotCompared => "of one run".to_owned(),
-    }
-}
-
-fn explained(verdict: &Verdict) -> String {
-    let range = |Seen { least, most, parts_at }: &Seen| {
-        let parts = parts_at.as_deref().unwrap_or("the end");
-        format!(
-            "seen {} to {} bytes, no bound; runs part at {parts}",
-            grouped(*least),
-            grouped(*most)
-        )
-    };
-    match verdict {
-        Verdict::Exact => "exact: no value was read before the peak, all runs ask alike".to_owned(),
-        Verdict::SameUnderFills { fills } => {
-            format!("same under {fills} fills: not known to hold for every value")
-        }
-        Verdict::DependsOnValues(seen) => format!("depends on values: {}", range(seen)),
-        Verdict::DiffersBetweenEqualRuns(seen) => {
-            format!("differs between equal runs: {}", range(seen))
-        }
-        Verdict::NotCompared => "not compared: one run tells of no other".to_owned(),
-    }
-}
-
-fn because(reason: &Reason) -> String {
-    match reason {
-        Reason::ComputedRead(bytes) => {
-            format!("the host read {} computed bytes before the peak", grouped(*bytes))
-        }
-        Reason::TimesRead(times) => format!("it read {times} times of events before the peak"),
-        Reason::FreeMemoryRead(times) => {
-            format!("it asked {times} times how much memory is free, and may size itself by that")
-        }
-        Reason::AttributesNotRecorded(ids) => {
-            format!("it asked for attributes that are not recorded: {}", ids.join(", "))
-        }
-        Reason::NotModelled(names) => {
-            format!("it called what is not modelled: {}", names.join(", "))
-        }
-        Reason::SharedMemory(kinds) => {
-            format!("the host sees memory of the card without a call: {}", kinds.join(", "))
-        }
-        Reason::AllocationFailed(times) => format!("{times} allocations failed"),
-        Reason::Threads(threads) => {
-            format!("{threads} threads allocated, in an order that may vary")
-        }
-        Reason::Streams(streams) => format!("memory was allocated on {streams} streams"),
-        Reason::Processes(processes) => format!("{processes} processes were on the card"),
-        Reason::Ended(how) => format!("the program ended with {how}"),
-        Reason::EndedAbruptly => "a process was killed, or left at once".to_owned(),
-        Reason::EndedBeforeThePeak(runs) => {
-            format!("{runs} runs with other values ended before the peak, and count for none")
-        }
-    }
-}
-
-fn refused(refusal: &Refusal) -> String {
-    match refusal {
-        Refusal::NoCuda => {
-            "the program did not call CUDA: it is not built for it, or chose the CPU".to_owned()
-        }
-        Refusal::NothingAllocated => "the program called CUDA and allocated nothing".to_owned(),
-        Refusal::RealLibraries(paths) => format!(
-            "NVIDIA's own libraries were loaded, and what they allocate is not seen: {}",
-            paths.join(", ")
-        ),
-        Refusal::PrivateTables => {
-            "the program reaches the driver by tables that no header names (a statically linked \
-             cudart, PyTorch): nothing can stand in for them"
-                .to_owned()
-        }
-        Refusal::UsedAfterFork => {
-            "a process that had used CUDA was copied (fork), and the copy used it: the driver \
-             refuses that"
-                .to_owned()
-        }
-    }
-}
-
-fn settings(settings: &PoolSettings) -> String {
-    let PoolSettings {
-        release_threshold,
-        reuse_follow_event_dependencies,
-        reuse_allow_opportunistic,
-        reuse_allow_internal_dependencies,
-    } = settings;
-    if *settings == PoolSettings::DEFAULT {
-        return "as the driver makes it: gives idle memory back at a synchronisation".to_owned();
-    }
-    let threshold = match *release_threshold {
-        u64::MAX => "keeps everything".to_owned(),
-        bytes => format!("keeps up to {} bytes", grouped(bytes)),
-    };
-    let on = |set: &bool| if *set { "on" } else { "off" };
-    format!(
-        "{threshold}; reuse by events {}, opportunistic {}, by inserted waits {}",
-        on(reuse_follow_event_dependencies),
-        on(reuse_allow_opportunistic),
-        on(reuse_allow_internal_dependencies)
-    )
 }

@@ -47,6 +47,8 @@ pub mod terms;
 pub mod tier;
 pub mod units;
 pub mod varied_sizes;
+#[cfg(target_os = "linux")]
+mod verdict_words;
 pub mod workload;
 
 /// The example of the package's page compiles and runs.

@@ -1,0 +1,116 @@
+//! A verdict on a dry run, in words.
+
+use vram_virtual_card::recording::PoolSettings;
+use vram_virtual_card::verdict::{Reason, Refusal, Seen, Verdict};
+
+use crate::units::grouped;
+
+pub(crate) fn label(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Exact => "exact".to_owned(),
+        Verdict::SameUnderFills { fills } => format!("same under {fills} fills"),
+        Verdict::DependsOnValues(_) => "depends on values".to_owned(),
+        Verdict::DiffersBetweenEqualRuns(_) => "differs between equal runs".to_owned(),
+        Verdict::NotCompared => "of one run".to_owned(),
+    }
+}
+
+pub(crate) fn explained(verdict: &Verdict) -> String {
+    let range = |Seen { least, most, parts_at }: &Seen| {
+        let parts = parts_at.as_deref().unwrap_or("the end");
+        format!(
+            "seen {} to {} bytes, no bound; runs part at {parts}",
+            grouped(*least),
+            grouped(*most)
+        )
+    };
+    match verdict {
+        Verdict::Exact => "exact: no value was read before the peak, all runs ask alike".to_owned(),
+        Verdict::SameUnderFills { fills } => {
+            format!("same under {fills} fills: not known to hold for every value")
+        }
+        Verdict::DependsOnValues(seen) => format!("depends on values: {}", range(seen)),
+        Verdict::DiffersBetweenEqualRuns(seen) => {
+            format!("differs between equal runs: {}", range(seen))
+        }
+        Verdict::NotCompared => "not compared: one run tells of no other".to_owned(),
+    }
+}
+
+pub(crate) fn because(reason: &Reason) -> String {
+    match reason {
+        Reason::ComputedRead(bytes) => {
+            format!("the host read {} computed bytes before the peak", grouped(*bytes))
+        }
+        Reason::TimesRead(times) => format!("it read {times} times of events before the peak"),
+        Reason::FreeMemoryRead(times) => {
+            format!("it asked {times} times how much memory is free, and may size itself by that")
+        }
+        Reason::AttributesNotRecorded(ids) => {
+            format!("it asked for attributes that are not recorded: {}", ids.join(", "))
+        }
+        Reason::NotModelled(names) => {
+            format!("it called what is not modelled: {}", names.join(", "))
+        }
+        Reason::SharedMemory(kinds) => {
+            format!("the host sees memory of the card without a call: {}", kinds.join(", "))
+        }
+        Reason::AllocationFailed(times) => format!("{times} allocations failed"),
+        Reason::Threads(threads) => {
+            format!("{threads} threads allocated, in an order that may vary")
+        }
+        Reason::Streams(streams) => format!("memory was allocated on {streams} streams"),
+        Reason::Processes(processes) => format!("{processes} processes were on the card"),
+        Reason::Ended(how) => format!("the program ended with {how}"),
+        Reason::EndedAbruptly => "a process was killed, or left at once".to_owned(),
+        Reason::EndedBeforeThePeak(runs) => {
+            format!("{runs} runs with other values ended before the peak, and count for none")
+        }
+    }
+}
+
+pub(crate) fn refused(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::NoCuda => {
+            "the program did not call CUDA: it is not built for it, or chose the CPU".to_owned()
+        }
+        Refusal::NothingAllocated => "the program called CUDA and allocated nothing".to_owned(),
+        Refusal::RealLibraries(paths) => format!(
+            "NVIDIA's own libraries were loaded, and what they allocate is not seen: {}",
+            paths.join(", ")
+        ),
+        Refusal::PrivateTables => {
+            "the program reaches the driver by tables that no header names (a statically linked \
+             cudart, PyTorch): nothing can stand in for them"
+                .to_owned()
+        }
+        Refusal::UsedAfterFork => {
+            "a process that had used CUDA was copied (fork), and the copy used it: the driver \
+             refuses that"
+                .to_owned()
+        }
+    }
+}
+
+pub(crate) fn settings(settings: &PoolSettings) -> String {
+    let PoolSettings {
+        release_threshold,
+        reuse_follow_event_dependencies,
+        reuse_allow_opportunistic,
+        reuse_allow_internal_dependencies,
+    } = settings;
+    if *settings == PoolSettings::DEFAULT {
+        return "as the driver makes it: gives idle memory back at a synchronisation".to_owned();
+    }
+    let threshold = match *release_threshold {
+        u64::MAX => "keeps everything".to_owned(),
+        bytes => format!("keeps up to {} bytes", grouped(bytes)),
+    };
+    let on = |set: &bool| if *set { "on" } else { "off" };
+    format!(
+        "{threshold}; reuse by events {}, opportunistic {}, by inserted waits {}",
+        on(reuse_follow_event_dependencies),
+        on(reuse_allow_opportunistic),
+        on(reuse_allow_internal_dependencies)
+    )
+}
