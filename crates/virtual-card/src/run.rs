@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{Read, Seek, Write};
+use std::io::{IsTerminal, Read, Seek, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -112,7 +112,8 @@ pub struct Run {
     pub output: Vec<u8>,
 }
 
-/// What every run reads as its stdin: ours, as far as the first run read it.
+/// What every run reads as its stdin: ours, as far as the first run read it. A terminal is not handed
+/// on: nobody types the same eleven times, and what reads one in the background is stopped.
 #[derive(Debug, Default)]
 pub(crate) struct Stdin {
     /// What the first run was given.
@@ -182,6 +183,7 @@ pub(crate) fn run(
     }
     let is_first = !std::mem::replace(&mut stdin.is_first_over, true);
     command.stdin(match is_first {
+        _ if std::io::stdin().is_terminal() => Stdio::null(),
         true => Stdio::piped(),
         false => stdin.again().map_err(failed)?.into(),
     });

@@ -7,6 +7,7 @@ use super::session;
 
 const SUCCESS: i32 = 0;
 const NOT_INITIALIZED: i32 = 101;
+const LENGTH_NOT_MULTIPLE: i32 = 105;
 
 fn known(generator: Handle) -> i32 {
     let found = session::with(|session| session.handles.get(generator).map(|_| ()));
@@ -54,7 +55,11 @@ exported! {
         draw(generator, to)
     }
 
-    fn curandGenerateNormal(generator: Handle, to: u64, _count: usize, _mean: f32, _deviation: f32) -> i32 {
+    /// Normal draws come in pairs: an odd count is refused.
+    fn curandGenerateNormal(generator: Handle, to: u64, count: usize, _mean: f32, _deviation: f32) -> i32 {
+        if !count.is_multiple_of(2) {
+            return LENGTH_NOT_MULTIPLE;
+        }
         draw(generator, to)
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::protocol::{CARD_FILE, DIRECTORY_VARIABLE, FILL_VARIABLE, MAX_CARDS};
 
@@ -238,15 +239,24 @@ fn visible(cards: usize, variable: Option<&str>) -> Vec<usize> {
     named.take_while(|number| *number < cards).collect()
 }
 
+/// How often the state is asked for at the end of the process, and how long is waited in between: a
+/// thread that is still at work lets it go, one that was stopped never does.
+const TRIES: u32 = 1000;
+const WAIT: Duration = Duration::from_micros(100);
+
 /// The end of the process, as far as it comes to one by itself: after the program's own destructors.
 extern "C" fn at_exit() {
-    if let Ok(mut session) = SESSION.try_lock()
-        && let Some(session) = session.as_mut()
-        && session.pid == std::process::id()
-    {
-        loaded::check(&mut session.record);
-        session.record.mark("end", "");
-        session.record.end();
+    for _ in 0..TRIES {
+        let Ok(mut session) = SESSION.try_lock() else {
+            std::thread::sleep(WAIT);
+            continue;
+        };
+        if let Some(session) = session.as_mut().filter(|s| s.pid == std::process::id()) {
+            loaded::check(&mut session.record);
+            session.record.mark("end", "");
+            session.record.end();
+        }
+        return;
     }
 }
 
