@@ -6,11 +6,16 @@
 //! stream, release threshold at its maximum, opportunistic and internal-dependency reuse off):
 //!
 //! 1. A request is rounded up to [`ALIGNMENT`] inside; what counts as used is not.
-//! 2. It gets the freed range that fits best, the lower address among equals. Freed ranges that touch
-//!    are one range at once.
+//! 2. It gets the freed range that fits best, and of equal ones the one that has been there longest.
+//!    Freed ranges that touch are one range at once, a new one; what is left of a range is a new one
+//!    too.
 //! 3. Where no freed range fits, it is taken from the top of one contiguous range of fresh memory, which
 //!    is never merged with what was freed.
 //! 4. That range grows in steps of [`GRANULE`]; what is reserved is its extent.
+//!
+//! So 106,000 addresses of 18 sequences were predicted, each of them right: holes of all sizes and of one
+//! size, freed in every order; requests of up to 8 KiB, 64 KiB, 1 MiB and 16 MiB at random; the first
+//! 84,483 of OD1's plain step.
 //!
 //! With a release threshold below its maximum, idle granules go back at a synchronisation. The model
 //! lets those go that hold nothing, highest first, until the threshold is met; that has not been
@@ -31,10 +36,12 @@ pub struct Pool {
     granule: u64,
     /// Live allocations: offset to the bytes asked for.
     live: BTreeMap<u64, u64>,
-    /// Freed ranges: offset to length.
-    freed: BTreeMap<u64, u64>,
-    /// The same by length, for the best fit.
-    by_length: BTreeSet<(u64, u64)>,
+    /// Freed ranges: offset to length, and which of all ranges that ever were it is.
+    freed: BTreeMap<u64, (u64, u64)>,
+    /// The same by length and age, for the best fit: length, age, offset.
+    by_length: BTreeSet<(u64, u64, u64)>,
+    /// Ranges that ever were.
+    ranges: u64,
     /// Where fresh memory begins.
     top: u64,
     /// Whether each granule below the extent is backed by memory.
@@ -63,6 +70,7 @@ impl Pool {
             live: BTreeMap::new(),
             freed: BTreeMap::new(),
             by_length: BTreeSet::new(),
+            ranges: 0,
             top: 0,
             backed: Vec::new(),
             used: 0,
@@ -83,8 +91,8 @@ impl Pool {
     /// Where `bytes` would lie. `None` for no bytes, and for more than an address can name.
     pub fn place(&self, bytes: u64) -> Option<Placement> {
         let length = bytes.checked_next_multiple_of(ALIGNMENT).filter(|length| *length > 0)?;
-        let best = self.by_length.range((length, 0)..).next();
-        let (offset, fresh) = best.map_or((self.top, true), |(_, offset)| (*offset, false));
+        let best = self.by_length.range((length, 0, 0)..).next();
+        let (offset, fresh) = best.map_or((self.top, true), |(_, _, offset)| (*offset, false));
         let end = offset.checked_add(length)?.checked_next_multiple_of(self.granule)?;
         let (first, last) = (offset / self.granule, end / self.granule);
         let known = self.backed.len() as u64;
@@ -98,11 +106,8 @@ impl Pool {
         let Placement { offset, growth, length, requested, fresh } = placement;
         if fresh {
             self.top = offset + length;
-        } else if let Some(range) = self.freed.remove(&offset) {
-            self.by_length.remove(&(range, offset));
-            if range > length {
-                self.add_freed(offset + length, range - length);
-            }
+        } else if let Some(range) = self.remove_freed(offset).filter(|range| *range > length) {
+            self.add_freed(offset + length, range - length);
         }
         let granules = offset / self.granule..(offset + length).div_ceil(self.granule);
         if self.backed.len() < granules.end as usize {
@@ -119,14 +124,13 @@ impl Pool {
         let requested = self.live.remove(&offset)?;
         self.used -= requested;
         let (mut start, mut length) = (offset, requested.next_multiple_of(ALIGNMENT));
-        if let Some((&before, &range)) = self.freed.range(..start).next_back()
-            && before + range == start
-        {
-            self.remove_freed(before, range);
+        let before =
+            self.freed.range(..start).next_back().map(|(before, (range, _))| (*before, *range));
+        if let Some((before, range)) = before.filter(|(before, range)| before + range == start) {
+            self.remove_freed(before);
             (start, length) = (before, length + range);
         }
-        if let Some(&range) = self.freed.get(&(start + length)) {
-            self.remove_freed(start + length, range);
+        if let Some(range) = self.remove_freed(start + length) {
             length += range;
         }
         self.add_freed(start, length);
@@ -169,13 +173,16 @@ impl Pool {
     }
 
     fn add_freed(&mut self, start: u64, length: u64) {
-        self.freed.insert(start, length);
-        self.by_length.insert((length, start));
+        self.ranges += 1;
+        self.freed.insert(start, (length, self.ranges));
+        self.by_length.insert((length, self.ranges, start));
     }
 
-    fn remove_freed(&mut self, start: u64, length: u64) {
-        self.freed.remove(&start);
-        self.by_length.remove(&(length, start));
+    /// Takes the freed range that begins at `start` away, if there is one, and gives its length.
+    fn remove_freed(&mut self, start: u64) -> Option<u64> {
+        let (length, age) = self.freed.remove(&start)?;
+        self.by_length.remove(&(length, age, start));
+        Some(length)
     }
 }
 
@@ -200,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn the_freed_range_that_fits_best_is_taken_and_the_lower_among_equals() {
+    fn the_freed_range_that_fits_best_is_taken_and_the_oldest_among_equals() {
         let mut pool = Pool::new(GRANULE);
         let wide = alloc(&mut pool, 4096);
         alloc(&mut pool, 512);
@@ -211,8 +218,8 @@ mod tests {
         for offset in [wide, equal, narrow] {
             pool.free(offset).unwrap();
         }
+        assert_eq!(alloc(&mut pool, 1000), equal, "freed before its equal");
         assert_eq!(alloc(&mut pool, 1000), narrow);
-        assert_eq!(alloc(&mut pool, 1000), equal);
         assert_eq!(alloc(&mut pool, 1000), wide);
         assert_eq!(alloc(&mut pool, 3072), wide + 1024, "the rest of a range stays freed");
     }
