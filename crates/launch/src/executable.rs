@@ -6,6 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use vram_metrics::card_is_virtual;
+
 use crate::libraries::{LIBRARY_PATH, LibraryError, library_path};
 
 /// A file that can be started.
@@ -22,12 +24,17 @@ impl Executable {
         Self { path, library_path: None }
     }
 
-    /// The one for cards, with every library that it needs.
+    /// The one for cards, with every library that it needs. On a virtual card nothing is looked for:
+    /// what stands in for those libraries is what the loader finds, and a real one beside it would
+    /// allocate unseen.
     ///
     /// # Errors
     ///
     /// A library that it needs is missing or broken.
     pub fn for_cards(path: PathBuf) -> Result<Self, LibraryError> {
+        if card_is_virtual() {
+            return Ok(Self::plain(path));
+        }
         Ok(Self { library_path: library_path(&path)?, path })
     }
 

@@ -35,6 +35,25 @@ fn no_time_is_taken_on_a_virtual_card() {
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// The stand-ins are where the loader finds them: no library of a toolkit is searched for, loaded or
+/// put in their place.
+#[test]
+fn no_library_is_looked_for_on_a_virtual_card() {
+    let (machine, listener) = machine();
+    let script = "#!/bin/sh\necho \"started with $LD_LIBRARY_PATH\"\n";
+    // No file that tells which libraries it needs: without a virtual card that is an error.
+    let probe = machine.path("target/release/vram-cuda");
+    fs::write(&probe, script).unwrap();
+    has(&machine.refusal("cuda", &[]), &["vram-cuda cannot be loaded"]);
+    fs::create_dir_all(machine.path("target/release/lib")).unwrap();
+    fs::write(machine.path("target/release/lib/libcublas.so.13"), "half a download").unwrap();
+    let output = machine.run("cuda", &[("LD_PRELOAD", &listener)]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    let driver = machine.path("driver").display().to_string();
+    let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(said, format!("started with {driver}\n"), "{complaint}");
+}
+
 /// What was counted there says so; what ran on the CPU beside it does not.
 #[test]
 fn a_run_on_the_cpu_is_none_of_a_virtual_card() {
