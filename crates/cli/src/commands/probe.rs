@@ -62,6 +62,9 @@ fn run_prepared(
     probe: &Probe<'_, impl ProbeDevice>,
     note: Option<String>,
 ) -> miette::Result<Reply> {
+    if probe.device.facts().is_virtual {
+        RunDir::clear_of_virtual(&probe.args.output_dir)?;
+    }
     let dir = RunDir::create(&probe.args.output_dir)?;
     let run = (probe.workload.spec.ant.precision.to_string(), probe.workload.amp);
     let facts = probe.device.facts().clone();
