@@ -210,6 +210,7 @@ fn half_precision_pointers_cannot_address_a_ring() {
 }
 
 test_devices! {
+    on_any_card;
     weights_of_a_file => weights;
     tensors_that_are_no_variables => no_variables;
     forward => forward_names_its_input;
@@ -217,6 +218,7 @@ test_devices! {
 }
 
 test_steps! {
+    on_any_card;
     inputs_of_a_step => inputs;
     a_batch_of_another_shape => another_models_batch;
 }
@@ -230,19 +232,19 @@ fn a_tape_beyond_the_address_space() {
 }
 
 #[cfg(feature = "cuda")]
-mod on_a_card {
+mod on_any_card {
     use super::*;
 
     /// 275 GB.
     #[test]
-    #[ignore = "needs a card"]
+    #[ignore = "needs a card, real or virtual"]
     fn a_tape_beyond_the_cards_memory() {
         let device = Device::new_cuda_with_stream(0).unwrap();
         a_tape_that_does_not_fit(StepKind::Fused, &device, 1 << 15, 1 << 14);
     }
 
     #[test]
-    #[ignore = "needs a card"]
+    #[ignore = "needs a card, real or virtual"]
     fn a_stream_of_each_threads_own_is_refused() {
         let device = Device::new_cuda(0).unwrap();
         let model = SMALL.model(&device);
@@ -252,7 +254,7 @@ mod on_a_card {
     }
 
     #[test]
-    #[ignore = "needs a card"]
+    #[ignore = "needs a card, real or virtual"]
     fn a_tensor_elsewhere_is_named() {
         let card = Device::new_cuda_with_stream(0).unwrap();
         let elsewhere = [Device::Cpu, Device::new_cuda_with_stream(0).unwrap()];

@@ -234,7 +234,7 @@ mod tests {
 
     #[cfg(feature = "cuda")]
     #[test]
-    #[ignore = "needs a card"]
+    #[ignore = "compares values: needs a real card"]
     fn of_equal_scores_the_first_on_a_card() {
         of_equal_scores_the_first(&Device::new_cuda_with_stream(0).unwrap());
     }
