@@ -1,0 +1,9 @@
+//! `vram-cuda` on a virtual card: its counters against those that real cards left, and every message of
+//! a card that is missing or full. Memory and messages alone: a virtual card computes nothing.
+#![cfg(all(target_os = "linux", feature = "cuda"))]
+
+mod cards;
+mod full;
+mod machine;
+mod recorded;
+mod repeated;
