@@ -5,19 +5,24 @@ use super::handles::Handle;
 use super::session::Session;
 use super::status::Status;
 
-/// Allocates in the region that begins at `base`. Returns the address.
+/// Allocates in the region that begins at `base`. Returns the address, which is 0 for no bytes.
 pub fn allocate(
     session: &mut Session,
     base: u64,
     bytes: u64,
     stream: Handle,
 ) -> Result<u64, Status> {
-    session.record.request(bytes, stream);
     let memory = session.facts.number("memory");
     let region = session.regions.of(base).ok_or(Status::INVALID_VALUE)?;
     if bytes == 0 {
-        return Err(Status::INVALID_VALUE);
+        // A pool makes an allocation of it that holds nothing (seen on an H100).
+        return if matches!(region.kind, Kind::Direct) {
+            Err(Status::INVALID_VALUE)
+        } else {
+            Ok(0)
+        };
     }
+    session.record.request(bytes, stream);
     let card = region.card;
     let placement = region.memory.place(bytes);
     let fits = |held: u64| {
@@ -49,6 +54,10 @@ pub fn allocate(
 
 /// Frees what was allocated at `address`; `function` is named if that is wrong.
 pub fn free(session: &mut Session, address: u64, function: &str) -> Result<(), Status> {
+    // What an allocation of no bytes is given.
+    if address == 0 {
+        return Ok(());
+    }
     let Some(region) = session.regions.of(address) else {
         return wrong(session, "freed an address that is not the card's", function, address);
     };

@@ -43,9 +43,6 @@ driver! {
     }
 
     fn cuMemFree_v2(address: u64) {
-        if address == 0 {
-            return Ok(());
-        }
         session::with(|session| match host_memory::free_managed(session, address) {
             Some(freed) => freed,
             None => allocation::free(session, address, "cuMemFree"),

@@ -1,0 +1,10 @@
+//! Programs in C on the virtual card: each does one thing, and what is said of it is held here.
+#![cfg(all(
+    target_os = "linux",
+    target_env = "gnu",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+
+mod frees;
+mod sizes;
+mod support;
