@@ -34,6 +34,8 @@ pub const GRANULE: u64 = 32 << 20;
 pub struct Pool {
     /// What it grows and shrinks by.
     granule: u64,
+    /// What a request is rounded up to inside.
+    alignment: u64,
     /// Live allocations: offset to the bytes asked for.
     live: BTreeMap<u64, u64>,
     /// Freed ranges: offset to length, and which of all ranges that ever were it is.
@@ -65,8 +67,19 @@ pub struct Placement {
 impl Pool {
     /// An empty pool that grows in steps of `granule` bytes: [`GRANULE`] is the driver's pool.
     pub fn new(granule: u64) -> Self {
+        Self::aligned(granule.max(ALIGNMENT), ALIGNMENT)
+    }
+
+    /// The same where every request has granules of its own.
+    pub fn of_whole_granules(granule: u64) -> Self {
+        let granule = granule.max(ALIGNMENT);
+        Self::aligned(granule, granule)
+    }
+
+    fn aligned(granule: u64, alignment: u64) -> Self {
         Self {
-            granule: granule.max(ALIGNMENT),
+            granule,
+            alignment,
             live: BTreeMap::new(),
             freed: BTreeMap::new(),
             by_length: BTreeSet::new(),
@@ -90,7 +103,7 @@ impl Pool {
 
     /// Where `bytes` would lie. `None` for no bytes, and for more than an address can name.
     pub fn place(&self, bytes: u64) -> Option<Placement> {
-        let length = bytes.checked_next_multiple_of(ALIGNMENT).filter(|length| *length > 0)?;
+        let length = bytes.checked_next_multiple_of(self.alignment).filter(|length| *length > 0)?;
         let best = self.by_length.range((length, 0, 0)..).next();
         let (offset, fresh) = best.map_or((self.top, true), |(_, _, offset)| (*offset, false));
         let end = offset.checked_add(length)?.checked_next_multiple_of(self.granule)?;
@@ -123,7 +136,7 @@ impl Pool {
     pub fn free(&mut self, offset: u64) -> Option<u64> {
         let requested = self.live.remove(&offset)?;
         self.used -= requested;
-        let (mut start, mut length) = (offset, requested.next_multiple_of(ALIGNMENT));
+        let (mut start, mut length) = (offset, requested.next_multiple_of(self.alignment));
         let before =
             self.freed.range(..start).next_back().map(|(before, (range, _))| (*before, *range));
         if let Some((before, range)) = before.filter(|(before, range)| before + range == start) {
@@ -256,6 +269,16 @@ mod tests {
         assert_eq!(pool.place(GRANULE).unwrap().growth, GRANULE);
         assert_eq!(alloc(&mut pool, GRANULE), 0);
         assert_eq!(pool.reserved(), 2 * GRANULE);
+    }
+
+    #[test]
+    fn whole_granules_are_nobody_elses_and_count_as_asked_for() {
+        let mut pool = Pool::of_whole_granules(GRANULE);
+        let first = alloc(&mut pool, GRANULE + 1);
+        assert_eq!(alloc(&mut pool, 1), 2 * GRANULE);
+        assert_eq!((pool.used(), pool.reserved()), (GRANULE + 2, 3 * GRANULE));
+        assert_eq!(pool.free(first), Some(GRANULE + 1));
+        assert_eq!(pool.trim(0), 2 * GRANULE);
     }
 
     #[test]

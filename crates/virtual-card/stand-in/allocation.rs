@@ -1,6 +1,6 @@
 //! What an allocation and a free do to what is held.
 
-use super::card::{DIRECT_GRANULE, DIRECT_SHARED, Kind, Region};
+use super::card::{DIRECT_SHARED, Kind, Region};
 use super::handles::Handle;
 use super::session::Session;
 use super::status::Status;
@@ -98,11 +98,6 @@ pub fn trim(session: &mut Session, base: u64, keep: u64) -> Result<(), Status> {
 /// Outside the pools, on a card. Returns the address.
 pub fn allocate_direct(session: &mut Session, device: i32, bytes: u64) -> Result<u64, Status> {
     let card = session.card(device)?;
-    if bytes <= DIRECT_SHARED {
-        let small = card.direct_small;
-        return allocate(session, small, bytes, 0);
-    }
-    let large = card.direct_large;
-    let granules = bytes.checked_next_multiple_of(DIRECT_GRANULE).unwrap_or(bytes);
-    allocate(session, large, granules, 0)
+    let region = if bytes <= DIRECT_SHARED { card.direct_small } else { card.direct_large };
+    allocate(session, region, bytes, 0)
 }

@@ -107,9 +107,10 @@ impl Regions {
         self.add(card, Pool::new(GRANULE), kind)
     }
 
-    /// A card's memory outside its pools.
-    pub fn add_direct(&mut self, card: usize) -> Option<&mut Region> {
-        self.add(card, Pool::new(DIRECT_GRANULE), Kind::Direct)
+    /// A card's memory outside its pools: of requests that share granules, or that have their own.
+    pub fn add_direct(&mut self, card: usize, shared: bool) -> Option<&mut Region> {
+        let new = if shared { Pool::new } else { Pool::of_whole_granules };
+        self.add(card, new(DIRECT_GRANULE), Kind::Direct)
     }
 
     fn add(&mut self, card: usize, memory: Pool, kind: Kind) -> Option<&mut Region> {

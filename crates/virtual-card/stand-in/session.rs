@@ -145,8 +145,8 @@ impl Session {
         };
         for number in visible(cards, std::env::var("CUDA_VISIBLE_DEVICES").ok().as_deref()) {
             let default_pool = session.regions.add_pool(number)?.base;
-            let direct_small = session.regions.add_direct(number)?.base;
-            let direct_large = session.regions.add_direct(number)?.base;
+            let direct_small = session.regions.add_direct(number, true)?.base;
+            let direct_large = session.regions.add_direct(number, false)?.base;
             session.visible.push(Visible {
                 number,
                 retained: 0,

@@ -12,6 +12,13 @@ use vram_virtual_card::card::Card;
 use vram_virtual_card::dry_run::{Answer, DryRun, Listener, Options, dry_run};
 use vram_virtual_card::recording::Process;
 use vram_virtual_card::run::{Invocation, Output, Run};
+use vram_virtual_card::verdict::Refusal;
+
+pub const MIB: u64 = 1 << 20;
+pub const GIB: u64 = 1 << 30;
+
+/// What a pool grows by.
+pub const GRANULE: u64 = 32 * MIB;
 
 /// Where everything lies that is built here, and what the library unpacks.
 static BUILT: LazyLock<PathBuf> = LazyLock::new(|| {
@@ -116,6 +123,11 @@ pub fn card(memory_bytes: Option<u64>) -> Card {
     Card::new("h100", memory_bytes, 1).unwrap()
 }
 
+/// What the context takes of the card.
+pub fn context_bytes() -> u64 {
+    card(None).model().libraries.context
+}
+
 /// Notes which runs did not end as the first.
 #[derive(Default)]
 pub struct Heard {
@@ -156,6 +168,10 @@ pub fn ends_well(run: &Run) {
 
 pub fn answer(found: &DryRun) -> &Answer {
     found.outcome.as_ref().unwrap()
+}
+
+pub fn refusal(found: &DryRun) -> &Refusal {
+    found.outcome.as_ref().unwrap_err()
 }
 
 /// The first run's only process.
