@@ -38,17 +38,17 @@ pub struct DryRun {
 /// The peak and how far it can be trusted.
 #[derive(Debug, Clone, Serialize)]
 pub struct Answer {
-    /// What may be said of used bytes.
+    /// What may be said of the bytes that were asked for.
     pub verdict: Verdict,
     /// Why it is not more.
     pub reasons: Vec<Reason>,
     /// The peaks of each card in the first run.
     pub cards: Vec<CardPeaks>,
-    /// The highest and lowest peak of reserved bytes of any card that was seen.
+    /// The lowest and highest peak of reserved bytes of any card that was seen.
     pub reserved_seen: (u64, u64),
     /// How the pools were set up that memory came from.
     pub settings: PoolSettings,
-    /// Where the peak of used bytes lies: in words, and the number of requests until then.
+    /// Where the last peak of bytes asked for lies, in words.
     pub peak_at: String,
     /// Requests until the peak, and in all.
     pub requests: (u64, u64),

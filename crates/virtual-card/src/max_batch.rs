@@ -126,7 +126,7 @@ pub fn max_batch(
     let mut fits: Option<Trial> = None;
     let mut next = search.try_number(1)?;
     // Where shapes depend on values, more may hold less now and then.
-    let mut largest_peak = (next.peaks.used, next.number);
+    let mut largest_peak = (next.peaks.asked, next.number);
     while next.bound.is_none() {
         let double = next.number * 2;
         let more = search.try_number(double)?;
@@ -134,8 +134,8 @@ pub fn max_batch(
         if more.bound.is_none() && (double / grew_at > SAME_FOR || double > MOST) {
             return Err(MaxBatchError::DoesNotGrow { least: grew_at, most: double });
         }
-        if more.peaks.used > peak {
-            largest_peak = (more.peaks.used, double);
+        if more.peaks.asked > peak {
+            largest_peak = (more.peaks.asked, double);
         }
         fits = Some(std::mem::replace(&mut next, more));
     }
@@ -252,6 +252,7 @@ impl<'a> Search<'a> {
             used: most(|c| c.used),
             reserved: most(|c| c.reserved),
             outside: most(|c| c.outside),
+            asked: most(|c| c.asked),
             held: most(|c| c.held),
         };
         let bound = match failed {

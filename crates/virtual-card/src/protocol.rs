@@ -48,6 +48,8 @@ pub struct CardLevels {
     pub reserved: Level,
     /// Held outside pools: `cuMemAlloc` in its granules, managed and mapped memory.
     pub outside: Level,
+    /// Asked for of pools and outside of them: what the program itself decides.
+    pub asked: Level,
     /// All of it with contexts and libraries.
     pub held: Level,
 }
@@ -100,7 +102,8 @@ pub struct Counters {
     pub pinned: Level,
     /// So far.
     pub so_far: Tally,
-    /// As it was when the peak of used bytes, of whichever card, was reached last.
+    /// As it was when a peak of what was asked for, used or outside pools, of whichever card, was
+    /// reached last.
     pub at_peak: Tally,
     /// Allocations that are alive, and their bytes: what is left of them at the end is a leak.
     pub live: AtomicU64,

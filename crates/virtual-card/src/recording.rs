@@ -13,6 +13,8 @@ pub struct CardPeaks {
     pub reserved: u64,
     /// Held outside pools: `cuMemAlloc` in its granules, managed and mapped memory.
     pub outside: u64,
+    /// Asked for of pools and outside of them, together.
+    pub asked: u64,
     /// The peak of the sum of reserved, outside, contexts and libraries.
     pub held: u64,
 }
@@ -151,7 +153,7 @@ pub struct Process {
     pub pinned_bytes: u64,
     /// What happened in all.
     pub tally: Tally,
-    /// What had happened when it held the most.
+    /// What had happened when it reached a peak of what it asked for, of a pool or outside, last.
     pub at_peak: Tally,
     /// Allocations that were alive at the end.
     pub leaked: u64,

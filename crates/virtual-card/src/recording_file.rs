@@ -18,6 +18,7 @@ fn peaks(card: &CardLevels) -> CardPeaks {
         used: peak(&card.used),
         reserved: peak(&card.reserved),
         outside: peak(&card.outside),
+        asked: peak(&card.asked),
         held: peak(&card.held),
     }
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::recording::{Mark, MarkKind, Process, Tally};
 use crate::run::{Ending, Run};
 
-/// What may be said of the peak of used bytes.
+/// What may be said of the peak of what a program asks for, of pools and outside of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Verdict {
@@ -27,7 +27,7 @@ pub enum Verdict {
 /// What was seen of a peak that varies. It is no bound.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Seen {
-    /// The lowest peak of used bytes.
+    /// The lowest peak of bytes asked for.
     pub least: u64,
     /// The highest.
     pub most: u64,
@@ -142,7 +142,7 @@ pub fn verdict(runs: &[Run]) -> (Verdict, Vec<Reason>) {
 }
 
 fn seen(runs: &[Run], parts_at: String) -> Seen {
-    let peaks = || runs.iter().map(used_peak);
+    let peaks = || runs.iter().map(asked_peak);
     Seen {
         least: peaks().min().unwrap_or(0),
         most: peaks().max().unwrap_or(0),
@@ -150,9 +150,9 @@ fn seen(runs: &[Run], parts_at: String) -> Seen {
     }
 }
 
-/// The most used of any card.
-pub fn used_peak(run: &Run) -> u64 {
-    run.recording.cards.iter().map(|card| card.used).max().unwrap_or(0)
+/// The most asked for of any card.
+fn asked_peak(run: &Run) -> u64 {
+    run.recording.cards.iter().map(|card| card.asked).max().unwrap_or(0)
 }
 
 /// What in one run keeps its peak from being exact.
@@ -191,7 +191,7 @@ fn reasons(run: &Run) -> Vec<Reason> {
 /// Whether `run` broke off on the way to the first run's peak, having done the same until then.
 fn ends_before_the_peak(first: &Run, run: &Run) -> bool {
     let ended = |ending: Ending| ending.is_success();
-    ended(first.ending) && !ended(run.ending) && used_peak(run) < used_peak(first) && {
+    ended(first.ending) && !ended(run.ending) && asked_peak(run) < asked_peak(first) && {
         let marks = |run: &Run| -> Vec<Mark> {
             let marks = run.recording.processes.iter().flat_map(|process| process.marks.clone());
             marks.filter(|mark| mark.kind != MarkKind::End).collect()

@@ -48,6 +48,7 @@ pub fn allocate(
         session.record.grow(card, |c| &c.outside, placement.growth);
         session.record.grow(card, |c| &c.held, placement.growth);
     }
+    session.record.grow(card, |c| &c.asked, bytes);
     session.record.born(bytes);
     Ok(base + placement.offset)
 }
@@ -76,6 +77,7 @@ pub fn free(session: &mut Session, address: u64, function: &str) -> Result<(), S
     } else {
         session.record.shrink(card, |c| &c.used, bytes);
     }
+    session.record.shrink(card, |c| &c.asked, bytes);
     session.record.died(bytes);
     session.contents.forget(address, bytes);
     Ok(())

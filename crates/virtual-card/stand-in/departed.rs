@@ -14,7 +14,7 @@ const KILLED: u64 = 2;
 
 /// Takes what a process holds out of what all hold.
 pub fn subtract(of: &Counters, totals: &Totals) {
-    let levels = [|c| &c.used, |c| &c.reserved, |c| &c.outside, |c| &c.held] as [Of; 4];
+    let levels: [Of; 5] = [|c| &c.used, |c| &c.reserved, |c| &c.outside, |c| &c.asked, |c| &c.held];
     for (mine, all) in of.cards.iter().zip(&totals.cards) {
         for level in levels {
             level(all).now.fetch_sub(level(mine).now.load(Relaxed), Relaxed);

@@ -104,7 +104,8 @@ impl Record {
             return;
         };
         add(of(all), bytes);
-        if add(of(mine), bytes) && std::ptr::eq(of(mine), &raw const mine.used) {
+        let asked = [&mine.used, &mine.outside, &mine.asked];
+        if add(of(mine), bytes) && asked.iter().any(|level| std::ptr::eq(of(mine), *level)) {
             copy(&self.counters.so_far, &self.counters.at_peak);
         }
     }

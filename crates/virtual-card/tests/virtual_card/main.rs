@@ -6,5 +6,7 @@
 ))]
 
 mod frees;
+mod max_batch;
 mod sizes;
 mod support;
+mod values;
