@@ -102,12 +102,21 @@ pub enum MaxBatchError {
         output: Vec<u8>,
     },
     /// What the program holds does not grow with the number.
-    #[error("the program's memory does not grow with the number: {least} and {most} peak alike")]
+    #[error(
+        "the program's memory does not grow with the number: {least} and {most} peak alike{}",
+        if *reads_free_memory {
+            "; it asks how much memory is free, and may size itself by the answer"
+        } else {
+            ""
+        }
+    )]
     DoesNotGrow {
-        /// A number.
+        /// The number with the highest peak.
         least: u64,
-        /// Twice as many.
+        /// A much larger one, whose peak is no higher.
         most: u64,
+        /// Whether the program asks how much memory is free.
+        reads_free_memory: bool,
     },
 }
 
@@ -132,7 +141,12 @@ pub fn max_batch(
         let more = search.try_number(double)?;
         let (peak, grew_at) = largest_peak;
         if more.bound.is_none() && (double / grew_at > SAME_FOR || double > MOST) {
-            return Err(MaxBatchError::DoesNotGrow { least: grew_at, most: double });
+            let reads_free_memory = search.reads_free_memory;
+            return Err(MaxBatchError::DoesNotGrow {
+                least: grew_at,
+                most: double,
+                reads_free_memory,
+            });
         }
         if more.peaks.asked > peak {
             largest_peak = (more.peaks.asked, double);

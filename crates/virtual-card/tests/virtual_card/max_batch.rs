@@ -134,6 +134,16 @@ fn a_program_that_asks_for_free_memory_is_told() {
     assert!(!search("holds", 0.01).0.unwrap().reads_free_memory);
 }
 
+/// However much it is given, it fits.
+#[test]
+fn a_program_that_sizes_itself_by_free_memory_is_told_so() {
+    let (found, _) = search("adapts", 1.0);
+    let Err(error) = found else { panic!("{found:?}") };
+    let said = error.to_string();
+    assert!(said.contains("does not grow with the number"), "{said}");
+    assert!(said.contains("it asks how much memory is free"), "{said}");
+}
+
 #[test]
 fn without_a_placeholder_nothing_runs() {
     let invocation = options("true".into(), &["8"]).invocation;
