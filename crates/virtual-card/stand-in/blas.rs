@@ -33,7 +33,7 @@ fn product(handle: Handle, result: u64) -> i32 {
 
 exported! {
     fn cublasCreate_v2(to: Out<Handle>) -> i32 {
-        let made = session::with(|session| {
+        let made = context::with_one(|session| {
             let device = context::current_device(session)?;
             session.count_library(device, "blas_handle");
             to.put(session.handles.add(Object::Blas { device }))
@@ -74,7 +74,7 @@ exported! {
     }
 
     fn cublasLtCreate(to: Out<Handle>) -> i32 {
-        let made = session::with(|session| to.put(session.handles.add(Object::Descriptor)));
+        let made = context::with_one(|session| to.put(session.handles.add(Object::Descriptor)));
         made.map_or(NOT_INITIALIZED, |()| SUCCESS)
     }
 

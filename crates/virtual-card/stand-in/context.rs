@@ -41,12 +41,21 @@ pub fn current_device(session: &mut Session) -> Result<i32, Status> {
     device_of(session, current())
 }
 
-/// Makes a context current if the thread has none: what cudart does by itself.
-pub fn need_one() {
-    if current() == 0 && session::initialize().is_ok() {
-        let _ = session::with(|session| open(session, 0));
+/// Makes a context current if the thread has none: what cudart does by itself, and with it the
+/// libraries that are built on it.
+pub fn need_one() -> Result<(), Status> {
+    if current() == 0 {
+        session::initialize()?;
+        session::with(|session| open(session, 0))?;
         CURRENT.with(|cell| cell.set(primary(0)));
     }
+    Ok(())
+}
+
+/// Works on the state with a context current, as [`need_one`] has it.
+pub fn with_one<T>(work: impl FnOnce(&mut Session) -> Result<T, Status>) -> Result<T, Status> {
+    need_one()?;
+    session::with(work)
 }
 
 /// Counts a context in, once for each card.

@@ -22,7 +22,7 @@ fn draw(generator: Handle, to: u64) -> i32 {
 
 exported! {
     fn curandCreateGenerator(to: Out<Handle>, _kind: i32) -> i32 {
-        let made = session::with(|session| {
+        let made = context::with_one(|session| {
             let device = context::current_device(session)?;
             session.count_library(device, "random_generator");
             to.put(session.handles.add(Object::Generator))

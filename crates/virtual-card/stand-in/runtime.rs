@@ -38,15 +38,16 @@ const INVALID_CONFIGURATION: i32 = 9;
 
 /// Nothing tells which of a static kernel's arguments are addresses, nor how many there are.
 fn launched() -> i32 {
-    context::need_one();
-    session::note(session::Session::written_anywhere);
-    0
+    let done = context::with_one(|session| {
+        session.written_anywhere();
+        Ok(())
+    });
+    done.map_or_else(|status| status.0, |()| 0)
 }
 
 /// What cudart does before a call: a context is there, and codes are the driver's.
 fn with_context(call: impl FnOnce() -> i32) -> i32 {
-    context::need_one();
-    call()
+    context::need_one().map_or_else(|status| status.0, |()| call())
 }
 
 exported! {
@@ -137,8 +138,13 @@ exported! {
     }
 
     fn cudaGetDeviceCount(count: Out<i32>) -> i32 {
-        let _ = session::initialize();
-        device::cuDeviceGetCount(count)
+        match session::initialize() {
+            Ok(()) => device::cuDeviceGetCount(count),
+            Err(status) => {
+                count.put_if_wanted(0);
+                status.0
+            }
+        }
     }
 
     fn cudaGetDevice(number: Out<i32>) -> i32 {

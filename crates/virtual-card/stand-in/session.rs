@@ -61,15 +61,22 @@ static INITIALIZED_BY: AtomicU32 = AtomicU32::new(0);
 
 /// Runs a function of the driver, if the driver is initialised, and gives its code.
 pub fn answer(body: impl FnOnce() -> Result<(), Status>) -> i32 {
-    match INITIALIZED_BY.load(Ordering::Relaxed) {
-        0 => Status::NOT_INITIALIZED.0,
-        by if by == std::process::id() => body().map_or_else(|status| status.0, |()| 0),
-        // A copy of a process that had initialised it, which the driver refuses.
-        _ => {
-            loaded::note_in_copy(DIRECTORY_VARIABLE);
-            Status::NOT_INITIALIZED.0
-        }
+    match refused_in_copy() {
+        Ok(()) if INITIALIZED_BY.load(Ordering::Relaxed) == 0 => Status::NOT_INITIALIZED.0,
+        Ok(()) => body().map_or_else(|status| status.0, |()| 0),
+        Err(status) => status.0,
     }
+}
+
+/// Refuses, as the driver does, and writes down what a copy of a process asks for that had initialised
+/// the driver.
+fn refused_in_copy() -> Result<(), Status> {
+    let by = INITIALIZED_BY.load(Ordering::Relaxed);
+    if by == 0 || by == std::process::id() {
+        return Ok(());
+    }
+    loaded::note_in_copy(DIRECTORY_VARIABLE);
+    Err(Status::NOT_INITIALIZED)
 }
 
 fn lock() -> MutexGuard<'static, Option<Session>> {
@@ -78,6 +85,7 @@ fn lock() -> MutexGuard<'static, Option<Session>> {
 
 /// Works on the state.
 pub fn with<T>(work: impl FnOnce(&mut Session) -> Result<T, Status>) -> Result<T, Status> {
+    refused_in_copy()?;
     lock().as_mut().map_or(Err(Status::NOT_INITIALIZED), work)
 }
 
@@ -88,35 +96,26 @@ pub fn note(work: impl FnOnce(&mut Session)) {
     if by != 0 && by != std::process::id() {
         return;
     }
-    let mut session = lock();
-    if session.is_none() {
-        *session = Session::begin();
-    }
-    if let Some(session) = session.as_mut() {
+    if let Some(session) = begun(&mut lock()) {
         work(session);
     }
 }
 
+/// This process's state, begun if need be. That of a process of which it is a copy is not its own.
+fn begun(session: &mut Option<Session>) -> Option<&mut Session> {
+    if session.as_ref().is_none_or(|session| session.pid != std::process::id()) {
+        *session = Session::begin();
+    }
+    session.as_mut()
+}
+
 /// Initialises the driver.
 pub fn initialize() -> Result<(), Status> {
-    let this = std::process::id();
-    match INITIALIZED_BY.load(Ordering::Relaxed) {
-        0 => {}
-        by if by == this => return Ok(()),
-        _ => {
-            loaded::note_in_copy(DIRECTORY_VARIABLE);
-            return Err(Status::NOT_INITIALIZED);
-        }
-    }
+    refused_in_copy()?;
     let mut session = lock();
-    if session.is_none() {
-        *session = Some(Session::begin().ok_or(Status::NO_DEVICE)?);
-    }
-    INITIALIZED_BY.store(this, Ordering::Relaxed);
-    match session.as_ref() {
-        Some(session) if session.visible.is_empty() => Err(Status::NO_DEVICE),
-        _ => Ok(()),
-    }
+    let session = begun(&mut session).ok_or(Status::NO_DEVICE)?;
+    INITIALIZED_BY.store(std::process::id(), Ordering::Relaxed);
+    if session.visible.is_empty() { Err(Status::NO_DEVICE) } else { Ok(()) }
 }
 
 impl Session {

@@ -16,7 +16,10 @@ exported! {
 
     /// A library function that writes memory of the card and nothing else.
     fn writes() -> i32 {
-        session::note(session::Session::written_anywhere);
+        let _ = session::with(|session| {
+            session.written_anywhere();
+            Ok(())
+        });
         0
     }
 

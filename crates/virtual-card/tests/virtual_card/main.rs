@@ -7,6 +7,8 @@
 
 mod frees;
 mod max_batch;
+mod processes;
 mod sizes;
 mod support;
+mod threads;
 mod values;

@@ -86,6 +86,11 @@ pub fn stub(library: &str, list: &str, version: Option<&str>) -> PathBuf {
     })
 }
 
+/// The source of a program.
+pub fn source(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs").join(name)
+}
+
 /// A program of `tests/programs`, linked as programs that use CUDA are: with the driver by its name.
 pub fn program(name: &str) -> PathBuf {
     let driver = stub("libcuda.so.1", "cuda", None);
@@ -95,8 +100,7 @@ pub fn program(name: &str) -> PathBuf {
 /// A program of `tests/programs` under another name, linked with these libraries.
 pub fn linked(name: &str, output: &str, libraries: &[PathBuf]) -> PathBuf {
     built(output, |output| {
-        let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs");
-        let source = programs.join(format!("{name}.c"));
+        let source = source(&format!("{name}.c"));
         let mut arguments = vec![source.to_str().unwrap(), "-pthread", "-ldl"];
         arguments.extend(libraries.iter().map(|library| library.to_str().unwrap()));
         cc(output, &arguments);
