@@ -5,9 +5,12 @@
     any(target_arch = "x86_64", target_arch = "aarch64")
 ))]
 
+mod exported;
 mod frees;
+mod libraries;
 mod max_batch;
 mod processes;
+mod reasons;
 mod sizes;
 mod support;
 mod threads;

@@ -107,6 +107,22 @@ pub fn linked(name: &str, output: &str, libraries: &[PathBuf]) -> PathBuf {
     })
 }
 
+/// A library without a function, under a name that says whose it is.
+pub fn empty_library(name: &str) -> PathBuf {
+    built(name, |output| {
+        let soname = format!("-Wl,-soname,{name}");
+        cc(output, &["-shared", "-fPIC", &soname, "-x", "c", "/dev/null"]);
+    })
+}
+
+/// A program that is linked statically; it needs no libc.
+pub fn static_program(name: &str) -> PathBuf {
+    built(name, |output| {
+        let source = source(&format!("{name}.c"));
+        cc(output, &["-static", "-nostdlib", "-ffreestanding", source.to_str().unwrap()]);
+    })
+}
+
 /// `program` on an H100: twice with the same values, with zeros and with others.
 pub fn options(program: PathBuf, arguments: &[&str]) -> Options {
     // The environment is set before anything is unpacked.
