@@ -70,12 +70,20 @@ pub fn free(session: &mut Session, address: u64, function: &str) -> Result<(), S
         };
         return wrong(session, what, function, address);
     };
-    if matches!(region.kind, Kind::Direct) {
-        let back = region.memory.trim(0);
-        session.record.shrink(card, |c| &c.outside, back);
-        session.record.shrink(card, |c| &c.held, back);
-    } else {
-        session.record.shrink(card, |c| &c.used, bytes);
+    let (base, is_idle) = (region.base, region.memory.live().len() == 0);
+    match region.kind {
+        Kind::Direct => {
+            let back = region.memory.trim(0);
+            session.record.shrink(card, |c| &c.outside, back);
+            session.record.shrink(card, |c| &c.held, back);
+        }
+        Kind::Pool { .. } => session.record.shrink(card, |c| &c.used, bytes),
+        Kind::Destroyed => {
+            session.record.shrink(card, |c| &c.used, bytes);
+            if is_idle {
+                remove(session, base)?;
+            }
+        }
     }
     session.record.shrink(card, |c| &c.asked, bytes);
     session.record.died(bytes);
@@ -94,6 +102,13 @@ pub fn trim(session: &mut Session, base: u64, keep: u64) -> Result<(), Status> {
     let (card, back) = (region.card, region.memory.trim(keep));
     session.record.shrink(card, |c| &c.reserved, back);
     session.record.shrink(card, |c| &c.held, back);
+    Ok(())
+}
+
+/// Takes away a pool of which nothing is alive.
+pub fn remove(session: &mut Session, base: u64) -> Result<(), Status> {
+    trim(session, base, 0)?;
+    session.regions.remove(base);
     Ok(())
 }
 

@@ -83,6 +83,8 @@ impl Default for Settings {
 pub enum Kind {
     /// A pool of the driver's, with the most that was used and reserved since its program reset them.
     Pool { settings: Settings, used_high: u64, reserved_high: u64 },
+    /// One that its program destroyed while memory of it was alive.
+    Destroyed,
     /// What is allocated without a pool, which goes back to the card when it is freed.
     Direct,
 }
@@ -114,18 +116,27 @@ impl Regions {
     }
 
     fn add(&mut self, card: usize, memory: Pool, kind: Kind) -> Option<&mut Region> {
-        if self.0.len() >= MOST_REGIONS {
+        let index = self.0.iter().position(Option::is_none).unwrap_or(self.0.len());
+        if index >= MOST_REGIONS {
             return None;
         }
-        let base = (self.0.len() as u64 + 1) * REGION_SPAN;
-        self.0.push(Some(Region { card, base, memory, kind }));
-        self.0.last_mut()?.as_mut()
+        if index == self.0.len() {
+            self.0.push(None);
+        }
+        let base = (index as u64 + 1) * REGION_SPAN;
+        Some(self.0.get_mut(index)?.insert(Region { card, base, memory, kind }))
     }
 
     /// The region that an address lies in, or that begins at it.
     pub fn of(&mut self, address: u64) -> Option<&mut Region> {
         let index = (address / REGION_SPAN).checked_sub(1)?;
         self.0.get_mut(usize::try_from(index).ok()?)?.as_mut()
+    }
+
+    /// The pool that begins at `base`, which is what a program knows it by.
+    pub fn pool(&mut self, base: u64) -> Option<&mut Region> {
+        let region = self.of(base).filter(|region| region.base == base);
+        region.filter(|region| matches!(region.kind, Kind::Pool { .. }))
     }
 
     /// Takes a pool away.

@@ -21,7 +21,10 @@ driver! {
     }
 
     fn cuMemAllocFromPoolAsync(address: Out<u64>, bytes: usize, pool: Handle, stream: Handle) {
-        session::with(|session| address.put(allocation::allocate(session, pool as u64, bytes as u64, stream)?))
+        session::with(|session| {
+            let base = session.regions.pool(pool as u64).ok_or(Status::INVALID_VALUE)?.base;
+            address.put(allocation::allocate(session, base, bytes as u64, stream)?)
+        })
     }
 
     fn cuMemFreeAsync(address: u64, _stream: Handle) {

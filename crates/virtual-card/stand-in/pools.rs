@@ -20,8 +20,7 @@ const USED_CURRENT: i32 = 7;
 const USED_HIGH: i32 = 8;
 
 fn pool(session: &mut Session, handle: Handle) -> Result<&mut Region, Status> {
-    let region = session.regions.of(handle as u64).filter(|region| region.base == handle as u64);
-    region.filter(|r| matches!(r.kind, Kind::Pool { .. })).ok_or(Status::INVALID_VALUE)
+    session.regions.pool(handle as u64).ok_or(Status::INVALID_VALUE)
 }
 
 /// At a synchronisation a pool gives back what is idle beyond its release threshold.
@@ -60,9 +59,9 @@ driver! {
         })
     }
 
-    /// The fifth word of the properties, 16 bytes in, is the number of the device.
-    fn cuMemPoolCreate(to: Out<Handle>, properties: In<[i32; 5]>) {
-        let device = properties.get().ok_or(Status::INVALID_VALUE)?[4];
+    /// The fourth word of the properties, 12 bytes in, is the number of the device.
+    fn cuMemPoolCreate(to: Out<Handle>, properties: In<[i32; 4]>) {
+        let device = properties.get().ok_or(Status::INVALID_VALUE)?[3];
         session::with(|session| {
             let number = session.card(device)?.number;
             let region = session.regions.add_pool(number).ok_or(Status::OUT_OF_MEMORY)?;
@@ -72,18 +71,17 @@ driver! {
         })
     }
 
+    /// What is alive of it stays until it is freed.
     fn cuMemPoolDestroy(handle: Handle) {
         session::with(|session| {
-            pool(session, handle)?;
             if session.visible.iter().any(|card| card.default_pool == handle as u64) {
                 return Err(Status::INVALID_VALUE);
             }
-            let live: Vec<u64> = pool(session, handle)?.memory.live().map(|(offset, _)| offset).collect();
-            for offset in live {
-                allocation::free(session, handle as u64 + offset, "cuMemPoolDestroy")?;
+            let pool = pool(session, handle)?;
+            pool.kind = Kind::Destroyed;
+            if pool.memory.live().len() == 0 {
+                allocation::remove(session, handle as u64)?;
             }
-            allocation::trim(session, handle as u64, 0)?;
-            session.regions.remove(handle as u64);
             for card in session.visible.iter_mut().filter(|card| card.current_pool == handle as u64) {
                 card.current_pool = card.default_pool;
             }

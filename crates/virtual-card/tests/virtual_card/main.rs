@@ -9,6 +9,7 @@ mod exported;
 mod frees;
 mod libraries;
 mod max_batch;
+mod pools;
 mod processes;
 mod reasons;
 mod sizes;
