@@ -32,7 +32,8 @@ pub struct Invocation {
 pub enum Fill {
     /// Zeros.
     Zeros,
-    /// Odd seeds are numbers between 1/16 and 1, even ones small whole numbers.
+    /// Odd seeds are numbers between 1/16 and 1, multiples of four infinite or no numbers, other even
+    /// ones small whole numbers.
     Seed(u64),
 }
 

@@ -6,8 +6,9 @@ use super::record::mixed;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fill {
     Zeros,
-    /// Odd seeds are numbers between 1/16 and 1 in fp32, fp16 and bf16 alike; even ones are whole
-    /// numbers below a bound that grows with the seed, as indices are.
+    /// Odd seeds are numbers between 1/16 and 1 in fp32, fp16 and bf16 alike. Multiples of four are
+    /// infinite or no numbers: a step that is skipped where a gradient overflows takes another course.
+    /// Other even ones are whole numbers below a bound that grows with the seed, as indices are.
     Seed(u64),
 }
 
@@ -36,6 +37,12 @@ impl Fill {
 
 /// Eight bytes of the seed's kind.
 fn pattern(seed: u64, random: u64) -> u64 {
+    if seed.is_multiple_of(4) {
+        // Of either sign, as fp32; as bf16 and fp16, every other one is a zero where that is infinite.
+        let halves: u64 = if seed.is_multiple_of(8) { 0x7fc0_7fc0 } else { 0x7f80_0000 };
+        let signs = random & 0x8000_0000_8000_0000;
+        return (halves | halves << 32) | signs;
+    }
     if seed.is_multiple_of(2) {
         // One 64-bit number, or one of 32 bits and a zero.
         return random % (1 << (seed / 2 * 3).clamp(1, 30));
@@ -62,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_seeds_are_numbers_below_one_and_even_ones_small_whole_numbers() {
+    fn each_kind_of_seed_is_what_it_says() {
         let mut bytes = [0; 4096];
         Fill::Seed(5).fill(&mut bytes, 0, 0);
         for word in bytes.chunks_exact(4) {
@@ -73,6 +80,11 @@ mod tests {
         let words: Vec<u32> =
             bytes.chunks_exact(4).map(|w| u32::from_le_bytes(w.try_into().unwrap())).collect();
         assert!(words.iter().all(|w| *w < 8) && words.iter().any(|w| *w > 0));
+        for (seed, is_so) in [(4, f32::is_infinite as fn(f32) -> bool), (8, f32::is_nan)] {
+            Fill::Seed(seed).fill(&mut bytes, 0, 0);
+            let words = bytes.chunks_exact(4).map(|w| f32::from_le_bytes(w.try_into().unwrap()));
+            assert!(words.into_iter().all(is_so), "{seed}");
+        }
     }
 
     #[test]
