@@ -17,6 +17,9 @@
 //! size, freed in every order; requests of up to 8 KiB, 64 KiB, 1 MiB and 16 MiB at random; the first
 //! 84,483 of OD1's plain step.
 //!
+//! Freed neighbours are one range once the card has reached both frees. The model has it so at once, as
+//! it is where the card keeps up with the program.
+//!
 //! With a release threshold below its maximum, idle granules go back at a synchronisation. The model
 //! lets those go that hold nothing, highest first, until the threshold is met; that has not been
 //! held against a card beyond the peak, and whoever reports it says *estimate*.
