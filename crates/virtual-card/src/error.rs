@@ -63,6 +63,17 @@ pub enum DryRunError {
         source: io::Error,
     },
 
+    /// The stand-in has no place that the loader can be told of.
+    #[error(
+        "the loader cannot be told of {}: there is a space, `:`, `;` or `$` in it; set \
+         XDG_CACHE_HOME or TMPDIR to another directory",
+        directory.display()
+    )]
+    NotInLists {
+        /// Where it would lie.
+        directory: PathBuf,
+    },
+
     /// A file of ours could not be written or read.
     #[error("cannot {action} {}", path.display())]
     File {
