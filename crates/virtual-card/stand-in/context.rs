@@ -154,6 +154,13 @@ driver! {
         session::with(|session| device.put(current_device(session)?))
     }
 
+    fn cuCtxGetDevice_v2(device: Out<i32>, context: Handle) {
+        session::with(|session| {
+            let context = if context == 0 { current() } else { context };
+            device.put(device_of(session, context)?)
+        })
+    }
+
     fn cuCtxGetApiVersion(_context: Handle, version: Out<u32>) {
         version.put(3020)
     }
@@ -166,6 +173,15 @@ driver! {
         session::with(|session| {
             current_device(session)?;
             super::synchronize::synchronized(session);
+            Ok(())
+        })
+    }
+
+    fn cuCtxSynchronize_v2(context: Handle) {
+        session::with(|session| {
+            let context = if context == 0 { current() } else { context };
+            device_of(session, context)?;
+            super::stream::synchronized(session);
             Ok(())
         })
     }

@@ -1,9 +1,9 @@
 //! The driver, and cards and what they are.
 
-use std::ffi::{c_char, c_void};
+use std::ffi::c_char;
 
 use super::context;
-use super::pointer::{Out, Text, put_text};
+use super::pointer::{Out, put_text};
 use super::session;
 use super::status::Status;
 
@@ -104,40 +104,4 @@ driver! {
     fn cuCtxEnablePeerAccess(_context: usize, _flags: u32) {
         session::with(|session| context::current_device(session).map(|_| ()))
     }
-
-    fn cuGetProcAddress(name: Text, function: Out<*const c_void>, version: i32, _flags: u64) {
-        function.put(find(&name, version)?)
-    }
-
-    fn cuGetProcAddress_v2(
-        name: Text,
-        function: Out<*const c_void>,
-        version: i32,
-        _flags: u64,
-        status: Out<i32>,
-    ) {
-        let found = find(&name, version);
-        // Found, or no such symbol.
-        status.put_if_wanted(if found.is_ok() { 0 } else { 1 });
-        function.put(found.or(if status.0.is_null() { Err(Status::NOT_FOUND) } else { Ok(std::ptr::null()) })?)
-    }
-}
-
-unsafe extern "C" {
-    fn dlsym(library: *mut c_void, name: *const c_char) -> *const c_void;
-}
-
-/// A function under the newest of its names. This library was loaded first, so that it is found first.
-fn find(name: &Text, _version: i32) -> Result<*const c_void, Status> {
-    let name = name.get().ok_or(Status::INVALID_VALUE)?;
-    for suffix in ["_v4", "_v3", "_v2", ""] {
-        let candidate = std::ffi::CString::new(format!("{name}{suffix}"));
-        let Ok(candidate) = candidate else { return Err(Status::INVALID_VALUE) };
-        // SAFETY: a null library is every one that is loaded; the name ends in a zero byte.
-        let found = unsafe { dlsym(std::ptr::null_mut(), candidate.as_ptr()) };
-        if !found.is_null() {
-            return Ok(found);
-        }
-    }
-    Err(Status::NOT_FOUND)
 }

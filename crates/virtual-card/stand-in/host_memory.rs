@@ -10,6 +10,14 @@ use super::pointer::Out;
 use super::session::{self, Session};
 use super::status::Status;
 
+/// `CUmemLocation`, passed by value.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Location {
+    kind: i32,
+    number: i32,
+}
+
 /// `CU_MEMHOSTALLOC_DEVICEMAP` and `CU_MEMHOSTREGISTER_DEVICEMAP`.
 const MAPPED: u32 = 2;
 
@@ -145,6 +153,14 @@ driver! {
     }
 
     fn cuMemPrefetchAsync(_at: u64, _bytes: usize, _device: i32, _stream: usize) {
+        Ok(())
+    }
+
+    fn cuMemAdvise_v2(_at: u64, _bytes: usize, _advice: i32, _location: Location) {
+        Ok(())
+    }
+
+    fn cuMemPrefetchAsync_v2(_at: u64, _bytes: usize, _location: Location, _flags: u32, _stream: usize) {
         Ok(())
     }
 

@@ -36,6 +36,7 @@ mod kernels;
 mod launch;
 mod levels;
 mod loaded;
+mod lookup;
 mod mappings;
 mod module;
 mod monitor;

@@ -3,7 +3,8 @@
 use vram_virtual_card::verdict::Verdict;
 
 use crate::support::{
-    GRANULE, answer, context_bytes, ends_well, linked, options, process, program, run_any, stub,
+    GRANULE, answer, context_bytes, ends_well, linked, options, process, program, run, run_any,
+    stub,
 };
 
 /// A program that is linked with the driver and with this version of cuBLAS.
@@ -50,4 +51,14 @@ fn every_name_that_is_looked_for_is_the_stand_in() {
     found.runs.iter().for_each(ends_well);
     assert_eq!(process(&found).libraries, [""; 0]);
     assert_eq!(answer(&found).verdict, Verdict::Exact);
+}
+
+/// As cudart and CUDA's Python packages look: before anything else, and for the version that they were
+/// built with.
+#[test]
+fn functions_are_found_by_the_driver_in_the_version_that_is_asked_for() {
+    let found = run("by_address", &[]);
+    assert_eq!(process(&found).unmodelled, [""; 0]);
+    assert_eq!(answer(&found).verdict, Verdict::Exact);
+    assert_eq!(answer(&found).cards[0].outside, 2 << 20);
 }
