@@ -1,6 +1,6 @@
 //! What an allocation and a free do to what is held.
 
-use super::card::{DIRECT_SHARED, Kind, Region};
+use super::card::{DIRECT_SHARED, Kind, REGION_SPAN, Region};
 use super::handles::Handle;
 use super::session::Session;
 use super::status::Status;
@@ -25,6 +25,7 @@ pub fn allocate(
     session.record.request(bytes, stream);
     let card = region.card;
     let placement = region.memory.place(bytes);
+    let placement = placement.filter(|p| p.offset.saturating_add(bytes) <= REGION_SPAN);
     let fits = |held: u64| {
         placement.is_some_and(|p| held.checked_add(p.growth).is_some_and(|sum| sum <= memory))
     };

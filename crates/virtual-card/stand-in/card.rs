@@ -11,11 +11,17 @@ pub const DIRECT_GRANULE: u64 = 2 << 20;
 /// Up to here requests share a granule; larger ones have granules of their own (seen on an H100).
 pub const DIRECT_SHARED: u64 = 1 << 20;
 
-/// Addresses that one region spans, in bytes.
-const REGION_SPAN: u64 = 1 << 40;
+/// Addresses that one region spans, in bytes: many times a card's memory, for holes are not filled.
+pub const REGION_SPAN: u64 = 1 << 44;
 
-/// Above them lie the program's own addresses.
+/// Where regions begin. Below lie the program's own addresses, of 47 or 48 bits.
+const FIRST_REGION: u64 = 1 << 48;
+
+/// Pools and what is beside them, of all cards.
 const MOST_REGIONS: usize = 80;
+
+/// Addresses from here on are those of no region.
+pub const BEYOND_REGIONS: u64 = FIRST_REGION + REGION_SPAN * MOST_REGIONS as u64;
 
 /// Facts of the card's model, in bytes where they are sizes.
 #[derive(Debug, Default)]
@@ -123,13 +129,13 @@ impl Regions {
         if index == self.0.len() {
             self.0.push(None);
         }
-        let base = (index as u64 + 1) * REGION_SPAN;
+        let base = FIRST_REGION + index as u64 * REGION_SPAN;
         Some(self.0.get_mut(index)?.insert(Region { card, base, memory, kind }))
     }
 
     /// The region that an address lies in, or that begins at it.
     pub fn of(&mut self, address: u64) -> Option<&mut Region> {
-        let index = (address / REGION_SPAN).checked_sub(1)?;
+        let index = address.checked_sub(FIRST_REGION)? / REGION_SPAN;
         self.0.get_mut(usize::try_from(index).ok()?)?.as_mut()
     }
 
@@ -141,7 +147,7 @@ impl Regions {
 
     /// Takes a pool away.
     pub fn remove(&mut self, base: u64) -> Option<Region> {
-        let index = (base / REGION_SPAN).checked_sub(1)?;
+        let index = base.checked_sub(FIRST_REGION)? / REGION_SPAN;
         self.0.get_mut(usize::try_from(index).ok()?)?.take()
     }
 

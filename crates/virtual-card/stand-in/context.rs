@@ -181,7 +181,7 @@ driver! {
         session::with(|session| {
             let context = if context == 0 { current() } else { context };
             device_of(session, context)?;
-            super::stream::synchronized(session);
+            super::synchronize::synchronized(session);
             Ok(())
         })
     }

@@ -1,5 +1,6 @@
 //! Copies and fills. What the host writes is kept, what it reads comes back.
 
+use super::card::BEYOND_REGIONS;
 use super::context;
 use super::handles::Handle;
 use super::pointer::{host_bytes, host_bytes_mut};
@@ -11,7 +12,7 @@ fn inside(session: &mut Session, address: u64, bytes: usize, function: &str) -> 
     context::current_device(session)?;
     let found = session.regions.allocation(address);
     // What was mapped in steps has addresses of its own.
-    let mapped = address >= 90 << 40;
+    let mapped = address >= BEYOND_REGIONS;
     if mapped || bytes == 0 || found.is_some_and(|(at, all)| address - at + bytes as u64 <= all) {
         return Ok(());
     }

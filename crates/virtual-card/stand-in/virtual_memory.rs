@@ -6,9 +6,6 @@ use super::pointer::{In, Out};
 use super::session;
 use super::status::Status;
 
-/// Addresses that are given out here begin beyond every region.
-const FIRST_ADDRESS: u64 = 90 << 40;
-
 driver! {
     fn cuMemGetAllocationGranularity(to: Out<usize>, _properties: Handle, _option: i32) {
         to.put(super::card::DIRECT_GRANULE as usize)
@@ -38,7 +35,7 @@ driver! {
     fn cuMemAddressReserve(to: Out<u64>, bytes: usize, _alignment: usize, _address: u64, _flags: u64) {
         session::with(|session| {
             let end = session.mappings.reserved.iter().map(|(start, bytes)| start + bytes).max();
-            let address = end.unwrap_or(FIRST_ADDRESS).next_multiple_of(super::card::DIRECT_GRANULE);
+            let address = end.unwrap_or(super::card::BEYOND_REGIONS).next_multiple_of(super::card::DIRECT_GRANULE);
             session.mappings.reserved.insert(address, bytes as u64);
             to.put(address)
         })

@@ -78,3 +78,16 @@ fn what_a_destructor_frees_is_not_alive_at_the_end() {
     assert_eq!((process(&found).leaked, process(&found).leaked_bytes), (0, 0));
     assert!(process(&found).ended);
 }
+
+/// Nobody has such a card; who asks for it has addresses enough.
+#[test]
+fn a_card_may_have_more_than_a_tebibyte() {
+    let mut options = options(program("large"), &[]);
+    options.card = card(Some(4 << 40));
+    let found = run_any(&options);
+    found.runs.iter().for_each(ends_well);
+    assert_eq!(process(&found).wrong, [""; 0]);
+    let peaks = answer(&found).cards[0];
+    assert_eq!((peaks.used, peaks.outside), (3 << 40, 4 * MIB));
+    assert_eq!(process(&found).leaked, 0);
+}
