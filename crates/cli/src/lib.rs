@@ -23,6 +23,7 @@
 
 pub mod cli;
 pub mod commands;
+mod counted;
 pub mod flags;
 mod machine;
 mod on_card;

@@ -3,5 +3,5 @@
 /// The calibration that is used where none is named.
 pub const DEFAULT_CALIBRATION: &str = "h200";
 
-/// Why nothing is predicted of a plain step but by a calibration that has it.
+/// Why a plain step is predicted by a calibration that has it or by a dry run, and else by nothing.
 pub const NO_LEDGER: &str = "the plain step has no ledger yet";

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use vram_artifacts::calibration;
 use vram_metrics::facts::DeviceFacts;
 use vram_presets::kind::PresetKind;
@@ -17,18 +17,40 @@ pub struct Context {
     /// Its size; 0 on the CPU, where there is none.
     #[serde(rename = "context_bytes")]
     pub bytes: u64,
-    /// Nobody measured it on the card that is meant.
-    #[serde(rename = "context_assumed")]
-    pub assumed: bool,
+    /// Where it is from, if nobody measured it on the card that is meant.
+    #[serde(rename = "context_assumed", serialize_with = "is_assumed")]
+    pub assumed: Option<Assumption>,
+}
+
+/// Where a context is from that was not measured on the card that is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Assumption {
+    /// The largest of the calibrations.
+    LargestOfCalibrations,
+    /// A virtual card's: what was recorded of each library on a real one.
+    VirtualCard,
+}
+
+#[expect(clippy::ref_option, reason = "serde hands over a reference to the field")]
+fn is_assumed<S: Serializer>(
+    assumed: &Option<Assumption>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bool(assumed.is_some())
 }
 
 impl Context {
     /// There is none on the CPU.
-    pub const NONE: Self = Self { bytes: 0, assumed: false };
+    pub const NONE: Self = Self { bytes: 0, assumed: None };
 
     /// One that was measured on the card that is meant, in bytes.
     pub fn known(bytes: u64) -> Self {
-        Self { bytes, assumed: false }
+        Self { bytes, assumed: None }
+    }
+
+    /// A virtual card's, in bytes.
+    pub fn of_virtual_card(bytes: u64) -> Self {
+        Self { bytes, assumed: Some(Assumption::VirtualCard) }
     }
 
     /// For a card of which no context is known: the largest of the library's calibrations, those
@@ -41,14 +63,23 @@ impl Context {
                 calibration::load(library, &entry.name).ok()?.spec.context_bytes
             })
         });
-        Self { bytes: contexts.max().unwrap_or(0), assumed: true }
+        Self {
+            bytes: contexts.max().unwrap_or(0),
+            assumed: Some(Assumption::LargestOfCalibrations),
+        }
     }
 }
 
 impl fmt::Display for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { bytes, assumed } = *self;
-        let how = if assumed { ", assumed: the largest of the calibrations" } else { "" };
+        let how = match assumed {
+            None => "",
+            Some(Assumption::LargestOfCalibrations) => ", assumed: the largest of the calibrations",
+            Some(Assumption::VirtualCard) => {
+                ", assumed: what was recorded of each library on an H100"
+            }
+        };
         write!(f, "{} GiB ({bytes} bytes){how}", gib(bytes))
     }
 }
@@ -126,7 +157,7 @@ impl fmt::Display for Limit {
             Bound::Device => write!(f, "the device: {total} GiB")?,
         }
         if context != Context::NONE {
-            let assumed = if context.assumed { "an assumed" } else { "a" };
+            let assumed = if context.assumed.is_some() { "an assumed" } else { "a" };
             write!(f, ", less {assumed} context of {} GiB", gib(context.bytes))?;
         }
         if held_bytes > 0 {
@@ -140,8 +171,12 @@ impl fmt::Display for Limit {
 mod tests {
     use super::*;
 
+    fn assumed(bytes: u64) -> Context {
+        Context { bytes, assumed: Some(Assumption::LargestOfCalibrations) }
+    }
+
     fn memory(total_bytes: u64, context: u64, held_bytes: u64) -> DeviceMemory {
-        DeviceMemory { total_bytes, context: Context { bytes: context, assumed: true }, held_bytes }
+        DeviceMemory { total_bytes, context: assumed(context), held_bytes }
     }
 
     #[test]
@@ -197,7 +232,6 @@ mod tests {
     /// 618,659,840 bytes on the H200; the published constants hold none.
     #[test]
     fn the_largest_context_of_the_calibrations_is_assumed() {
-        let assumed = Context::assumed(&Library::built_in());
-        assert_eq!(assumed, Context { bytes: 618_659_840, assumed: true });
+        assert_eq!(Context::assumed(&Library::built_in()), assumed(618_659_840));
     }
 }

@@ -6,6 +6,7 @@
 
 use serde::Serialize;
 use vram_artifacts::calibration;
+use vram_artifacts::run_record::RunRecord;
 use vram_fit::calibration::{Calibration, TierConstants};
 use vram_presets::library::{Library, Preset};
 use vram_presets::spec::WorkloadSpec;
@@ -37,6 +38,40 @@ pub struct Budget {
     pub context: Context,
     /// Where the numbers come from.
     pub source: String,
+}
+
+impl Budget {
+    /// What a run of a virtual card counted, which stands for one of a real card; none where it has no
+    /// peaks, or they leave 64 bits. `context` is the card's that is meant, where that is known.
+    pub fn counted(run: &RunRecord, context: Option<Context>) -> Option<Self> {
+        let m = &run.metrics;
+        let (allocated_bytes, reserved_bytes) =
+            (m.peak_vram_allocated_bytes?, m.peak_vram_reserved_bytes?);
+        let context = context.or_else(|| m.context_bytes.map(Context::of_virtual_card));
+        let context = context.unwrap_or(Context::of_virtual_card(0));
+        // In the rows that were measured a card held as much, or one granule more.
+        let most = m.pool_granule_bytes.and_then(|granule| reserved_bytes.checked_add(granule));
+        Some(Self {
+            allocated_bytes,
+            reserved_bytes,
+            reserved_bounds: most.map(|most| [reserved_bytes, most]),
+            card_bytes: reserved_bytes.checked_add(context.bytes),
+            context,
+            source: counted_source(run),
+        })
+    }
+}
+
+/// How numbers of a virtual card came about, in words.
+pub fn counted_source(run: &RunRecord) -> String {
+    let m = &run.metrics;
+    format!(
+        "{NO_LEDGER}: dry run of {} + {} steps on a virtual {}; allocated is exact, reserved by \
+         the model of the driver's pool",
+        m.warmup_steps,
+        m.measure_steps,
+        run.machine()
+    )
 }
 
 /// A calibration, ready to answer.
@@ -162,6 +197,11 @@ impl LoadedCalibration {
     /// What a process holds beside its reserved memory on the card that is meant.
     pub fn context(&self) -> Context {
         self.context
+    }
+
+    /// The same, where the calibration that was named tells it.
+    pub fn known_context(&self) -> Option<Context> {
+        Some(self.context).filter(|context| context.assumed.is_none())
     }
 
     /// A predictor of `workload`.

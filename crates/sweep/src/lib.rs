@@ -23,6 +23,7 @@
 
 pub mod batch_search;
 pub mod bench;
+pub mod counted;
 pub mod device;
 pub mod error;
 pub mod event;

@@ -1,11 +1,14 @@
 //! `vram explain`: what every byte of a step's peak is.
 
+mod counted;
+
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use miette::{IntoDiagnostic, miette};
+use miette::{IntoDiagnostic, MietteDiagnostic, miette};
 use serde_json::json;
 use vram_artifacts::atomic::write_atomically;
+use vram_console::exit::Exit;
 use vram_console::presets::library;
 use vram_console::reply::Reply;
 use vram_metrics::phase::Phase;
@@ -17,6 +20,7 @@ use vram_report::table::{Column, Style, Table};
 use vram_report::units::gib;
 use vram_report::varied_sizes::VariedSize;
 use vram_report::workload::Workload;
+use vram_sweep::counted::CountError;
 use vram_workload::device_kind::DeviceKind;
 use vram_workload::extent::SizeParam;
 use vram_workload::ledger::Ledger;
@@ -30,6 +34,9 @@ use crate::flags::{ListFormat, WorkloadFlags};
 #[command(
     after_help = "Sizes: B batch, T synth_len, R ring_len, D slot_dim, S = max(8, D/3), E out_dim, C = 256 classes,
 P all parameters. An elasticity is d ln(peak) / d ln(size): 1 means linear.
+
+--step plain has no ledger yet: vram-cuda, where it lies beside vram, runs its probe once on a virtual
+card (`vram dry-run`), which tells what is alive at each phase.
 
 Examples:
   vram explain --ant od1_canon_small --colony od1_canon_real --batch 16 --precision fp16
@@ -75,11 +82,7 @@ type Ranked<'a> = (&'a LedgerEntry, u64);
 pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
     let workload = args.workload.resolve(&library()?)?;
     if workload.step != StepKind::Fused {
-        return Err(miette!(
-            help = "leave out --step to explain the fused step; `vram predict --step plain` answers \
-                    from a --calibration that was fitted on plain runs",
-            "{NO_LEDGER}: nothing tells what its bytes are"
-        ));
+        return without_ledger(args, &workload);
     }
     let ledger = ledger(&workload.shape, args.device)?;
     let peak = ledger.peak().ok_or_else(|| miette!("the peak does not fit 64 bits"))?;
@@ -97,6 +100,27 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
         ListFormat::Json => to_json(&ledger, peak, &ranked, &elasticities),
         ListFormat::Table => to_text(&ledger, peak, &ranked, &elasticities),
     }))
+}
+
+/// What a virtual card counts of a step that has no ledger; a host's memory and a drawing by kinds of
+/// buffers it does not tell.
+fn without_ledger(args: &Args, workload: &Workload) -> miette::Result<Reply> {
+    let nothing = MietteDiagnostic::new(format!("{NO_LEDGER}: nothing tells what its bytes are"))
+        .with_help(
+            "leave out --step to explain the fused step; `vram predict --step plain` answers from a \
+             --calibration that was fitted on plain runs",
+        );
+    if args.device != DeviceKind::Cuda || args.svg.is_some() {
+        return Err(nothing.into());
+    }
+    match crate::counted::run_of(workload)? {
+        Ok(run) => Ok(Reply::done(match args.format {
+            ListFormat::Json => counted::to_json(&run),
+            ListFormat::Table => counted::to_text(&run),
+        })),
+        Err(CountError::Interrupted) => Ok(Reply { text: String::new(), exit: Exit::Interrupted }),
+        Err(why) => Err(crate::counted::unanswered(&nothing, &why)),
+    }
 }
 
 #[tracing::instrument(level = "trace", skip_all)]

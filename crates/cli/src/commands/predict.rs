@@ -2,12 +2,17 @@
 
 use miette::miette;
 use serde_json::json;
+use vram_console::exit::Exit;
 use vram_console::presets::library;
 use vram_console::reply::Reply;
+use vram_presets::step::StepKind;
+use vram_report::error::ReportError;
 use vram_report::predictor::{Budget, LoadedCalibration};
 use vram_report::units::gib;
 use vram_source::escape;
+use vram_sweep::counted::CountError;
 
+use crate::counted;
 use crate::flags::{CalibrationFlag, ListFormat, WorkloadFlags};
 
 /// `vram predict`.
@@ -15,8 +20,11 @@ use crate::flags::{CalibrationFlag, ListFormat, WorkloadFlags};
 #[command(
     after_help = "Allocated comes from the step's own ledger and is exact on a card. Reserved is rounded up to the
 granule of the card's memory pool, which the calibration holds. A calibration without one, such as
-rtx4070tisuper_published, is answered from by its own constants, and so is --step plain, which has no
-ledger yet: by a calibration that was fitted on plain runs. Nothing runs; no card is needed.
+rtx4070tisuper_published, is answered from by its own constants. No card is needed.
+
+--step plain has no ledger yet. A calibration that was fitted on plain runs answers; without one,
+vram-cuda, where it lies beside vram, runs its probe once on a virtual card (`vram dry-run`), which
+counts every allocation and computes nothing.
 
 Examples:
   vram predict --ant od1_canon_small --colony od1_canon_real --batch 16 --precision fp16
@@ -37,8 +45,19 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
     let library = library()?;
     let workload = args.workload.resolve(&library)?;
     let calibration = LoadedCalibration::load(&library, args.calibration.named())?;
-    let batch = workload.spec.colony.batch_size;
-    let budget = calibration.predictor(&workload)?.budget(batch);
+    let budget = match calibration.predictor(&workload) {
+        Ok(predictor) => predictor.budget(workload.spec.colony.batch_size),
+        Err(error @ ReportError::NoTier { .. }) if workload.step == StepKind::Plain => {
+            match counted::run_of(&workload)? {
+                Ok(run) => Budget::counted(&run, calibration.known_context()),
+                Err(CountError::Interrupted) => {
+                    return Ok(Reply { text: String::new(), exit: Exit::Interrupted });
+                }
+                Err(why) => return Err(counted::unanswered(&error, &why)),
+            }
+        }
+        Err(error) => return Err(error.into()),
+    };
     let budget = budget.ok_or_else(|| miette!("the prediction does not fit 64 bits"))?;
     let probe_id = workload.probe_id();
     Ok(Reply::done(match args.format {

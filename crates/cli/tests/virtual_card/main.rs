@@ -2,6 +2,7 @@
 //! a card that is missing or full. Memory and messages alone: a virtual card computes nothing.
 #![cfg(all(target_os = "linux", feature = "cuda"))]
 
+mod answers;
 mod cards;
 mod full;
 mod machine;

@@ -1,5 +1,8 @@
 //! The two steps of the model, and what watches them, from the probe to the report.
 
+use std::fs;
+use std::process::Command;
+
 use crate::support::{ANT, COLONY, Sandbox};
 use serde_json::{Value, json};
 
@@ -150,7 +153,8 @@ fn a_plain_step_is_predicted_by_a_calibration_that_has_it() {
     let capacity = sandbox.vram(&[&["capacity"], &workload[..], &room].concat());
     assert!(capacity.stdout.contains("the plain step has no ledger yet"), "{}", capacity.stderr);
 
-    // Nothing else knows of it.
+    // Nothing else knows of it, where no `vram-cuda` lies beside `vram`.
+    fs::copy(env!("CARGO_BIN_EXE_vram"), sandbox.path("vram")).unwrap();
     let before = sandbox.contents();
     for (command, more) in [
         ("predict", &[][..]),
@@ -159,9 +163,13 @@ fn a_plain_step_is_predicted_by_a_calibration_that_has_it() {
         ("explain", &[]),
         ("explain", &["--svg", "peak.svg"]),
     ] {
-        let ran = vram(command, more);
-        let words = said(&ran.stderr);
-        assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{command} {more:?}: {words}");
+        let mut alone = Command::new(sandbox.path("vram"));
+        alone.args([&[command], &workload[..], more].concat()).current_dir(sandbox.path(""));
+        let ran = alone.env("NO_COLOR", "1").output().unwrap();
+        let words = said(&String::from_utf8(ran.stderr).unwrap());
+        assert_eq!((ran.status.code(), ran.stdout.len()), (Some(2), 0), "{command}: {words}");
+        let builds = words.contains("--features cuda --bin vram-cuda");
+        assert_eq!(builds, command != "capacity" && !more.contains(&"--svg"), "{words}");
         assert!(words.contains("the plain step has no ledger yet"), "{words}");
         assert!(words.contains("help:") && words.contains("--calibration"), "{words}");
     }

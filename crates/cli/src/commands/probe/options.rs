@@ -8,6 +8,12 @@ use vram_console::device_flag::DeviceFlag;
 use super::debug::Debug;
 use crate::flags::{WorkloadFlags, at_least_0, at_least_1};
 
+/// Steps before the peaks are reset, unless it is told otherwise.
+pub(crate) const WARMUP_STEPS: u64 = 2;
+
+/// Steps that are measured, unless it is told otherwise.
+pub(crate) const MEASURE_STEPS: u64 = 3;
+
 /// `vram probe`.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -23,10 +29,10 @@ pub struct Args {
     #[command(flatten)]
     pub(super) workload: WorkloadFlags,
     /// Steps before the peaks are reset
-    #[arg(long, value_name = "N", default_value = "2", value_parser = at_least_0, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value_t = WARMUP_STEPS, value_parser = at_least_0, allow_negative_numbers = true)]
     pub(super) warmup_steps: u64,
     /// Steps that are measured
-    #[arg(long, value_name = "N", default_value = "3", value_parser = at_least_1, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value_t = MEASURE_STEPS, value_parser = at_least_1, allow_negative_numbers = true)]
     pub(super) measure_steps: u64,
     /// Seed of parameters, inputs and pointers
     #[arg(long, value_name = "N", default_value = "0")]
