@@ -100,8 +100,12 @@ impl Progress {
             bar.set_message(format!("{} ({}/{})", row.id, self.at, self.rows));
             bar.tick();
         }
-        if row.forecast.is_none() {
-            self.line(row, &format!("runs without a prediction: {NO_LEDGER}"));
+        match (&row.forecast, row.predicted()) {
+            (None, None) => self.line(row, &format!("runs without a prediction: {NO_LEDGER}")),
+            (None, Some(bytes)) => {
+                self.line(row, &format!("{} GiB by a dry run on a virtual card", gib(bytes)));
+            }
+            (Some(_), _) => {}
         }
         if let Some(shortage) = shortage {
             self.line(row, &format!("runs all the same: {shortage}"));

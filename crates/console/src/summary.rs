@@ -43,6 +43,7 @@ pub(crate) fn of_rows(
                     failed.push(format!("{}: {}", row.id, record.metrics.reasons()));
                 }
                 runs.records.push(*record);
+                runs.counted.extend(row.counted.map(|counted| *counted));
             }
             RowOutcome::DoesNotFit(shortage) => {
                 unmeasured.push(line(format!("predicted only: {shortage}")));

@@ -8,8 +8,7 @@ use vram_presets::sweep::Published;
 use vram_source::escape;
 
 use crate::catalogue::Catalogue;
-use crate::run_ledger::reserved_by_ledger;
-use crate::study::Study;
+use crate::study::{Beforehand, Study};
 use crate::table::{Column, Style, Table, or_dash};
 use crate::units::gib;
 
@@ -43,8 +42,8 @@ impl Study {
     pub fn lines(&self, catalogue: &Catalogue) -> Vec<Line> {
         let fitted = self.rows().map(|(run, row)| {
             let note = catalogue.note(run);
-            let by_ledger = self.only_by_ledger(run, row);
-            let why_no_loo = row.why_no_loo.as_ref().filter(|_| by_ledger.is_none());
+            let beforehand = self.only_beforehand(run, row);
+            let why_no_loo = row.why_no_loo.as_ref().filter(|_| beforehand.is_none());
             let why_no_loo = why_no_loo.map(ToString::to_string);
             let line = Line {
                 pred_reserved_bytes: row.pred_reserved_bytes,
@@ -56,7 +55,7 @@ impl Study {
                     &[note.as_deref(), guard_note(run).as_deref(), why_no_loo.as_deref()],
                 )
             };
-            line.by_ledger(by_ledger)
+            line.known_beforehand(beforehand)
         });
         let spots = self.spot_checks.iter().map(|(run, what)| {
             let predicted = self.predict(run);
@@ -65,17 +64,17 @@ impl Study {
                 err_percent: predicted.zip(run.metrics.peak_vram_reserved_bytes).map(error),
                 ..Line::measured(run, catalogue, &[Some(what), Some("spot check, not fitted")])
             };
-            line.by_ledger(predicted.is_none().then(|| reserved_by_ledger(run)).flatten())
+            line.known_beforehand(predicted.is_none().then(|| self.beforehand(run)).flatten())
         });
         fitted.chain(spots).collect()
     }
 
-    /// The ledger's prediction of a row that the fit has nothing to say of: a tier's only one,
+    /// What was known beforehand of a row that the fit has nothing to say of: a tier's only one,
     /// without constants. What a fit gives for it is its own measurement.
-    fn only_by_ledger(&self, run: &RunRecord, row: &RowFit) -> Option<u64> {
+    fn only_beforehand(&self, run: &RunRecord, row: &RowFit) -> Option<Beforehand> {
         let tier = self.fit.tiers.iter().find(|tier| tier.tier == row.tier)?;
         let unknown = tier.coefficients.iter().any(|c| c.value.is_none());
-        (tier.anchored && unknown).then(|| reserved_by_ledger(run)).flatten()
+        (tier.anchored && unknown).then(|| self.beforehand(run)).flatten()
     }
 }
 
@@ -113,16 +112,18 @@ impl Line {
         }
     }
 
-    /// The line with what the step's ledger predicts, where that is all there is.
-    fn by_ledger(self, predicted: Option<u64>) -> Self {
-        if predicted.is_none() {
-            return self;
-        }
+    /// The line with what was known beforehand, where that is all there is.
+    fn known_beforehand(self, known: Option<Beforehand>) -> Self {
+        let Some(known) = known else { return self };
         let before = if self.notes.is_empty() { "" } else { "; " };
+        let how = match known {
+            Beforehand::Ledger(_) => "the step's ledger",
+            Beforehand::DryRun(_) => "a dry run on a virtual card",
+        };
         Self {
-            pred_reserved_bytes: predicted,
-            err_percent: predicted.zip(self.meas_reserved_bytes).map(error),
-            notes: format!("{}{before}predicted by the step's ledger, not by a fit", self.notes),
+            pred_reserved_bytes: Some(known.bytes()),
+            err_percent: self.meas_reserved_bytes.map(|bytes| error((known.bytes(), bytes))),
+            notes: format!("{}{before}predicted by {how}, not by a fit", self.notes),
             ..self
         }
     }

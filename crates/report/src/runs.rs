@@ -1,19 +1,23 @@
 //! Runs found on disk.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use vram_artifacts::error::ArtifactError;
 use vram_artifacts::names;
 use vram_artifacts::run_record::{RunRecord, read};
+use vram_presets::step::StepKind;
 
 /// Runs found on disk.
 #[derive(Debug, Default)]
 pub struct Runs {
     /// Those that could be read: as the directories were given, and within one by time.
     pub records: Vec<RunRecord>,
+    /// Runs of a virtual card that stand for one of `records`, of a step without a ledger: what was
+    /// counted of it beforehand. They are no measurements, and predict one.
+    pub counted: Vec<RunRecord>,
     /// Those that could not, by folder name.
     pub unreadable: Vec<(String, ArtifactError)>,
 }
@@ -59,6 +63,7 @@ impl Runs {
             }
         }
         runs.drop_repeated(tell);
+        runs.set_counted_apart();
         let (read, not) = (runs.records.len(), runs.unreadable.len());
         tracing::debug!("{read} runs read, {not} that cannot be");
         Ok(runs)
@@ -67,6 +72,24 @@ impl Runs {
     /// Those that were measured: not on a virtual card, which computes nothing.
     pub fn measured(&self) -> impl Iterator<Item = &RunRecord> {
         self.records.iter().filter(|run| !run.env.virtual_card)
+    }
+
+    /// What was counted of a run before it was measured.
+    pub fn counted_of(&self, run: &RunRecord) -> Option<&RunRecord> {
+        self.counted.iter().find(|counted| settings(counted) == settings(run))
+    }
+
+    /// Takes runs of a virtual card out that are predictions: of a step without a ledger, measured
+    /// with the same settings.
+    fn set_counted_apart(&mut self) {
+        let measured: HashSet<Settings> = self.measured().map(settings).collect();
+        let is_counted = |run: &RunRecord| {
+            let is_plain = run.metrics.step() == StepKind::Plain;
+            run.env.virtual_card && is_plain && measured.contains(&settings(run))
+        };
+        let (counted, records) =
+            std::mem::take(&mut self.records).into_iter().partition(|run| is_counted(run));
+        (self.counted, self.records) = (counted, records);
     }
 
     /// Name of the device that the first run was measured on.
@@ -117,6 +140,15 @@ impl Runs {
         self.unreadable.extend(found.unreadable);
         Ok(())
     }
+}
+
+/// What decides a run's memory on a kind of device: probe, step, device, steps before and in the
+/// measurement.
+type Settings = (String, StepKind, String, u64, u64);
+
+fn settings(run: &RunRecord) -> Settings {
+    let m = &run.metrics;
+    (m.probe_id.clone(), m.step(), m.device.clone(), m.warmup_steps, m.measure_steps)
 }
 
 fn folder(dir: &Path) -> String {

@@ -13,6 +13,7 @@ use vram_presets::step::StepKind;
 
 use crate::error::ReportError;
 use crate::exclusion::{Exclusion, admit};
+use crate::run_ledger::reserved_by_ledger;
 use crate::runs::Runs;
 use crate::terms::{self, Terms};
 use crate::tier::{self, Tier, TierKey};
@@ -32,6 +33,33 @@ pub struct Study {
     pub spot_checks: Vec<(RunRecord, String)>,
     /// What stayed out, by id, and why.
     pub excluded: Vec<(String, Exclusion)>,
+    /// Peak reserved of runs that was known before they were measured, and how, by what identifies a
+    /// run.
+    beforehand: HashMap<[u8; 32], Beforehand>,
+}
+
+/// Peak reserved in bytes as it was known before a run was measured.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Beforehand {
+    /// By the step's ledger.
+    Ledger(u64),
+    /// By a dry run on a virtual card.
+    DryRun(u64),
+}
+
+impl Beforehand {
+    /// What is known of `run` among `runs`.
+    pub(crate) fn of(run: &RunRecord, runs: &Runs) -> Option<Self> {
+        let counted = || runs.counted_of(run)?.metrics.peak_vram_reserved_bytes;
+        reserved_by_ledger(run).map(Self::Ledger).or_else(|| counted().map(Self::DryRun))
+    }
+
+    /// In bytes.
+    pub(crate) fn bytes(self) -> u64 {
+        match self {
+            Self::Ledger(bytes) | Self::DryRun(bytes) => bytes,
+        }
+    }
 }
 
 impl Study {
@@ -71,12 +99,20 @@ impl Study {
             tiers.len(),
             excluded.len()
         );
-        Ok(Self { terms, fit, tiers, fitted, spot_checks, excluded })
+        let shown = fitted.iter().chain(spot_checks.iter().map(|(run, _)| run));
+        let beforehand =
+            shown.filter_map(|run| Some((run.content, Beforehand::of(run, runs)?))).collect();
+        Ok(Self { terms, fit, tiers, fitted, spot_checks, excluded, beforehand })
     }
 
     /// Each fitted run with its row of the fit.
     pub fn rows(&self) -> impl Iterator<Item = (&RunRecord, &RowFit)> {
         self.fitted.iter().zip(&self.fit.rows)
+    }
+
+    /// What was known of a run before it was measured.
+    pub(crate) fn beforehand(&self, run: &RunRecord) -> Option<Beforehand> {
+        self.beforehand.get(&run.content).copied()
     }
 
     /// Predicted peak reserved of a run that was not fitted, where its tier was.

@@ -18,7 +18,7 @@ use vram_report::terms::Terms;
 /// Everything that a report does with a run that can be read.
 fn use_it(run: &Path) {
     let Ok(record) = read(run) else { return };
-    let runs = Runs { records: vec![record], unreadable: Vec::new() };
+    let runs = Runs { records: vec![record], ..Runs::default() };
     for terms in [Terms::Ring, Terms::RingStateToken] {
         if let Ok(study) = Study::new(&runs, terms) {
             study.lines(&Catalogue::default());

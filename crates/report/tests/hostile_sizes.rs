@@ -79,7 +79,8 @@ fn report_on(hostile: Vec<RunRecord>) {
         let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../artifacts/tests/data/torch_h200");
         read(&data.join(name)).unwrap()
     });
-    let runs = Runs { records: real.into_iter().chain(hostile).collect(), unreadable: vec![] };
+    let records = real.into_iter().chain(hostile).collect();
+    let runs = Runs { records, ..Runs::default() };
     let out = tempfile::tempdir().unwrap();
     let catalogue = Catalogue::new(&Library::built_in());
     if let Ok(studies) = Studies::new(&runs) {

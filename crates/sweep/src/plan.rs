@@ -15,7 +15,11 @@ use vram_report::predictor::Forecast;
 use vram_report::workload::{Mode, Workload};
 use vram_workload::device_kind::DeviceKind;
 
+use crate::counted::{CountError, CountedProbe, count};
 use crate::error::SweepError;
+
+/// What a row's directory is called after it where a virtual card counted its step.
+const COUNTED: &str = ".counted";
 
 /// The rows that are to be measured, each with its workload, its directory and its prediction.
 #[derive(Debug)]
@@ -37,6 +41,8 @@ pub struct Row {
     pub dir: PathBuf,
     /// What its step reserves with any number of samples, by its ledger; none where it has none.
     pub forecast: Option<Forecast>,
+    /// What a virtual card counted of its step, where there is no forecast.
+    pub counted: Option<Box<RunRecord>>,
 }
 
 /// The sweep's rows that are meant: those that `only` names, or all that do not wait for it.
@@ -128,6 +134,7 @@ impl Row {
             id: row.id.clone(),
             dir: dir.join(folder(row)),
             forecast,
+            counted: None,
             row: row.clone(),
             spec,
         })
@@ -135,7 +142,44 @@ impl Row {
 
     /// Predicted peak reserved, in bytes.
     pub fn predicted(&self) -> Option<u64> {
-        self.forecast.as_ref()?.reserved_bytes(self.spec.colony.batch_size)
+        match (&self.forecast, &self.counted) {
+            (Some(forecast), _) => forecast.reserved_bytes(self.spec.colony.batch_size),
+            (None, counted) => counted.as_ref()?.metrics.peak_vram_reserved_bytes,
+        }
+    }
+
+    /// Counts on a virtual card what `vram_cuda` would measure of a row without a forecast, beside the
+    /// row's directory: a report finds it there. What was counted before is taken as it is.
+    pub(crate) fn count(
+        &mut self,
+        vram_cuda: &Path,
+        is_interrupted: &dyn Fn() -> bool,
+    ) -> Result<(), CountError> {
+        let mut dir = self.dir.clone().into_os_string();
+        dir.push(COUNTED);
+        let dir = PathBuf::from(dir);
+        let probe_id = self.spec.probe_id(self.row.out_dim, self.row.amp);
+        let is_of_row =
+            |run: &RunRecord| run.env.virtual_card && has_settings(run, &probe_id, &self.row);
+        let run = match read(&dir).ok().filter(is_of_row) {
+            Some(run) => run,
+            None => {
+                let SweepRow { amp, out_dim, step, .. } = self.row;
+                let mode = Mode { amp: Some(amp), out_dim, step };
+                let workload = &Workload::new(self.spec, mode)?;
+                let SweepRow { warmup_steps, measure_steps, .. } = self.row;
+                let probe = CountedProbe {
+                    executable: vram_cuda,
+                    workload,
+                    warmup_steps,
+                    measure_steps,
+                    row_id: Some(&self.row.id),
+                };
+                count(&probe, &dir, is_interrupted)?
+            }
+        };
+        self.counted = Some(Box::new(run));
+        Ok(())
     }
 
     /// The row's record, if it ran before to its end with these very settings.

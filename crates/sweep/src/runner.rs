@@ -4,6 +4,7 @@ use vram_artifacts::error::with_causes;
 use vram_artifacts::events::Step;
 use vram_artifacts::run_record::{RunRecord, read};
 use vram_launch::executable::Executable;
+use vram_metrics::card_is_virtual;
 
 use crate::device::SweepDevice;
 use crate::error::SweepError;
@@ -50,8 +51,8 @@ impl Runner {
     /// Measures every row that has to be.
     pub(crate) fn measure(&self, rows: Vec<Row>, listen: Listener<'_>) -> Vec<RowResult> {
         listen(Event::Rows(&rows));
-        let results = rows.into_iter().map(|row| {
-            let outcome = self.measure_row(&row, listen);
+        let results = rows.into_iter().map(|mut row| {
+            let outcome = self.measure_row(&mut row, listen);
             RowResult { row, outcome }
         });
         let results = results.collect();
@@ -60,8 +61,10 @@ impl Runner {
     }
 
     /// Takes a row from its plan to its outcome.
-    fn measure_row(&self, row: &Row, listen: Listener<'_>) -> RowOutcome {
+    fn measure_row(&self, row: &mut Row, listen: Listener<'_>) -> RowOutcome {
         let _span = tracing::trace_span!("row", id = %row.id).entered();
+        self.count(row);
+        let row = &*row;
         let before = self.resume.then(|| row.finished()).flatten();
         let was_virtual = before.as_ref().is_some_and(|record| record.env.virtual_card);
         if let Some(record) = before.filter(|_| !was_virtual) {
@@ -93,6 +96,18 @@ impl Runner {
             RowOutcome::DoesNotFit(_) | RowOutcome::Interrupted => {}
         }
         outcome
+    }
+
+    /// Lets a virtual card count what no ledger tells, where rows run on a real one. A row is measured
+    /// without it, too.
+    fn count(&self, row: &mut Row) {
+        if row.forecast.is_some() || self.device.card.is_none() || card_is_virtual() {
+            return;
+        }
+        let is_interrupted = || self.limits.interrupt.signal().is_some();
+        if let Err(why) = row.count(self.probe.path(), &is_interrupted) {
+            tracing::info!("{}: nothing is predicted by a dry run: {}", row.id, with_causes(&why));
+        }
     }
 
     /// Why the row does not fit, where that is of interest.

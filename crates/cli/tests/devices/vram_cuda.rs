@@ -62,3 +62,39 @@ fn vram_cuda_refuses_what_it_cannot_run_on() {
     let shut = refusal("cuda", &[("FAKE_VERSION", "99000")]);
     has(&shut, &["failed: a fake error"]);
 }
+
+/// A plain row has no ledger: a virtual card counts it before it runs, on whatever card is there. This
+/// one answers who it is, and runs nothing.
+#[test]
+fn a_plain_row_is_counted_before_it_is_measured() {
+    let (machine, path) = machine();
+    let sweep = r#"
+        name = "mine"
+        [defaults]
+        out_dim = 1
+        precision = "fp32"
+        amp = 0
+        warmup_steps = 0
+        measure_steps = 1
+        [[row]]
+        id = "P"
+        ant = '{"ring_len":64,"slot_dim":8,"ptr_dtype":"fp64","precision":"fp32"}'
+        colony = '{"seq_len":4,"synth_len":4,"batch_size":1,"ptr_update_every":1,"state_loop_samples":0}'
+        batch = 2
+        step = "plain"
+    "#;
+    std::fs::write(machine.path("work/mine.toml"), sweep).unwrap();
+    let arguments = ["sweep", "--device", "cuda", "--sweep", "mine.toml", "--out", "swept"];
+    let output = machine.run_any(&arguments, &[("LD_LIBRARY_PATH", &path)]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    has(&said, &["[1/1] P      0.031 GiB by a dry run on a virtual card", "LOST"]);
+    let table = String::from_utf8(output.stdout).unwrap();
+    let line = table.lines().find(|line| line.contains("│ P ")).expect(&table);
+    has(line, &["plain", "0.031"]);
+    let swept = std::fs::read_dir(machine.path("work/swept")).unwrap();
+    let names = swept.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let counted = names.filter(|name| name.ends_with(".counted")).collect::<Vec<_>>();
+    let [counted] = &counted[..] else { panic!("{counted:?}") };
+    let env = machine.path("work/swept").join(counted).join("env.json");
+    has(&std::fs::read_to_string(env).unwrap(), &["\"virtual_card\": true"]);
+}

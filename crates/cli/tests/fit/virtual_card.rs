@@ -74,3 +74,61 @@ fn a_report_tells_of_a_virtual_card_that_it_was_one() {
     assert_eq!(none.matches(REASON).count(), 3, "{none}");
     assert!(!dir.path().join("calibration.toml").exists());
 }
+
+/// A run of this project on an H100, plain and fused, copied.
+fn steps(rows: &[&str]) -> tempfile::TempDir {
+    let steps = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/results/h100/steps");
+    let dir = tempfile::tempdir().unwrap();
+    rows.iter().for_each(|row| copy_run(&steps.join(row), &dir.path().join(row)));
+    dir
+}
+
+fn copy_run(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    for name in ["metrics.json", "run_cmd.txt", "env.json"] {
+        fs::copy(from.join(name), to.join(name)).unwrap();
+    }
+}
+
+/// What was counted of a plain step before it was measured is its prediction, and no run of its own.
+#[test]
+fn a_plain_row_is_predicted_by_what_was_counted_of_it() {
+    let (fused, plain) = ("DP6_stressxreal_B1", "DP6_plain_stressxreal_B1");
+    let dir = steps(&[fused, plain]);
+    let report = || {
+        vram(&["report", dir.path().to_str().unwrap()]).assert().code(0);
+        fs::read_to_string(dir.path().join("report.md")).unwrap()
+    };
+    let cells = |report: &str| -> Vec<String> {
+        let section = report.split("\n## Fused and plain\n").nth(1).unwrap();
+        let line = section.lines().find(|line| line.starts_with("| DP6 |")).unwrap();
+        line.split('|').map(|cell| cell.trim().to_owned()).collect()
+    };
+    // The fused step has its ledger; of the plain one nothing is known.
+    assert_eq!(cells(&report())[8..12], ["12.156", "12.156", "-", "12.375"]);
+
+    let counted = dir.path().join(format!("{plain}.counted"));
+    copy_run(&dir.path().join(plain), &counted);
+    make_virtual(&counted);
+    // Not as measured, so that it is seen which is shown.
+    let bytes = json!(397_u64 << 25);
+    change(&counted.join("metrics.json"), |m| m["peak_vram_reserved_bytes"] = bytes);
+    let with = report();
+    assert_eq!(cells(&with)[8..12], ["12.156", "12.156", "12.406", "12.375"]);
+    assert!(!with.contains(REASON), "{with}");
+    assert_eq!(with.matches("--row-id DP6_plain").count(), 1, "{with}");
+    // The only row of its tier: no fit predicts it.
+    let how = "predicted by a dry run on a virtual card, not by a fit";
+    assert!(with.contains(how), "{with}");
+
+    // Of other steps it is another's, and listed.
+    change(&counted.join("metrics.json"), |m| m["warmup_steps"] = json!(1));
+    change(&counted.join("run_cmd.txt"), |r| {
+        let words = r["argv"].as_array_mut().unwrap();
+        let at = words.iter().position(|word| word == "--warmup-steps").unwrap();
+        words[at + 1] = json!("1");
+    });
+    let other = report();
+    assert_eq!(cells(&other)[10], "-");
+    assert!(other.contains(REASON), "{other}");
+}

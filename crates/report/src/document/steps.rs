@@ -7,6 +7,7 @@ use vram_presets::step::StepKind;
 
 use crate::catalogue::Catalogue;
 use crate::runs::Runs;
+use crate::study::Beforehand;
 use crate::table::{Style, Table, or_dash};
 use crate::units::gib;
 
@@ -17,7 +18,7 @@ pub(super) fn both(runs: &Runs, catalogue: &Catalogue) -> String {
         plain.entry(setting(run)).or_insert(run);
     }
     let pairs = of(runs, StepKind::Fused).filter_map(|f| Some((f, *plain.get(&setting(f))?)));
-    let rows: Vec<_> = pairs.map(|(fused, plain)| row(fused, plain, catalogue)).collect();
+    let rows: Vec<_> = pairs.map(|pair| row(pair, runs, catalogue)).collect();
     if rows.is_empty() {
         return String::new();
     }
@@ -29,7 +30,9 @@ pub(super) fn both(runs: &Runs, catalogue: &Catalogue) -> String {
         "plain / fused",
         "fused / ring",
         "plain / ring",
+        "fused predicted GiB",
         "fused reserved GiB",
+        "plain predicted GiB",
         "plain reserved GiB",
         "published reserved GiB",
         "fused step s",
@@ -39,7 +42,9 @@ pub(super) fn both(runs: &Runs, catalogue: &Catalogue) -> String {
     format!(
         "\n## Fused and plain\n\nOne workload with each step of the model: *fused* is the \
          hand-written forward and backward, *plain* candle's own operations and its autograd, which \
-         has no ledger yet. Allocated in bytes; `/ ring` is peak allocated over the ring term.\n\n{}",
+         has no ledger yet. Allocated in bytes; `/ ring` is peak allocated over the ring term; \
+         predicted is reserved as it was known before anything was measured: by the fused step's \
+         ledger, and by a dry run of the plain step on a virtual card.\n\n{}",
         Table::new(header).with_rows(rows).draw(Style::Compact)
     )
 }
@@ -55,7 +60,11 @@ fn setting(run: &RunRecord) -> (&str, &str, &str) {
     (&run.metrics.probe_id, &run.metrics.device, run.machine())
 }
 
-fn row(fused: &RunRecord, plain: &RunRecord, catalogue: &Catalogue) -> [String; 13] {
+fn row(
+    (fused, plain): (&RunRecord, &RunRecord),
+    runs: &Runs,
+    catalogue: &Catalogue,
+) -> [String; 15] {
     let ratio = |over: Option<f64>, under: Option<f64>| {
         or_dash(over.zip(under), |(over, under)| format!("{:.3}", over / under))
     };
@@ -63,6 +72,8 @@ fn row(fused: &RunRecord, plain: &RunRecord, catalogue: &Catalogue) -> [String; 
     let bytes = |run: &RunRecord| allocated(run).map(|bytes| bytes as f64);
     let ring = fused.spec.ring_buf_bytes().ok().map(|bytes| bytes as f64);
     let reserved = |run: &RunRecord| or_dash(run.metrics.peak_vram_reserved_bytes, gib);
+    let predicted =
+        |run: &RunRecord| or_dash(Beforehand::of(run, runs), |known| gib(known.bytes()));
     let seconds = |run: &RunRecord| run.metrics.median_step_time_s;
     let shown = |run: &RunRecord| or_dash(seconds(run), |s| format!("{s:.4}"));
     [
@@ -73,7 +84,9 @@ fn row(fused: &RunRecord, plain: &RunRecord, catalogue: &Catalogue) -> [String; 
         ratio(bytes(plain), bytes(fused)),
         ratio(bytes(fused), ring),
         ratio(bytes(plain), ring),
+        predicted(fused),
         reserved(fused),
+        predicted(plain),
         reserved(plain),
         or_dash(catalogue.published(fused), |p| format!("{:.3}", p.meas_reserved_gib)),
         shown(fused),
