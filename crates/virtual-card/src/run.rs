@@ -7,6 +7,8 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
@@ -123,19 +125,24 @@ pub(crate) struct Stdin {
 }
 
 impl Stdin {
-    /// Hands our own stdin on and keeps a copy of what the program took of it. The reader is left
-    /// behind where the program is done before its input is: it ends with this process.
-    fn pass_on(&self, mut to: impl Write + Send + 'static) {
+    /// Hands an input on and keeps a copy of it. The reader is left behind where the program is done
+    /// before its input is: it ends with this process.
+    fn pass_on(
+        &self,
+        mut from: impl Read + Send + 'static,
+        mut to: impl Write + Send + 'static,
+    ) -> JoinHandle<()> {
         let read = self.read.clone();
         std::thread::spawn(move || {
-            let (mut from, mut buffer) = (std::io::stdin(), [0; 8192]);
+            let mut buffer = [0; 8192];
             while let Ok(bytes @ 1..) = from.read(&mut buffer) {
+                // First, for the program may read it and be done, and the next run begin, at once.
+                read.lock().unwrap_or_else(PoisonError::into_inner).extend(&buffer[..bytes]);
                 if to.write_all(&buffer[..bytes]).is_err() {
                     break;
                 }
-                read.lock().unwrap_or_else(PoisonError::into_inner).extend(&buffer[..bytes]);
             }
-        });
+        })
     }
 
     /// A file of what the first run read.
@@ -148,7 +155,7 @@ impl Stdin {
 }
 
 /// How often it is asked whether the program is done or somebody wants it to stop.
-const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(1);
+const LOOK_EVERY: Duration = Duration::from_millis(1);
 
 /// Runs `program` once on `card`.
 pub(crate) fn run(
@@ -190,7 +197,7 @@ pub(crate) fn run(
     });
     let mut child = command.spawn().map_err(failed)?;
     if let Some(to) = child.stdin.take() {
-        stdin.pass_on(to);
+        stdin.pass_on(std::io::stdin(), to);
     }
     let ending = loop {
         if let Some(status) = child.try_wait().map_err(failed)? {
@@ -220,4 +227,34 @@ fn first(variable: &str, path: &Path) -> OsString {
         list.push(set);
     }
     list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A program that reads what it is given, and is done at once.
+    struct Reader(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Reader {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            assert!(self.0.lock().unwrap().ends_with(bytes), "the next run would lack this");
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_the_first_run_reads_is_there_for_the_next_at_once() {
+        let stdin = Stdin::default();
+        let input: Vec<u8> = (0..100_000u32).map(|i| i as u8).collect();
+        let reader = Reader(stdin.read.clone());
+        stdin.pass_on(std::io::Cursor::new(input.clone()), reader).join().unwrap();
+        let mut again = Vec::new();
+        stdin.again().unwrap().read_to_end(&mut again).unwrap();
+        assert!(again == input);
+    }
 }
