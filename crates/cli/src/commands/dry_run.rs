@@ -15,8 +15,8 @@ with zeros, then with others: a peak that never changes, and before which no suc
 the card's, to the byte. The first run's output passes through; the report goes to stderr.
 
 Used (allocated) is what the program asked for; reserved is what the driver's pool would hold for
-that, by a model of the pool; needed is reserved with all that lies outside pools. The exit code is 0
-if the program's was and there is a verdict.
+that, by a model of the pool; needed is reserved with all that lies outside pools. The exit code is
+0 if the program's was and there is a verdict.
 
 Linux. Not programs that link cudart statically (PyTorch), nor those that bring NVIDIA's libraries.
 

@@ -14,9 +14,18 @@ fn stdout(sandbox: &Sandbox, args: &[&str]) -> String {
 fn help_names_the_contracts_and_the_exit_codes() {
     let sandbox = Sandbox::new();
     assert_snapshot!("help_vram", stdout(&sandbox, &["--help"]));
-    for command in
-        ["probe", "presets", "workload-id", "env", "sweep", "bench", "fit", "cuda-toolkit"]
-    {
+    for command in [
+        "probe",
+        "presets",
+        "workload-id",
+        "env",
+        "sweep",
+        "bench",
+        "fit",
+        "cuda-toolkit",
+        "dry-run",
+        "max-batch",
+    ] {
         assert_snapshot!(format!("help_{command}"), stdout(&sandbox, &[command, "--help"]));
     }
 }

@@ -11,3 +11,9 @@ mod probe;
 mod steps;
 mod support;
 mod verbosity;
+#[cfg(all(
+    target_os = "linux",
+    target_env = "gnu",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+mod virtual_card;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 
 use assert_cmd::cargo::cargo_bin_cmd;
 use tempfile::TempDir;
@@ -75,7 +75,11 @@ impl Sandbox {
     }
 
     pub fn vram(&self, args: &[&str]) -> Ran {
-        let output = self.command(args).output().unwrap();
+        self.ran(self.command(args).output().unwrap())
+    }
+
+    /// What a process left that ran here.
+    pub fn ran(&self, output: Output) -> Ran {
         Ran {
             code: output.status.code(),
             stdout: self.redact(&String::from_utf8(output.stdout).unwrap()),

@@ -11,6 +11,7 @@ mod libraries;
 mod max_batch;
 mod pools;
 mod processes;
+mod programs;
 mod reasons;
 mod sizes;
 mod support;
