@@ -16,30 +16,47 @@ mod linux {
     use std::ffi::OsString;
     use std::path::PathBuf;
     use std::sync::Arc;
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use miette::{IntoDiagnostic, Report, miette};
     use signal_hook::consts::{SIGINT, SIGTERM};
     use vram_console::exit::Exit;
     use vram_console::reply::Reply;
     use vram_console::terminal;
+    use vram_sweep::signal::Signal;
     use vram_virtual_card::dry_run::Listener;
     use vram_virtual_card::error::DryRunError;
     use vram_virtual_card::run::{Invocation, Run};
 
     /// Tells what happens on stderr, and whether a signal came.
     pub(crate) struct Watcher {
-        interrupted: Arc<AtomicBool>,
+        /// The number of the signal that came last; 0 for none.
+        signal: Arc<AtomicUsize>,
         failed_shown: bool,
     }
 
     impl Watcher {
         pub(crate) fn new() -> miette::Result<Self> {
-            let interrupted = Arc::new(AtomicBool::new(false));
+            let came = Arc::new(AtomicUsize::new(0));
             for signal in [SIGINT, SIGTERM] {
-                signal_hook::flag::register(signal, interrupted.clone()).into_diagnostic()?;
+                signal_hook::flag::register_usize(signal, came.clone(), signal as usize)
+                    .into_diagnostic()?;
             }
-            Ok(Self { interrupted, failed_shown: false })
+            Ok(Self { signal: came, failed_shown: false })
+        }
+
+        /// The reply to a run that a signal ended; other errors are refusals.
+        pub(crate) fn reply(&self, error: DryRunError) -> miette::Result<Reply> {
+            let signal = match self.signal.load(Ordering::Relaxed) as i32 {
+                SIGTERM => Signal::Terminate,
+                _ => Signal::Interrupt,
+            };
+            match error {
+                DryRunError::Interrupted => {
+                    Ok(Reply { text: String::new(), exit: Exit::from(signal) })
+                }
+                error => Err(refused(error)),
+            }
         }
     }
 
@@ -60,7 +77,7 @@ mod linux {
         }
 
         fn is_interrupted(&self) -> bool {
-            self.interrupted.load(Ordering::Relaxed)
+            self.signal.load(Ordering::Relaxed) != 0
         }
     }
 
@@ -104,14 +121,6 @@ mod linux {
                 Some(source) => write!(f, ": {source}"),
                 None => Ok(()),
             }
-        }
-    }
-
-    /// The reply to a run that was interrupted; other errors are refusals.
-    pub(crate) fn interrupted(error: DryRunError) -> miette::Result<Reply> {
-        match error {
-            DryRunError::Interrupted => Ok(Reply { text: String::new(), exit: Exit::Interrupted }),
-            error => Err(refused(error)),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{IsTerminal, Read, Seek, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -10,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde::{Serialize, Serializer};
 
 use crate::card::Card;
@@ -157,6 +159,9 @@ impl Stdin {
 /// How often it is asked whether the program is done or somebody wants it to stop.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 
+/// As long as the end of a killed process is waited for: one that the system does not let go of is left.
+const MOST_LOOKS: u32 = 1000;
+
 /// Runs `program` once on `card`.
 pub(crate) fn run(
     (program, arguments): (&Path, &[OsString]),
@@ -200,16 +205,19 @@ pub(crate) fn run(
         stdin.pass_on(std::io::stdin(), to);
     }
     let ending = loop {
-        if let Some(status) = child.try_wait().map_err(failed)? {
-            break Ending(status);
-        }
+        let ended = child.try_wait().map_err(failed)?;
+        // Ctrl-C ends the program as well, which then did not end by itself.
         if is_interrupted() {
-            // It may have ended by itself; there is nobody left to tell.
+            // It may be over; there is nobody left to tell.
             let _ = child.kill();
             let _ = child.wait();
+            end_all(directory.path());
             return Err(DryRunError::Interrupted);
         }
-        std::thread::sleep(LOOK_EVERY);
+        match ended {
+            Some(status) => break Ending(status),
+            None => std::thread::sleep(LOOK_EVERY),
+        }
     };
     let mut said = Vec::new();
     let mut kept = kept;
@@ -217,6 +225,34 @@ pub(crate) fn run(
         let _ = kept.read_to_end(&mut said);
     }
     Ok(Run { fill, ending, recording: recording_file::recording(directory.path())?, output: said })
+}
+
+/// Ends every process of the run in `directory`: a script's programs, say, which nothing ends with it.
+fn end_all(directory: &Path) {
+    let mut wanted = OsString::from(DIRECTORY_VARIABLE);
+    wanted.push("=");
+    wanted.push(directory);
+    // They take a moment, and may have begun others.
+    for _ in 0..MOST_LOOKS {
+        let Ok(processes) = fs::read_dir("/proc") else { return };
+        let belongs = |process: &PathBuf| {
+            // That of somebody else's process cannot be read.
+            let variables = fs::read(process.join("environ")).unwrap_or_default();
+            variables.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes())
+        };
+        let paths = processes.filter_map(|entry| Some(entry.ok()?.path()));
+        let numbers: Vec<Pid> = paths
+            .filter(belongs)
+            .filter_map(|path| Pid::from_raw(path.file_name()?.to_str()?.parse().ok()?))
+            .collect();
+        if numbers.is_empty() {
+            return;
+        }
+        for number in numbers {
+            let _ = kill_process(number, Signal::KILL);
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
 }
 
 /// A list of paths with one more before those that are set.

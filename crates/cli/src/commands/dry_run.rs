@@ -57,7 +57,7 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
     use vram_virtual_card::dry_run::{Options, dry_run};
     use vram_virtual_card::run::Output;
 
-    use crate::virtual_card::{Watcher, interrupted, invocation, names, refused};
+    use crate::virtual_card::{Watcher, invocation, names, refused};
 
     let card = Card::new(&args.card.card, args.card.vram, args.cards).map_err(refused)?;
     let options = Options {
@@ -75,7 +75,7 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
     let mut watcher = Watcher::new()?;
     let found = match dry_run(&options, &mut watcher) {
         Ok(found) => found,
-        Err(error) => return interrupted(error),
+        Err(error) => return watcher.reply(error),
     };
     let report = DryRunReport::new(&program, &card, &found);
     let exit = match found.outcome.is_ok() && found.runs[0].ending.is_success() {

@@ -48,7 +48,7 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
     use vram_virtual_card::dry_run::Listener;
     use vram_virtual_card::max_batch::{MaxBatchError, Options, max_batch};
 
-    use crate::virtual_card::{Watcher, interrupted, invocation, names, refused};
+    use crate::virtual_card::{Watcher, invocation, names, refused};
 
     let card = Card::new(&args.card.card, args.card.vram, 1).map_err(refused)?;
     let options =
@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
     });
     let found = match found {
         Ok(found) => found,
-        Err(MaxBatchError::DryRun(error)) => return interrupted(error),
+        Err(MaxBatchError::DryRun(error)) => return watcher.reply(error),
         Err(error @ MaxBatchError::NoPlaceholder) => return Err(miette!("{error}")),
         Err(error) => {
             terminal::warn(&format!("error: {error}"));
