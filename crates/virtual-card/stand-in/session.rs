@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::protocol::{CARD_FILE, DIRECTORY_VARIABLE, FILL_VARIABLE, MAX_CARDS};
 
-use super::card::{Facts, Regions};
+use super::card::{BEYOND_REGIONS, Facts, Regions};
 use super::contents::Contents;
 use super::fill::Fill;
 use super::handles::Handles;
@@ -212,7 +212,8 @@ impl Session {
                     word[0], word[1], word[2], word[3], word[4], word[5], word[6], word[7],
                 ])
             });
-            self.addresses_in_memory = words.any(|word| self.regions.allocation(word).is_some());
+            self.addresses_in_memory = words
+                .any(|word| self.regions.allocation(word).is_some() || self.mappings.hold(word));
         }
     }
 
@@ -221,6 +222,10 @@ impl Session {
         self.last_reading = None;
         if let Some((start, bytes)) = self.regions.allocation(address) {
             self.contents.forget(start, bytes);
+        }
+        // Nothing tells how far a mapping reaches for a kernel: the next may be one with it.
+        if address >= BEYOND_REGIONS {
+            self.contents.forget(BEYOND_REGIONS, u64::MAX - BEYOND_REGIONS);
         }
     }
 

@@ -2,9 +2,23 @@
 
 use super::allocation;
 use super::handles::Handle;
+use super::mappings::{Made, Mappings};
 use super::pointer::{In, Out};
-use super::session;
+use super::session::{self, Session};
 use super::status::Status;
+
+/// Frees memory that is neither known to the program nor mapped any more.
+fn free_if_gone(session: &mut Session, memory: Handle, function: &str) -> Result<(), Status> {
+    let Mappings { made, mapped, .. } = &mut session.mappings;
+    let is_mapped = mapped.values().any(|(_, of)| *of == memory);
+    if is_mapped || made.get(&memory).is_none_or(|made| made.known) {
+        return Ok(());
+    }
+    match made.remove(&memory) {
+        Some(made) => allocation::free(session, made.address, function),
+        None => Ok(()),
+    }
+}
 
 driver! {
     fn cuMemGetAllocationGranularity(to: Out<usize>, _properties: Handle, _option: i32) {
@@ -20,15 +34,16 @@ driver! {
             }
             let address = allocation::allocate_direct(session, device, bytes as u64)?;
             let handle = session.handles.next();
-            session.mappings.made.insert(handle, address);
+            session.mappings.made.insert(handle, Made { address, known: true });
             to.put(handle)
         })
     }
 
     fn cuMemRelease(handle: Handle) {
         session::with(|session| {
-            let address = session.mappings.made.remove(&handle).ok_or(Status::INVALID_VALUE)?;
-            allocation::free(session, address, "cuMemRelease")
+            let made = session.mappings.made.get_mut(&handle).filter(|made| made.known);
+            made.ok_or(Status::INVALID_VALUE)?.known = false;
+            free_if_gone(session, handle, "cuMemRelease")
         })
     }
 
@@ -47,14 +62,27 @@ driver! {
         })
     }
 
-    fn cuMemMap(_address: u64, _bytes: usize, _offset: usize, handle: Handle, _flags: u64) {
+    fn cuMemMap(address: u64, bytes: usize, _offset: usize, handle: Handle, _flags: u64) {
         session::with(|session| {
-            session.mappings.made.get(&handle).map(|_| ()).ok_or(Status::INVALID_VALUE)
+            let made = session.mappings.made.get(&handle).filter(|made| made.known);
+            made.ok_or(Status::INVALID_VALUE)?;
+            session.mappings.mapped.insert(address, (bytes as u64, handle));
+            Ok(())
         })
     }
 
-    fn cuMemUnmap(_address: u64, _bytes: usize) {
-        Ok(())
+    fn cuMemUnmap(address: u64, bytes: usize) {
+        session::with(|session| {
+            let end = address.checked_add(bytes as u64).ok_or(Status::INVALID_VALUE)?;
+            session.contents.forget(address, bytes as u64);
+            let within = session.mappings.mapped.range(address..end);
+            let within: Vec<(u64, Handle)> = within.map(|(at, (_, of))| (*at, *of)).collect();
+            for (at, memory) in within {
+                session.mappings.mapped.remove(&at);
+                free_if_gone(session, memory, "cuMemUnmap")?;
+            }
+            Ok(())
+        })
     }
 
     fn cuMemSetAccess(_address: u64, _bytes: usize, _access: Handle, _count: usize) {

@@ -42,6 +42,21 @@ int cuEventElapsedTime(float *milliseconds, Handle from, Handle to);
 int cuGraphCreate(Handle *graph, unsigned flags);
 int cuGetExportTable(const void **table, const void *id);
 
+// As `CUmemAllocationProp`.
+struct Properties {
+    int kind, handles, location, number;
+    void *security;
+    unsigned char flags[8];
+};
+
+int cuMemGetAllocationGranularity(size_t *bytes, const struct Properties *properties, int option);
+int cuMemCreate(Handle *memory, size_t bytes, const struct Properties *properties, unsigned long long flags);
+int cuMemRelease(Handle memory);
+int cuMemAddressReserve(Address *address, size_t bytes, size_t alignment, Address hint, unsigned long long flags);
+int cuMemAddressFree(Address address, size_t bytes);
+int cuMemMap(Address address, size_t bytes, size_t offset, Handle memory, unsigned long long flags);
+int cuMemUnmap(Address address, size_t bytes);
+
 // Ends the program where a call does not answer what it should.
 #define answers(code, call)                                                                          \
     do {                                                                                             \

@@ -5,7 +5,7 @@
 struct Location {
     int kind, number;
 };
-struct Properties {
+struct PoolProperties {
     int allocation, handles;
     struct Location location;
     void *security;
@@ -14,12 +14,12 @@ struct Properties {
     unsigned char reserved[54];
 };
 
-int cuMemPoolCreate(Handle *pool, const struct Properties *properties);
+int cuMemPoolCreate(Handle *pool, const struct PoolProperties *properties);
 int cuMemPoolDestroy(Handle pool);
 int cuDeviceSetMemPool(int device, Handle pool);
 
 static Handle made(int card) {
-    struct Properties properties = {.allocation = 1, .location = {1, card}};
+    struct PoolProperties properties = {.allocation = 1, .location = {1, card}};
     Handle pool;
     must(cuMemPoolCreate(&pool, &properties));
     return pool;

@@ -22,6 +22,13 @@ int main(int count, char **arguments) {
     char written[100], read[100];
     for (int i = 0; i < 100; i++) written[i] = i * 7;
     Address kept = allocated(100), other = allocated(100);
+    if (told(arguments, "launched on mapped")) {
+        struct Properties properties = {.kind = 1, .location = 1};
+        Handle memory;
+        must(cuMemCreate(&memory, 2 << 20, &properties, 0));
+        must(cuMemAddressReserve(&kept, 2 << 20, 0, 0, 0));
+        must(cuMemMap(kept, 2 << 20, 0, memory, 0));
+    }
     must(cuMemcpyHtoD_v2(kept, written, 100));
     if (told(arguments, "set")) {
         must(cuMemsetD8_v2(kept, 5, 100));
@@ -34,8 +41,15 @@ int main(int count, char **arguments) {
         kept = other;
     }
     if (told(arguments, "launched beside")) launch(other);
-    if (told(arguments, "launched on")) launch(kept + 8);
+    int by_table = told(arguments, "launched by a table");
+    int touched = told(arguments, "launched on") || told(arguments, "launched on mapped");
+    if (touched) launch(kept + 8);
+    if (by_table) {
+        must(cuMemcpyHtoD_v2(other, &kept, sizeof kept));
+        launch(other);
+        touched = 1;
+    }
     must(cuMemcpyDtoH_v2(read, kept, 100));
-    if (!told(arguments, "launched on") && memcmp(read, written, 100)) return 1;
+    if (!touched && memcmp(read, written, 100)) return 1;
     allocated(1 << 20);
 }

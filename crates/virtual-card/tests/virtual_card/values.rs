@@ -69,7 +69,9 @@ fn what_memory_was_set_to_is_no_computed_value() {
 #[test]
 fn a_kernel_writes_what_lies_at_the_addresses_that_it_gets_and_nothing_else() {
     assert_eq!(writes("launched beside"), (Verdict::Exact, vec![]));
-    assert_eq!(writes("launched on"), (SAME, vec![Reason::ComputedRead(100)]));
+    for what in ["launched on", "launched on mapped", "launched by a table"] {
+        assert_eq!(writes(what), (SAME, vec![Reason::ComputedRead(100)]), "{what}");
+    }
 }
 
 #[test]
