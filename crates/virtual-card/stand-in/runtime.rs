@@ -188,8 +188,12 @@ exported! {
         event::cuEventDestroy_v2(of)
     }
 
+    /// Of no bytes, which the driver refuses, it makes an allocation without an address.
     fn cudaMalloc(to: Out<u64>, bytes: usize) -> i32 {
-        with_context(|| device_memory::cuMemAlloc_v2(to, bytes))
+        with_context(|| match bytes {
+            0 => to.put(0).map_or_else(|status| status.0, |()| 0),
+            _ => device_memory::cuMemAlloc_v2(to, bytes),
+        })
     }
 
     fn cudaFree(address: u64) -> i32 {

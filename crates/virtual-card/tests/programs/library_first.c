@@ -11,4 +11,8 @@ int main(void) {
     must(cublasCreate_v2(&handle));
     must(cudaMalloc(&address, 1 << 20));
     must(cudaFree(address));
+    // cudart makes an allocation of no bytes where the driver refuses one.
+    must(cudaMalloc(&address, 0));
+    if (address) return 1;
+    must(cudaFree(address));
 }
