@@ -13,7 +13,7 @@ use vram_virtual_card::verdict::{Reason, Refusal, Verdict};
 
 use crate::table::{Column, Style, Table};
 use crate::units::{gib, grouped};
-use crate::verdict_words::{because, explained, label, refused, settings};
+use crate::verdict_words::{because, explained, label, refused, settings, several};
 
 /// A dry run, as it is printed.
 #[derive(Debug, Serialize)]
@@ -228,8 +228,8 @@ impl<'a> DryRunReport<'a> {
         if self.leaked.allocations > 0 {
             let _ = writeln!(
                 text,
-                "alive at exit   {} allocations, {} bytes",
-                self.leaked.allocations,
+                "alive at exit   {}, {} bytes",
+                several(self.leaked.allocations, "allocation"),
                 grouped(self.leaked.bytes)
             );
         }

@@ -8,7 +8,7 @@ use crate::units::grouped;
 pub(crate) fn label(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Exact => "exact".to_owned(),
-        Verdict::SameUnderFills { fills } => format!("same under {fills} fills"),
+        Verdict::SameUnderFills { fills } => same(*fills),
         Verdict::DependsOnValues(_) => "depends on values".to_owned(),
         Verdict::DiffersBetweenEqualRuns(_) => "differs between equal runs".to_owned(),
         Verdict::NotCompared => "of one run".to_owned(),
@@ -27,7 +27,7 @@ pub(crate) fn explained(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Exact => "exact: no value was read before the peak, all runs ask alike".to_owned(),
         Verdict::SameUnderFills { fills } => {
-            format!("same under {fills} fills: not known to hold for every value")
+            format!("{}: not known to hold for every value", same(*fills))
         }
         Verdict::DependsOnValues(seen) => format!("depends on values: {}", range(seen)),
         Verdict::DiffersBetweenEqualRuns(seen) => {
@@ -40,11 +40,15 @@ pub(crate) fn explained(verdict: &Verdict) -> String {
 pub(crate) fn because(reason: &Reason) -> String {
     match reason {
         Reason::ComputedRead(bytes) => {
-            format!("the host read {} computed bytes before the peak", grouped(*bytes))
+            let what = if *bytes == 1 { "byte" } else { "bytes" };
+            format!("the host read {} computed {what} before the peak", grouped(*bytes))
         }
-        Reason::TimesRead(times) => format!("it read {times} times of events before the peak"),
+        Reason::TimesRead(times) => {
+            format!("it read {} between events before the peak", several(*times, "time"))
+        }
         Reason::FreeMemoryRead(times) => {
-            format!("it asked {times} times how much memory is free, and may size itself by that")
+            let times = if *times == 1 { "once".to_owned() } else { format!("{times} times") };
+            format!("it asked {times} how much memory is free, and may size itself by that")
         }
         Reason::AttributesNotRecorded(ids) => {
             format!("it asked for attributes that are not recorded: {}", ids.join(", "))
@@ -55,7 +59,7 @@ pub(crate) fn because(reason: &Reason) -> String {
         Reason::SharedMemory(kinds) => {
             format!("the host sees memory of the card without a call: {}", kinds.join(", "))
         }
-        Reason::AllocationFailed(times) => format!("{times} allocations failed"),
+        Reason::AllocationFailed(times) => format!("{} failed", several(*times, "allocation")),
         Reason::Threads(threads) => {
             format!("{threads} threads allocated, in an order that may vary")
         }
@@ -64,9 +68,23 @@ pub(crate) fn because(reason: &Reason) -> String {
         Reason::Ended(how) => format!("the program ended with {how}"),
         Reason::EndedAbruptly => "a process was killed, or left at once".to_owned(),
         Reason::EndedBeforeThePeak(runs) => {
-            format!("{runs} runs with other values ended before the peak, and count for none")
+            let counts = if *runs == 1 { "counts" } else { "count" };
+            let runs = several(*runs as u64, "run");
+            format!("{runs} with other values ended before the peak, and {counts} for none")
         }
     }
+}
+
+fn same(fills: usize) -> String {
+    match fills {
+        0 => "same in equal runs".to_owned(),
+        fills => format!("same under {}", several(fills as u64, "fill")),
+    }
+}
+
+/// `1 run`, `2 runs`.
+pub(crate) fn several(number: u64, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 pub(crate) fn refused(refusal: &Refusal) -> String {

@@ -62,6 +62,18 @@ fn a_run_that_ends_otherwise_is_told_once_with_what_it_said() {
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     let told = "run 3, with zeros in place of computed values, ended with exit code 3";
     assert_eq!(ran.stderr.matches(told).count(), 1, "{}", ran.stderr);
+    for said in ["verdict         same under 1 fill: ", "1 run with other values ended before"] {
+        assert!(ran.stderr.contains(said), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn two_runs_are_compared_with_no_other_values() {
+    let sandbox = sandbox(&["asks"]);
+    let ran = vram(&sandbox, &["dry-run", "--runs", "2", "--", "./asks", "free memory"]);
+    for said in ["bytes, same in equal runs\n", "it asked once how much memory is free"] {
+        assert!(ran.stderr.contains(said), "{}", ran.stderr);
+    }
 }
 
 #[test]
