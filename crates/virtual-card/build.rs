@@ -170,7 +170,7 @@ fn trampolines(jump: &Jump, implemented: &BTreeSet<String>) -> String {
             let (name, kind) = line.split_once(' ').unwrap_or((line, ""));
             let body = match (implementation(name, implemented), kind) {
                 (Some(function), _) => jump.to(&format!("vram_card_{function}")),
-                (None, "writes" | "keeps") => jump.to(&format!("vram_card_{kind}")),
+                (None, "writes" | "multiplies" | "keeps") => jump.to(&format!("vram_card_{kind}")),
                 (None, _) => {
                     let _ = writeln!(texts, ".Lname_{name}:\n\t.asciz \"{name}\"");
                     let code = if kind == "null" { 0 } else { library.not_supported };
