@@ -4,14 +4,14 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{IsTerminal, Read, Seek, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal};
 use serde::{Serialize, Serializer};
 
 use crate::card::Card;
@@ -200,6 +200,12 @@ pub(crate) fn run(
         true => Stdio::piped(),
         false => stdin.again().map_err(failed)?.into(),
     });
+    // SAFETY: between fork and exec the new process makes one system call and touches no memory that a
+    // thread of ours may hold.
+    unsafe {
+        // Who kills `vram` outright wants no program left behind that nobody waits for.
+        command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::KILL))?));
+    }
     let mut child = command.spawn().map_err(failed)?;
     if let Some(to) = child.stdin.take() {
         stdin.pass_on(std::io::stdin(), to);

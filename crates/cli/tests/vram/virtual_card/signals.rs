@@ -70,3 +70,13 @@ fn ctrl_c_ends_the_program_and_leaves_nothing() {
 fn sigterm_ends_the_program_and_leaves_nothing() {
     ends_all(Signal::TERM, 143);
 }
+
+/// What cannot be caught leaves files behind, and no program.
+#[test]
+fn sigkill_leaves_no_program_behind() {
+    let sandbox = sandbox(&["waits"]);
+    let (mut child, program) = waiting(&sandbox, &["./waits"]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    soon("the program is gone", || is_gone(program).then_some(()));
+}
