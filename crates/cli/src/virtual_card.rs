@@ -13,6 +13,7 @@ pub(crate) use linux::*;
 
 #[cfg(target_os = "linux")]
 mod linux {
+    use std::error::Error;
     use std::ffi::OsString;
     use std::path::PathBuf;
     use std::sync::Arc;
@@ -106,21 +107,11 @@ mod linux {
                 "link it dynamically: rustc does for the target *-linux-gnu"
             }
             DryRunError::NotForThisMachine { .. } => "build it for this machine",
-            _ => return Report::msg(DryRunErrorChain(&error).to_string()),
+            _ => {
+                let cause = error.source().map_or_else(String::new, |cause| format!(": {cause}"));
+                return Report::msg(format!("{error}{cause}"));
+            }
         };
         miette!(help = help, "{error}")
-    }
-
-    /// An error with what caused it.
-    struct DryRunErrorChain<'a>(&'a DryRunError);
-
-    impl std::fmt::Display for DryRunErrorChain<'_> {
-        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            write!(f, "{}", self.0)?;
-            match std::error::Error::source(self.0) {
-                Some(source) => write!(f, ": {source}"),
-                None => Ok(()),
-            }
-        }
     }
 }

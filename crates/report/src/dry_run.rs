@@ -12,7 +12,7 @@ use vram_virtual_card::run::{Ending, Fill, Run};
 use vram_virtual_card::verdict::{Reason, Refusal, Verdict};
 
 use crate::table::{Column, Style, Table};
-use crate::units::{gib, grouped};
+use crate::units::{gib, grouped, times};
 use crate::verdict_words::{because, explained, label, refused, settings, several};
 
 /// A dry run, as it is printed.
@@ -98,8 +98,8 @@ fn line_of(run: &Run) -> RunLine {
     RunLine {
         fill: run.fill,
         ending: run.ending,
-        peak_used_bytes: cards.iter().map(|card| card.used).max().unwrap_or(0),
-        peak_reserved_bytes: cards.iter().map(|card| card.reserved).max().unwrap_or(0),
+        peak_used_bytes: CardPeaks::most(cards, |card| card.used),
+        peak_reserved_bytes: CardPeaks::most(cards, |card| card.reserved),
     }
 }
 
@@ -146,11 +146,8 @@ impl<'a> DryRunReport<'a> {
         let cards = if *count > 1 { format!("{count} x ") } else { String::new() };
         let note = if *memory_recorded { "" } else { ", of a size that was asked for" };
         let _ = writeln!(text, "virtual card    {cards}{name}, {} GiB{note}", gib(*memory_bytes));
-        let times = match self.runs.len() {
-            1 => "once".to_owned(),
-            runs => format!("{runs} times"),
-        };
-        let _ = writeln!(text, "program         {}, run {times}", self.ending);
+        let runs = times(self.runs.len() as u64);
+        let _ = writeln!(text, "program         {}, run {runs}", self.ending);
         match &self.outcome {
             Outcome::Refused(refusal) => {
                 let _ = writeln!(text, "no verdict      {}", refused(refusal));
@@ -237,7 +234,7 @@ impl<'a> DryRunReport<'a> {
 }
 
 fn numbers(answer: &Answer) -> Numbers<'_> {
-    let most = |of: fn(&CardPeaks) -> u64| answer.cards.iter().map(of).max().unwrap_or(0);
+    let most = |of| CardPeaks::most(&answer.cards, of);
     Numbers {
         verdict: &answer.verdict,
         cards: &answer.cards,

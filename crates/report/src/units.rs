@@ -26,6 +26,11 @@ pub fn grouped(bytes: u64) -> String {
     grouped
 }
 
+/// `once`, `2 times`.
+pub fn times(number: u64) -> String {
+    if number == 1 { "once".to_owned() } else { format!("{number} times") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

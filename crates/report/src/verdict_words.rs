@@ -3,7 +3,7 @@
 use vram_virtual_card::recording::PoolSettings;
 use vram_virtual_card::verdict::{Reason, Refusal, Seen, Verdict};
 
-use crate::units::grouped;
+use crate::units::{grouped, times};
 
 pub(crate) fn label(verdict: &Verdict) -> String {
     match verdict {
@@ -46,9 +46,9 @@ pub(crate) fn because(reason: &Reason) -> String {
         Reason::TimesRead(times) => {
             format!("it read {} between events before the peak", several(*times, "time"))
         }
-        Reason::FreeMemoryRead(times) => {
-            let times = if *times == 1 { "once".to_owned() } else { format!("{times} times") };
-            format!("it asked {times} how much memory is free, and may size itself by that")
+        Reason::FreeMemoryRead(asked) => {
+            let asked = times(*asked);
+            format!("it asked {asked} how much memory is free, and may size itself by that")
         }
         Reason::AttributesNotRecorded(ids) => {
             format!("it asked for attributes that are not recorded: {}", ids.join(", "))

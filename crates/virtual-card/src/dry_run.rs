@@ -120,7 +120,7 @@ fn answer(runs: &[Run]) -> Answer {
     let first = &runs[0].recording;
     let reserved = || {
         let counting = runs.iter().filter(|run| run.ending == runs[0].ending);
-        counting.map(|run| run.recording.cards.iter().map(|c| c.reserved).max().unwrap_or(0))
+        counting.map(|run| CardPeaks::most(&run.recording.cards, |card| card.reserved))
     };
     let main = &first.processes[0];
     Answer {

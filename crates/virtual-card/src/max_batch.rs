@@ -260,8 +260,7 @@ impl<'a> Search<'a> {
         }
         let memory = self.options.card.memory_bytes();
         let guard = (memory as f64 * self.options.guard) as u64;
-        let most =
-            |of: fn(&CardPeaks) -> u64| run.recording.cards.iter().map(of).max().unwrap_or(0);
+        let most = |of| CardPeaks::most(&run.recording.cards, of);
         let peaks = CardPeaks {
             used: most(|c| c.used),
             reserved: most(|c| c.reserved),

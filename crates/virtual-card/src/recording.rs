@@ -19,6 +19,13 @@ pub struct CardPeaks {
     pub held: u64,
 }
 
+impl CardPeaks {
+    /// The most of any of these cards; 0 for none.
+    pub fn most(cards: &[Self], of: fn(&Self) -> u64) -> u64 {
+        cards.iter().map(of).max().unwrap_or(0)
+    }
+}
+
 /// Of one process, or of all at once.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Tally {

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use crate::recording::{Mark, MarkKind, Process, Tally};
-use crate::run::{Ending, Run};
+use crate::recording::{CardPeaks, Mark, MarkKind, Process, Tally};
+use crate::run::Run;
 
 /// What may be said of the peak of what a program asks for, of pools and outside of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -152,7 +152,7 @@ fn seen(runs: &[Run], parts_at: String) -> Seen {
 
 /// The most asked for of any card.
 fn asked_peak(run: &Run) -> u64 {
-    run.recording.cards.iter().map(|card| card.asked).max().unwrap_or(0)
+    CardPeaks::most(&run.recording.cards, |card| card.asked)
 }
 
 /// What in one run keeps its peak from being exact.
@@ -190,15 +190,18 @@ fn reasons(run: &Run) -> Vec<Reason> {
 
 /// Whether `run` broke off on the way to the first run's peak, having done the same until then.
 fn ends_before_the_peak(first: &Run, run: &Run) -> bool {
-    let ended = |ending: Ending| ending.is_success();
-    ended(first.ending) && !ended(run.ending) && asked_peak(run) < asked_peak(first) && {
-        let marks = |run: &Run| -> Vec<Mark> {
-            let marks = run.recording.processes.iter().flat_map(|process| process.marks.clone());
-            marks.filter(|mark| mark.kind != MarkKind::End).collect()
-        };
-        let (all, some) = (marks(first), marks(run));
-        some.len() <= all.len() && some.iter().zip(&all).all(|(a, b)| is_same(a, b))
+    if !first.ending.is_success() || run.ending.is_success() || asked_peak(run) >= asked_peak(first)
+    {
+        return false;
     }
+    let mut all = marks_on_the_way(first);
+    marks_on_the_way(run).all(|mark| all.next().is_some_and(|of_first| is_same(mark, of_first)))
+}
+
+/// Every mark but those at the ends of processes.
+fn marks_on_the_way(run: &Run) -> impl Iterator<Item = &Mark> {
+    let marks = run.recording.processes.iter().flat_map(|process| &process.marks);
+    marks.filter(|mark| mark.kind != MarkKind::End)
 }
 
 /// Whether two runs had asked for the same and held the same at a mark. What the pool reserves is not

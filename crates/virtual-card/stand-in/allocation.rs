@@ -12,7 +12,6 @@ pub fn allocate(
     bytes: u64,
     stream: Handle,
 ) -> Result<u64, Status> {
-    let memory = session.facts.number("memory");
     let region = session.regions.of(base).ok_or(Status::INVALID_VALUE)?;
     if bytes == 0 {
         // A pool makes an allocation of it that holds nothing (seen on an H100).
@@ -26,18 +25,14 @@ pub fn allocate(
     let card = region.card;
     let placement = region.memory.place(bytes);
     let placement = placement.filter(|p| p.offset.saturating_add(bytes) <= REGION_SPAN);
-    let fits = |held: u64| {
-        placement.is_some_and(|p| held.checked_add(p.growth).is_some_and(|sum| sum <= memory))
-    };
-    if !fits(session.record.held(card)) {
-        session.record.give_back_departed();
-    }
-    let held = session.record.held(card);
-    let Some(placement) = placement.filter(|_| fits(held)) else {
+    let fits = session.fits(card, placement.map_or(u64::MAX, |placement| placement.growth));
+    let Some(placement) = placement.filter(|_| fits) else {
+        let held = session.record.held(card);
         session.record.tally(|t| &t.failed_allocations, 1);
         session.record.event(&[&"failed", &"an allocation", &card, &bytes, &held]);
         return Err(Status::OUT_OF_MEMORY);
     };
+    let region = session.regions.of(base).ok_or(Status::INVALID_VALUE)?;
     region.memory.take(placement);
     if let Kind::Pool { used_high, reserved_high, .. } = &mut region.kind {
         *used_high = (*used_high).max(region.memory.used());

@@ -6,7 +6,7 @@ use std::ffi::c_void;
 use super::context;
 use super::handles::{Handle, Object};
 use super::pointer::Out;
-use super::session;
+use super::session::{self, Session};
 
 const SUCCESS: i32 = 0;
 const NOT_INITIALIZED: i32 = 1;
@@ -21,12 +21,12 @@ fn device(handle: Handle) -> Option<i32> {
     .ok()
 }
 
-/// A product whose result lies at `result` and nowhere else.
-fn product(handle: Handle, result: u64) -> i32 {
+/// A product, whose result `written` makes unknown.
+fn product(handle: Handle, written: impl FnOnce(&mut Session)) -> i32 {
     let Some(device) = device(handle) else { return NOT_INITIALIZED };
     session::note(|session| {
         session.count_library(device, "blas_workspace");
-        session.written(result);
+        written(session);
     });
     SUCCESS
 }
@@ -34,12 +34,7 @@ fn product(handle: Handle, result: u64) -> i32 {
 exported! {
     /// A product by any other name: where its result lies is not looked for.
     fn multiplies(handle: Handle) -> i32 {
-        let Some(device) = device(handle) else { return NOT_INITIALIZED };
-        session::note(|session| {
-            session.count_library(device, "blas_workspace");
-            session.written_anywhere();
-        });
-        SUCCESS
+        product(handle, Session::written_anywhere)
     }
 
     fn cublasCreate_v2(to: Out<Handle>) -> i32 {
@@ -70,7 +65,7 @@ exported! {
         _right: u64, _right_type: i32, _right_stride: i32, _beta: *const c_void,
         result: u64, _type: i32, _stride: i32, _compute: i32, _algorithm: i32,
     ) -> i32 {
-        product(handle, result)
+        product(handle, |session| session.written(result))
     }
 
     fn cublasGemmStridedBatchedEx(
@@ -80,7 +75,7 @@ exported! {
         result: u64, _type: i32, _stride: i32, _apart: i64, _count: i32,
         _compute: i32, _algorithm: i32,
     ) -> i32 {
-        product(handle, result)
+        product(handle, |session| session.written(result))
     }
 
     fn cublasLtCreate(to: Out<Handle>) -> i32 {

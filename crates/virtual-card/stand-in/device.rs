@@ -61,7 +61,7 @@ driver! {
     fn cuDeviceTotalMem_v2(bytes: Out<usize>, device: i32) {
         session::with(|session| {
             session.card(device)?;
-            bytes.put(session.facts.number("memory") as usize)
+            bytes.put(session.memory as usize)
         })
     }
 

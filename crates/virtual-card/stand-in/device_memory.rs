@@ -66,7 +66,7 @@ driver! {
             let device = context::current_device(session)?;
             let card = session.card(device)?.number;
             session.record.tally(|t| &t.free_memory_read, 1);
-            let memory = session.facts.number("memory");
+            let memory = session.memory;
             free.put_if_wanted(memory.saturating_sub(session.record.held(card)) as usize);
             total.put_if_wanted(memory as usize);
             Ok(())

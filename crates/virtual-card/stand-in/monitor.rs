@@ -62,6 +62,10 @@ fn of_card(card: Handle, work: impl FnOnce(&mut Session, usize) -> i32) -> i32 {
     })
 }
 
+fn put<T>(to: &Out<T>, value: T) -> i32 {
+    to.put(value).map_or(INVALID_ARGUMENT, |()| SUCCESS)
+}
+
 fn text(to: *mut c_char, room: u32, text: &str) -> i32 {
     if (room as usize) <= text.len() {
         return INSUFFICIENT_SIZE;
@@ -77,7 +81,7 @@ fn uuid_text(number: usize) -> String {
 /// Bytes of a card in all, and in use.
 fn memory(session: &Session, number: usize) -> (u64, u64) {
     session.record.tally(|t| &t.free_memory_read, 1);
-    (session.facts.number("memory"), session.record.held(number))
+    (session.memory, session.record.held(number))
 }
 
 exported! {
@@ -113,20 +117,20 @@ exported! {
     fn nvmlSystemGetCudaDriverVersion_v2(version: Out<i32>) -> i32 {
         with(|session| {
             let known = session.facts.number("cuda_version") as i32;
-            version.put(known).map_or(INVALID_ARGUMENT, |()| SUCCESS)
+            put(&version, known)
         })
     }
 
     fn nvmlDeviceGetCount_v2(count: Out<u32>) -> i32 {
         with(|session| {
             let cards = session.facts.number("cards") as u32;
-            count.put(cards).map_or(INVALID_ARGUMENT, |()| SUCCESS)
+            put(&count, cards)
         })
     }
 
     fn nvmlDeviceGetHandleByIndex_v2(index: u32, to: Out<Handle>) -> i32 {
         let card = FIRST + index as Handle;
-        of_card(card, |_, _| to.put(card).map_or(INVALID_ARGUMENT, |()| SUCCESS))
+        of_card(card, |_, _| put(&to, card))
     }
 
     fn nvmlDeviceGetHandleByUUID(name: Text, to: Out<Handle>) -> i32 {
@@ -134,7 +138,7 @@ exported! {
             let cards = session.facts.number("cards") as usize;
             let found = (0..cards).find(|n| name.get().as_deref() == Some(&uuid_text(*n)));
             found.map_or(NOT_FOUND, |number| {
-                to.put(FIRST + number).map_or(INVALID_ARGUMENT, |()| SUCCESS)
+                put(&to, FIRST + number)
             })
         })
     }
@@ -145,13 +149,13 @@ exported! {
             let named = name.get().unwrap_or_default().to_uppercase();
             let found = (0..cards).find(|n| !named.is_empty() && bus_id(*n).ends_with(&named));
             found.map_or(NOT_FOUND, |number| {
-                to.put(FIRST + number).map_or(INVALID_ARGUMENT, |()| SUCCESS)
+                put(&to, FIRST + number)
             })
         })
     }
 
     fn nvmlDeviceGetIndex(card: Handle, index: Out<u32>) -> i32 {
-        of_card(card, |_, number| index.put(number as u32).map_or(INVALID_ARGUMENT, |()| SUCCESS))
+        of_card(card, |_, number| put(&index, number as u32))
     }
 
     fn nvmlDeviceGetName(card: Handle, to: *mut c_char, room: u32) -> i32 {
@@ -166,7 +170,7 @@ exported! {
         of_card(card, |session, number| {
             let (total, used) = memory(session, number);
             let info = Memory { total, free: total.saturating_sub(used), used };
-            to.put(info).map_or(INVALID_ARGUMENT, |()| SUCCESS)
+            put(&to, info)
         })
     }
 
@@ -176,7 +180,7 @@ exported! {
             let (total, used) = memory(session, number);
             let version = size_of::<Memory2>() as u32 | 2 << 24;
             let info = Memory2 { version, total, reserved: 0, free: total.saturating_sub(used), used };
-            to.put(info).map_or(INVALID_ARGUMENT, |()| SUCCESS)
+            put(&to, info)
         })
     }
 
@@ -207,6 +211,6 @@ fn processes(card: Handle, count: *mut u32, to: &Out<Process>) -> i32 {
             gpu_instance: u32::MAX,
             compute_instance: u32::MAX,
         };
-        if running > 0 { to.put(process).map_or(INVALID_ARGUMENT, |()| SUCCESS) } else { SUCCESS }
+        if running > 0 { put(to, process) } else { SUCCESS }
     })
 }

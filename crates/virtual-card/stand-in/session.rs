@@ -38,6 +38,8 @@ pub struct Visible {
 pub struct Session {
     pid: u32,
     pub facts: Facts,
+    /// Bytes of each card.
+    pub memory: u64,
     pub visible: Vec<Visible>,
     pub record: Record,
     pub regions: Regions,
@@ -128,6 +130,7 @@ impl Session {
         let cards = (facts.number("cards") as usize).min(MAX_CARDS);
         let mut session = Self {
             pid: std::process::id(),
+            memory: facts.number("memory"),
             facts,
             visible: Vec::new(),
             record,
@@ -167,10 +170,16 @@ impl Session {
         self.visible.get_mut(index).ok_or(Status::INVALID_DEVICE)
     }
 
-    /// Whether a card has `bytes` more for this process.
+    /// Whether a card has `bytes` more for this process, with what killed processes held if need be.
     pub fn fits(&self, card: usize, bytes: u64) -> bool {
-        let memory = self.facts.number("memory");
-        self.record.held(card).checked_add(bytes).is_some_and(|held| held <= memory)
+        let fits = || {
+            let held = self.record.held(card).checked_add(bytes);
+            held.is_some_and(|held| held <= self.memory)
+        };
+        fits() || {
+            self.record.give_back_departed();
+            fits()
+        }
     }
 
     /// Counts in what a library or a context takes of a card for itself, once. What does not fit is not

@@ -53,6 +53,7 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
     use vram_console::exit::Exit;
     use vram_console::terminal;
     use vram_report::dry_run::DryRunReport;
+    use vram_report::units::times;
     use vram_virtual_card::card::Card;
     use vram_virtual_card::dry_run::{Options, dry_run};
     use vram_virtual_card::run::Output;
@@ -70,7 +71,7 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
         },
     };
     let program = names(&args.program);
-    let times = if args.runs == 1 { "once".to_owned() } else { format!("{} times", args.runs) };
+    let times = times(args.runs.into());
     terminal::say(&format!("running {} {times} on a virtual {}", program[0], card.model().name));
     let mut watcher = Watcher::new()?;
     let found = match dry_run(&options, &mut watcher) {
