@@ -43,6 +43,8 @@ fn executable(name: &str) -> Option<PathBuf> {
         "lstm" => env!("CARGO_BIN_EXE_lstm"),
         "mixture_of_experts" => env!("CARGO_BIN_EXE_mixture_of_experts"),
         "sampler" => env!("CARGO_BIN_EXE_sampler"),
+        // Cargo names them also where their feature is off, and then they are not built.
+        _ if !cfg!(feature = "transformers") => return None,
         "llama" => option_env!("CARGO_BIN_EXE_llama")?,
         "bert" => option_env!("CARGO_BIN_EXE_bert")?,
         _ => panic!("there is no program {name}"),
