@@ -46,6 +46,7 @@ mod protocol;
 pub mod recording;
 #[cfg(target_os = "linux")]
 mod recording_file;
+pub mod requests;
 #[cfg(target_os = "linux")]
 pub mod run;
 #[cfg(target_os = "linux")]
