@@ -47,7 +47,7 @@ const OWN: &str = "vram_virtual_card_mark";
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    for watched in ["names", "stand-in", "src/pool.rs", "src/protocol.rs"] {
+    for watched in ["names", "stand-in", "src/pool", "src/protocol.rs"] {
         println!("cargo:rerun-if-changed={watched}");
     }
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use vram_virtual_card::card::Card;
 use vram_virtual_card::dry_run::{Answer, DryRun, Listener, Options, RUNS, dry_run};
 use vram_virtual_card::recording::{Mark, MarkKind};
+use vram_virtual_card::requests::Wanted;
 use vram_virtual_card::run::{Invocation, Output, Run};
 use vram_virtual_card::verdict::Verdict;
 
@@ -73,6 +74,7 @@ fn run(command: &[String], runs: usize, listener: &mut dyn Listener) -> Option<D
         invocation: Invocation { program, arguments },
         card: Card::new("h100", None, 1).unwrap(),
         runs,
+        requests: Wanted::Nothing,
         output: Output::Kept,
     };
     Some(dry_run(&options, listener).unwrap())

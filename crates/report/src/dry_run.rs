@@ -5,8 +5,9 @@ use std::fmt::Write;
 use serde::Serialize;
 use vram_virtual_card::card::{Card, Libraries};
 use vram_virtual_card::dry_run::{Answer, DryRun};
+use vram_virtual_card::pool::PoolSettings;
 use vram_virtual_card::recording::{
-    CardPeaks, Failed, Mark, MarkKind, MarkLevels, PoolSettings, Process,
+    CardPeaks, Failed, Mark, MarkKind, MarkLevels, Process,
 };
 use vram_virtual_card::run::{Ending, Fill, Run};
 use vram_virtual_card::verdict::{Reason, Refusal, Verdict};
@@ -245,7 +246,7 @@ fn numbers(answer: &Answer) -> Numbers<'_> {
         requests: answer.requests.1,
         peak_reserved_bytes: most(|card| card.reserved),
         reserved_seen_bytes: answer.reserved_seen,
-        reserved_validated: answer.settings.are_validated() && !answer.has_several_streams(),
+        reserved_validated: !answer.settings.depend_on_progress(),
         pool_settings: answer.settings,
         outside_pool_bytes: most(|card| card.outside),
         pinned_host_bytes: answer.pinned_bytes,

@@ -1,6 +1,6 @@
 //! A verdict on a dry run, in words.
 
-use vram_virtual_card::recording::PoolSettings;
+use vram_virtual_card::pool::PoolSettings;
 use vram_virtual_card::verdict::{Reason, Refusal, Seen, Verdict};
 
 use crate::units::{grouped, times};

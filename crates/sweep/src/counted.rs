@@ -114,6 +114,7 @@ mod imp {
     use vram_virtual_card::card::Card;
     use vram_virtual_card::dry_run::{Listener, Options, dry_run};
     use vram_virtual_card::error::DryRunError;
+    use vram_virtual_card::requests::Wanted;
     use vram_virtual_card::run::{Invocation, Output, Run};
 
     use super::{CountError, CountedProbe};
@@ -151,6 +152,7 @@ mod imp {
             },
             card: Card::new(CARD, Some(UNBOUNDED), 1).map_err(CountError::DryRun)?,
             runs: 1,
+            requests: Wanted::Nothing,
             output: Output::Kept,
         };
         let mut found =

@@ -4,9 +4,12 @@ use serde::Serialize;
 
 use crate::card::Card;
 use crate::error::DryRunError;
-use crate::recording::{CardPeaks, PoolSettings, Process};
-use crate::run::{Fill, Invocation, Output, Run, Stdin};
+use crate::pool::PoolSettings;
+use crate::recording::{CardPeaks, Process};
+use crate::requests::Wanted;
+use crate::run::{Fill, Invocation, Output, Run};
 use crate::verdict::{self, Reason, Refusal, Verdict};
+use crate::watched::Stdin;
 use crate::{library, program, run};
 
 /// Runs of a dry run unless it is told otherwise: two with the same values, one with zeros, eight with
@@ -22,6 +25,8 @@ pub struct Options {
     pub card: Card,
     /// How often the program runs: twice with the same values, then with zeros, then with others.
     pub runs: usize,
+    /// What is written down of the first run, request by request: later ones are there to be compared.
+    pub requests: Wanted,
     /// Where the first run's output goes; that of later ones is kept.
     pub output: Output,
 }
@@ -88,7 +93,7 @@ fn fills(runs: usize) -> impl Iterator<Item = Fill> {
 /// [`DryRunError`] if the program cannot be run, or nothing of it can be seen beforehand. What is found
 /// while it runs is the [outcome](DryRun::outcome).
 pub fn dry_run(options: &Options, listener: &mut dyn Listener) -> Result<DryRun, DryRunError> {
-    let Options { invocation, card, runs, output } = options;
+    let Options { invocation, card, runs, requests, output } = options;
     let program = program::find(&invocation.program)?;
     program::check(&program)?;
     let library = library::unpacked()?;
@@ -96,11 +101,12 @@ pub fn dry_run(options: &Options, listener: &mut dyn Listener) -> Result<DryRun,
     let mut done: Vec<Run> = Vec::new();
     for (i, fill) in fills((*runs).max(1)).enumerate() {
         listener.begins(i + 1, *runs);
-        let output = if i == 0 { *output } else { Output::Kept };
+        let (output, wanted) =
+            if i == 0 { (*output, *requests) } else { (Output::Kept, Wanted::Nothing) };
         let what = (program.as_path(), invocation.arguments.as_slice());
         let is_interrupted = || listener.is_interrupted();
         let from = (&mut stdin, &is_interrupted as &dyn Fn() -> bool);
-        let run = run::run(what, (card, &library), fill, output, from)?;
+        let run = run::run(what, (card, &library), (fill, wanted), output, from)?;
         if done.first().is_some_and(|first| first.ending != run.ending) {
             listener.failed(i + 1, &run);
         }

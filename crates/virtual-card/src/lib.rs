@@ -17,11 +17,14 @@
 //!
 //! // What the driver's pool reserves for three requests, one of them freed.
 //! let mut pool = Pool::new(GRANULE);
-//! let first = pool.place(40 << 20).unwrap();
+//! let stream = 0;
+//! let first = pool.place(40 << 20, stream).unwrap();
 //! pool.take(first);
-//! pool.take(pool.place(1000).unwrap());
-//! pool.free(first.offset);
-//! pool.take(pool.place(20 << 20).unwrap());
+//! let second = pool.place(1000, stream).unwrap();
+//! pool.take(second);
+//! pool.free(first.offset, stream, 0);
+//! let third = pool.place(20 << 20, stream).unwrap();
+//! pool.take(third);
 //! assert_eq!(pool.used(), (20 << 20) + 1000);
 //! assert_eq!(pool.reserved(), 2 * GRANULE);
 //! ```
@@ -37,10 +40,12 @@ pub mod error;
 mod library;
 #[cfg(target_os = "linux")]
 pub mod max_batch;
+pub mod playback;
 pub mod pool;
 #[cfg(target_os = "linux")]
 mod program;
 #[cfg(target_os = "linux")]
+#[allow(dead_code, reason = "what only the stand-in writes")]
 mod protocol;
 #[cfg(target_os = "linux")]
 pub mod recording;
@@ -48,9 +53,14 @@ pub mod recording;
 mod recording_file;
 pub mod requests;
 #[cfg(target_os = "linux")]
+mod requests_file;
+#[cfg(target_os = "linux")]
 pub mod run;
+pub mod sequence;
 #[cfg(target_os = "linux")]
 pub mod verdict;
+#[cfg(target_os = "linux")]
+mod watched;
 
 /// The stand-in's own tests, and its lints: elsewhere it is the build script's.
 #[cfg(all(test, target_os = "linux"))]

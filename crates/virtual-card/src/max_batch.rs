@@ -8,8 +8,10 @@ use serde::Serialize;
 use crate::card::Card;
 use crate::error::DryRunError;
 use crate::recording::{CardPeaks, Failed};
-use crate::run::{Ending, Fill, Invocation, Output, Run, Stdin};
+use crate::requests::Wanted;
+use crate::run::{Ending, Fill, Invocation, Output, Run};
 use crate::verdict::{self, Refusal};
+use crate::watched::Stdin;
 use crate::{library, program, run};
 
 /// What stands for the number in the program's arguments.
@@ -224,7 +226,7 @@ impl<'a> Search<'a> {
         let (what, on) =
             ((self.program.as_path(), &*arguments), (&self.options.card, &self.library));
         let from = (&mut self.stdin, self.is_interrupted);
-        let run = run::run(what, on, Fill::Seed(1), Output::Kept, from)?;
+        let run = run::run(what, on, (Fill::Seed(1), Wanted::Nothing), Output::Kept, from)?;
         self.runs += 1;
         let asked = run.recording.processes.iter().any(|p| p.tally.free_memory_read > 0);
         self.reads_free_memory |= asked;

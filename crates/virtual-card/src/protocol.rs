@@ -13,6 +13,15 @@ pub const DIRECTORY_VARIABLE: &str = "VRAM_VIRTUAL_CARD";
 /// Names to the stand-in what computed memory reads as: `zeros` or the number of a seed.
 pub const FILL_VARIABLE: &str = "VRAM_VIRTUAL_CARD_FILL";
 
+/// Asks for every request for memory, one by one: [`CALLS`] or [`CALLS_AND_STACKS`].
+pub const REQUESTS_VARIABLE: &str = "VRAM_VIRTUAL_CARD_REQUESTS";
+
+/// A value of [`REQUESTS_VARIABLE`]: what is asked for.
+pub const CALLS: &str = "calls";
+
+/// A value of [`REQUESTS_VARIABLE`]: who asks as well.
+pub const CALLS_AND_STACKS: &str = "stacks";
+
 /// The card's facts: `key<TAB>value` a line.
 pub const CARD_FILE: &str = "card.tsv";
 
@@ -24,6 +33,19 @@ pub const COUNTERS: &str = "counters";
 
 /// See [`COUNTERS`].
 pub const EVENTS: &str = "events";
+
+/// A process's [`Request`]s end in this, in the order of the calls; the rest of the file is zeros.
+pub const REQUESTS: &str = "requests";
+
+/// Its stacks, each as often as once: how deep it is, then as many return addresses, all of 8 bytes.
+pub const STACKS: &str = "stacks";
+
+/// The files that its code was loaded from: where the code begins, where it ends, how far it was moved
+/// (all hexadecimal), and the path, separated by tabs and ended by a zero byte.
+pub const MODULES: &str = "modules";
+
+/// Addresses of a stack, at most: what called those is left out.
+pub const MOST_FRAMES: usize = 256;
 
 /// Cards that a run can have.
 pub const MAX_CARDS: usize = 16;
@@ -109,4 +131,69 @@ pub struct Counters {
     pub live: AtomicU64,
     /// See [`live`](Self::live).
     pub live_bytes: AtomicU64,
+}
+
+/// What a [`Request`] is. No number is zero, which is where a file ends.
+pub mod kind {
+    /// An allocation in a pool: card, address, bytes, stream, stack.
+    pub const IN_POOL: u32 = 1;
+    /// One of the card's beside its pools; as above.
+    pub const OUTSIDE: u32 = 2;
+    /// One of the host's; as above.
+    pub const ON_HOST: u32 = 3;
+    /// A free: address, stream.
+    pub const FREE: u32 = 4;
+    /// The host waited for a stream.
+    pub const STREAM: u32 = 5;
+    /// The host waited for a card.
+    pub const CONTEXT: u32 = 6;
+    /// The host waited for an event: the stream that it was recorded on; steps until then as bytes.
+    pub const EVENT: u32 = 7;
+    /// A stream waits for an event: the other stream as address; steps until then as bytes.
+    pub const WAIT: u32 = 8;
+    /// A pool was trimmed: card, bytes.
+    pub const TRIM: u32 = 9;
+    /// A pool was set up: card, the attribute as address, its value as bytes.
+    pub const SETTING: u32 = 10;
+}
+
+/// One call that bears on memory, as it stands in a file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Request {
+    /// See [`kind`].
+    pub kind: u32,
+    /// The card's number.
+    pub card: u16,
+    /// The number of its stack plus one; 0 for none.
+    pub stack: u32,
+    /// Its address.
+    pub address: u64,
+    /// Its bytes.
+    pub bytes: u64,
+    /// Its stream.
+    pub stream: u64,
+}
+
+impl Request {
+    /// Words of 8 bytes that it takes.
+    pub const WORDS: usize = 4;
+
+    /// As it stands in a file.
+    pub fn to_words(self) -> [u64; Self::WORDS] {
+        let first =
+            u64::from(self.kind & 0xff) | u64::from(self.card) << 8 | u64::from(self.stack) << 32;
+        [first, self.address, self.bytes, self.stream]
+    }
+
+    /// What stands in a file.
+    pub fn of_words([first, address, bytes, stream]: [u64; Self::WORDS]) -> Self {
+        Self {
+            kind: first as u32 & 0xff,
+            card: (first >> 8) as u16,
+            stack: (first >> 32) as u32,
+            address,
+            bytes,
+            stream,
+        }
+    }
 }

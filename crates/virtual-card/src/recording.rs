@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::pool::PoolSettings;
+use crate::requests::Requests;
+
 /// The most that was held of one card, in bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct CardPeaks {
@@ -89,6 +92,10 @@ pub struct Mark {
     pub kind: MarkKind,
     /// Its name; empty where nobody gave one.
     pub name: String,
+    /// Steps that were taken until then: an index of [`Requests::steps`]; 0 where they are not written
+    /// down.
+    #[serde(skip)]
+    pub steps: u64,
     /// Allocations asked for until then.
     pub requests: u64,
     /// Their bytes.
@@ -113,36 +120,6 @@ pub struct Failed {
     pub bytes: u64,
     /// Bytes of the card that were held, by whomever.
     pub held: u64,
-}
-
-/// How a program set a pool up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct PoolSettings {
-    /// Bytes that the pool may keep at a synchronisation.
-    pub release_threshold: u64,
-    /// Whether it reuses memory by the order of events.
-    pub reuse_follow_event_dependencies: bool,
-    /// Whether it reuses memory that happens to be free already.
-    pub reuse_allow_opportunistic: bool,
-    /// Whether it inserts waits to reuse memory.
-    pub reuse_allow_internal_dependencies: bool,
-}
-
-impl PoolSettings {
-    /// As the driver makes a pool.
-    pub const DEFAULT: Self = Self {
-        release_threshold: 0,
-        reuse_follow_event_dependencies: true,
-        reuse_allow_opportunistic: true,
-        reuse_allow_internal_dependencies: true,
-    };
-
-    /// Whether the model of the pool was held against a card with these.
-    pub fn are_validated(&self) -> bool {
-        self.release_threshold == u64::MAX
-            && !self.reuse_allow_opportunistic
-            && !self.reuse_allow_internal_dependencies
-    }
 }
 
 /// One process that used CUDA.
@@ -188,6 +165,9 @@ pub struct Process {
     pub libraries: Vec<String>,
     /// Whether it asked for the driver's tables that no header names.
     pub private_tables: bool,
+    /// All that it asked for, one by one, where that was wanted.
+    #[serde(skip)]
+    pub requests: Option<Requests>,
 }
 
 /// A whole run.

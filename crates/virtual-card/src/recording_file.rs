@@ -4,10 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::{DryRunError, file};
+use crate::pool::PoolSettings;
 use crate::protocol::{self, CardLevels, Counters, Level, Totals};
-use crate::recording::{
-    CardPeaks, Failed, Mark, MarkKind, MarkLevels, PoolSettings, Process, Recording, Tally,
-};
+use crate::recording::{CardPeaks, Failed, Mark, MarkKind, MarkLevels, Process, Recording, Tally};
+use crate::requests_file;
 
 fn peak(level: &Level) -> u64 {
     level.peak.load(std::sync::atomic::Ordering::Relaxed)
@@ -128,6 +128,7 @@ fn process(events: &Path) -> Result<Option<Process>, DryRunError> {
         wrong: Vec::new(),
         libraries: Vec::new(),
         private_tables: false,
+        requests: requests_file::requests(events)?,
     };
     // The last line of a process that was killed may be half a line.
     for line in text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')) {
@@ -186,7 +187,7 @@ fn settings(fields: &[&str]) -> Option<PoolSettings> {
 
 fn mark(kind: MarkKind, fields: &[&str]) -> Option<Mark> {
     let (name, rest) = fields.split_first()?;
-    let [requests, requested_bytes, hash, read, levels @ ..] = rest else { return None };
+    let [steps, requests, requested_bytes, hash, read, levels @ ..] = rest else { return None };
     let levels: Vec<u64> = levels.iter().map(|level| level.parse().ok()).collect::<Option<_>>()?;
     let cards = levels.chunks(6).map(|levels| {
         let [used, used_peak, reserved, reserved_peak, outside, outside_peak] = *levels else {
@@ -197,6 +198,7 @@ fn mark(kind: MarkKind, fields: &[&str]) -> Option<Mark> {
     Some(Mark {
         kind,
         name: (*name).to_owned(),
+        steps: steps.parse().ok()?,
         requests: requests.parse().ok()?,
         requested_bytes: requested_bytes.parse().ok()?,
         requests_hash: u64::from_str_radix(hash, 16).ok()?,
@@ -211,11 +213,12 @@ mod tests {
 
     #[test]
     fn a_mark_is_read_as_it_was_written() {
-        let fields: Vec<&str> = "forward\t7\t100\tff\t4\t1\t2\t3\t4\t5\t6".split('\t').collect();
+        let fields: Vec<&str> = "forward\t9\t7\t100\tff\t4\t1\t2\t3\t4\t5\t6".split('\t').collect();
         let mark = mark(MarkKind::Mark, &fields).unwrap();
         assert_eq!((mark.name.as_str(), mark.requests, mark.requests_hash), ("forward", 7, 255));
+        assert_eq!(mark.steps, 9);
         assert_eq!(mark.cards[0].reserved_peak, 4);
-        assert!(super::mark(MarkKind::Mark, &fields[..10]).is_none());
+        assert!(super::mark(MarkKind::Mark, &fields[..11]).is_none());
     }
 
     #[test]

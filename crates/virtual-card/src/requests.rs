@@ -2,6 +2,18 @@
 
 use std::path::PathBuf;
 
+/// What is written down of a run, request by request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Wanted {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Every call that bears on memory.
+    Calls,
+    /// The stack of every allocation as well.
+    Stacks,
+}
+
 /// Where an allocation lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Memory {

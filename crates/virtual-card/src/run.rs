@@ -1,25 +1,21 @@
 //! One run of the program.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::{IsTerminal, Read, Seek, Write};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
-use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::card::Card;
 use crate::error::{DryRunError, file};
 use crate::library::Unpacked;
-use crate::protocol::{CARD_FILE, DIRECTORY_VARIABLE, FILL_VARIABLE};
+use crate::protocol::{CARD_FILE, FILL_VARIABLE};
 use crate::recording::Recording;
 use crate::recording_file;
+use crate::requests::Wanted;
+use crate::watched::{self, Stdin};
+
+pub use crate::watched::{Ending, Output};
 
 /// A program and its arguments.
 #[derive(Debug, Clone)]
@@ -50,59 +46,6 @@ impl std::fmt::Display for Fill {
     }
 }
 
-/// Where a program's output goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Output {
-    /// To our own.
-    Through,
-    /// All of it to our stderr: stdout belongs to somebody else.
-    ToStderr,
-    /// Nowhere, unless the run fails.
-    Kept,
-}
-
-/// How a program ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ending(ExitStatus);
-
-impl Ending {
-    /// Whether with code 0.
-    pub fn is_success(self) -> bool {
-        self.0.success()
-    }
-
-    /// Its exit code; none if a signal ended it.
-    pub fn code(self) -> Option<i32> {
-        self.0.code()
-    }
-
-    /// The signal that ended it.
-    pub fn signal(self) -> Option<i32> {
-        self.0.signal()
-    }
-}
-
-impl std::fmt::Display for Ending {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match (self.code(), self.signal()) {
-            (Some(code), _) => write!(f, "exit code {code}"),
-            (None, Some(signal)) => write!(f, "signal {signal}"),
-            (None, None) => f.write_str("no exit code"),
-        }
-    }
-}
-
-impl Serialize for Ending {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Shown {
-            code: Option<i32>,
-            signal: Option<i32>,
-        }
-        Shown { code: self.code(), signal: self.signal() }.serialize(serializer)
-    }
-}
-
 /// What one run came to.
 #[derive(Debug, Clone, Serialize)]
 pub struct Run {
@@ -117,186 +60,26 @@ pub struct Run {
     pub output: Vec<u8>,
 }
 
-/// What every run reads as its stdin: ours, as far as the first run read it. A terminal is not handed
-/// on: nobody types the same eleven times, and what reads one in the background is stopped.
-#[derive(Debug, Default)]
-pub(crate) struct Stdin {
-    /// What the first run was given.
-    read: Arc<Mutex<Vec<u8>>>,
-    is_first_over: bool,
+/// A directory for the files of a run.
+pub(crate) fn directory() -> Result<tempfile::TempDir, DryRunError> {
+    let directory = tempfile::Builder::new().prefix("vram-dry-run-").tempdir();
+    directory.map_err(file("make a directory in", &std::env::temp_dir()))
 }
-
-impl Stdin {
-    /// Hands an input on and keeps a copy of it. The reader is left behind where the program is done
-    /// before its input is: it ends with this process.
-    fn pass_on(
-        &self,
-        mut from: impl Read + Send + 'static,
-        mut to: impl Write + Send + 'static,
-    ) -> JoinHandle<()> {
-        let read = self.read.clone();
-        std::thread::spawn(move || {
-            let mut buffer = [0; 8192];
-            while let Ok(bytes @ 1..) = from.read(&mut buffer) {
-                // First, for the program may read it and be done, and the next run begin, at once.
-                read.lock().unwrap_or_else(PoisonError::into_inner).extend(&buffer[..bytes]);
-                if to.write_all(&buffer[..bytes]).is_err() {
-                    break;
-                }
-            }
-        })
-    }
-
-    /// A file of what the first run read.
-    fn again(&self) -> std::io::Result<File> {
-        let mut file = tempfile::tempfile()?;
-        file.write_all(&self.read.lock().unwrap_or_else(PoisonError::into_inner))?;
-        file.rewind()?;
-        Ok(file)
-    }
-}
-
-/// How often it is asked whether the program is done or somebody wants it to stop.
-const LOOK_EVERY: Duration = Duration::from_millis(1);
-
-/// As long as the end of a killed process is waited for: one that the system does not let go of is left.
-const MOST_LOOKS: u32 = 1000;
 
 /// Runs `program` once on `card`.
 pub(crate) fn run(
-    (program, arguments): (&Path, &[OsString]),
+    what: (&Path, &[OsString]),
     (card, library): (&Card, &Unpacked),
-    fill: Fill,
+    (fill, requests): (Fill, Wanted),
     output: Output,
     (stdin, is_interrupted): (&mut Stdin, &dyn Fn() -> bool),
 ) -> Result<Run, DryRunError> {
-    let temporary = std::env::temp_dir();
-    let directory = tempfile::Builder::new().prefix("vram-dry-run-").tempdir();
-    let directory = directory.map_err(file("make a directory in", &temporary))?;
+    let directory = directory()?;
     let facts = directory.path().join(CARD_FILE);
     fs::write(&facts, card.facts()).map_err(file("write", &facts))?;
-    let kept = tempfile::tempfile().map_err(file("make a file in", &temporary))?;
-    let mut command = Command::new(program);
-    command
-        .args(arguments)
-        .env(DIRECTORY_VARIABLE, directory.path())
-        .env(FILL_VARIABLE, fill.to_string())
-        .env("LD_PRELOAD", first("LD_PRELOAD", &library.library))
-        .env("LD_LIBRARY_PATH", first("LD_LIBRARY_PATH", &library.directory));
-    let failed = |source| DryRunError::Start { program: program.to_owned(), source };
-    match output {
-        Output::Through => {}
-        Output::ToStderr => {
-            command.stdout(std::io::stderr());
-        }
-        Output::Kept => {
-            let copy = |file: &File| file.try_clone().map(Stdio::from);
-            command.stdout(copy(&kept).map_err(failed)?).stderr(copy(&kept).map_err(failed)?);
-        }
-    }
-    let is_first = !std::mem::replace(&mut stdin.is_first_over, true);
-    command.stdin(match is_first {
-        _ if std::io::stdin().is_terminal() => Stdio::null(),
-        true => Stdio::piped(),
-        false => stdin.again().map_err(failed)?.into(),
-    });
-    // SAFETY: between fork and exec the new process makes one system call and touches no memory that a
-    // thread of ours may hold.
-    unsafe {
-        // Who kills `vram` outright wants no program left behind that nobody waits for.
-        command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::KILL))?));
-    }
-    let mut child = command.spawn().map_err(failed)?;
-    if let Some(to) = child.stdin.take() {
-        stdin.pass_on(std::io::stdin(), to);
-    }
-    let ending = loop {
-        let ended = child.try_wait().map_err(failed)?;
-        // Ctrl-C ends the program as well, which then did not end by itself.
-        if is_interrupted() {
-            // It may be over; there is nobody left to tell.
-            let _ = child.kill();
-            let _ = child.wait();
-            end_all(directory.path());
-            return Err(DryRunError::Interrupted);
-        }
-        match ended {
-            Some(status) => break Ending(status),
-            None => std::thread::sleep(LOOK_EVERY),
-        }
-    };
-    let mut said = Vec::new();
-    let mut kept = kept;
-    if output == Output::Kept && kept.rewind().is_ok() {
-        let _ = kept.read_to_end(&mut said);
-    }
-    Ok(Run { fill, ending, recording: recording_file::recording(directory.path())?, output: said })
-}
-
-/// Ends every process of the run in `directory`: a script's programs, say, which nothing ends with it.
-fn end_all(directory: &Path) {
-    let mut wanted = OsString::from(DIRECTORY_VARIABLE);
-    wanted.push("=");
-    wanted.push(directory);
-    // They take a moment, and may have begun others.
-    for _ in 0..MOST_LOOKS {
-        let Ok(processes) = fs::read_dir("/proc") else { return };
-        let belongs = |process: &PathBuf| {
-            // That of somebody else's process cannot be read.
-            let variables = fs::read(process.join("environ")).unwrap_or_default();
-            variables.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes())
-        };
-        let paths = processes.filter_map(|entry| Some(entry.ok()?.path()));
-        let numbers: Vec<Pid> = paths
-            .filter(belongs)
-            .filter_map(|path| Pid::from_raw(path.file_name()?.to_str()?.parse().ok()?))
-            .collect();
-        if numbers.is_empty() {
-            return;
-        }
-        for number in numbers {
-            let _ = kill_process(number, Signal::KILL);
-        }
-        std::thread::sleep(LOOK_EVERY);
-    }
-}
-
-/// A list of paths with one more before those that are set.
-fn first(variable: &str, path: &Path) -> OsString {
-    let mut list = path.as_os_str().to_owned();
-    if let Some(set) = std::env::var_os(variable).filter(|set| !set.is_empty()) {
-        list.push(":");
-        list.push(set);
-    }
-    list
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A program that reads what it is given, and is done at once.
-    struct Reader(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Reader {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            assert!(self.0.lock().unwrap().ends_with(bytes), "the next run would lack this");
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn what_the_first_run_reads_is_there_for_the_next_at_once() {
-        let stdin = Stdin::default();
-        let input: Vec<u8> = (0..100_000u32).map(|i| i as u8).collect();
-        let reader = Reader(stdin.read.clone());
-        stdin.pass_on(std::io::Cursor::new(input.clone()), reader).join().unwrap();
-        let mut again = Vec::new();
-        stdin.again().unwrap().read_to_end(&mut again).unwrap();
-        assert!(again == input);
-    }
+    let mut command = watched::command(what, library, directory.path(), requests);
+    command.env(FILL_VARIABLE, fill.to_string());
+    let (ending, output) =
+        watched::watch(command, directory.path(), output, Some(stdin), is_interrupted)?;
+    Ok(Run { fill, ending, recording: recording_file::recording(directory.path())?, output })
 }

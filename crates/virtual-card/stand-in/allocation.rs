@@ -1,7 +1,9 @@
 //! What an allocation and a free do to what is held.
 
+use crate::protocol::{Request, kind};
+
 use super::card::{DIRECT_SHARED, Kind, REGION_SPAN, Region};
-use super::handles::Handle;
+use super::handles::{Handle, stream_number};
 use super::session::Session;
 use super::status::Status;
 
@@ -23,7 +25,7 @@ pub fn allocate(
     }
     session.record.request(bytes, stream);
     let card = region.card;
-    let placement = region.memory.place(bytes);
+    let placement = region.memory.place(bytes, stream_number(stream));
     let placement = placement.filter(|p| p.offset.saturating_add(bytes) <= REGION_SPAN);
     let fits = session.fits(card, placement.map_or(u64::MAX, |placement| placement.growth));
     let Some(placement) = placement.filter(|_| fits) else {
@@ -34,6 +36,8 @@ pub fn allocate(
     };
     let region = session.regions.of(base).ok_or(Status::INVALID_VALUE)?;
     region.memory.take(placement);
+    let address = base + placement.offset;
+    let kind = if matches!(region.kind, Kind::Direct) { kind::OUTSIDE } else { kind::IN_POOL };
     if let Kind::Pool { used_high, reserved_high, .. } = &mut region.kind {
         *used_high = (*used_high).max(region.memory.used());
         *reserved_high = (*reserved_high).max(region.memory.reserved());
@@ -46,20 +50,29 @@ pub fn allocate(
     }
     session.record.grow(card, |c| &c.asked, bytes);
     session.record.born(bytes);
-    Ok(base + placement.offset)
+    let (card, stream) = (card as u16, stream as u64);
+    session.record.step(Request { kind, card, address, bytes, stream, ..Request::default() });
+    Ok(address)
 }
 
-/// Frees what was allocated at `address`; `function` is named if that is wrong.
-pub fn free(session: &mut Session, address: u64, function: &str) -> Result<(), Status> {
+/// Frees what was allocated at `address`, in the order of a stream (0 for none); `function` is named if
+/// that is wrong.
+pub fn free(
+    session: &mut Session,
+    address: u64,
+    stream: Handle,
+    function: &str,
+) -> Result<(), Status> {
     // What an allocation of no bytes is given.
     if address == 0 {
         return Ok(());
     }
+    let call = session.record.steps();
     let Some(region) = session.regions.of(address) else {
         return wrong(session, "freed an address that is not the card's", function, address);
     };
     let (card, offset) = (region.card, address - region.base);
-    let Some(bytes) = region.memory.free(offset) else {
+    let Some(bytes) = region.memory.free(offset, stream_number(stream), call) else {
         let what = match region.memory.find(offset) {
             Some(_) => "freed an address inside an allocation",
             None => "freed twice, or never allocated",
@@ -69,6 +82,8 @@ pub fn free(session: &mut Session, address: u64, function: &str) -> Result<(), S
     let (base, is_idle) = (region.base, region.memory.live().len() == 0);
     match region.kind {
         Kind::Direct => {
+            // There is no order: the card is done with it.
+            region.memory.synchronize_all();
             let back = region.memory.trim(0);
             session.record.shrink(card, |c| &c.outside, back);
             session.record.shrink(card, |c| &c.held, back);
@@ -84,6 +99,8 @@ pub fn free(session: &mut Session, address: u64, function: &str) -> Result<(), S
     session.record.shrink(card, |c| &c.asked, bytes);
     session.record.died(bytes);
     session.contents.forget(address, bytes);
+    let stream = stream as u64;
+    session.record.step(Request { kind: kind::FREE, address, stream, ..Request::default() });
     Ok(())
 }
 

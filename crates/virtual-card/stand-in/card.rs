@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use crate::pool::{GRANULE, Pool};
+use crate::pool::{GRANULE, Pool, PoolSettings};
 
 /// What `cuMemAlloc` and its like take of the card at a time, in bytes.
 pub const DIRECT_GRANULE: u64 = 2 << 20;
@@ -64,31 +64,10 @@ impl Facts {
     }
 }
 
-/// How a pool was set up.
-#[derive(Debug, Clone, Copy)]
-pub struct Settings {
-    pub release_threshold: u64,
-    pub reuse_follow_event_dependencies: bool,
-    pub reuse_allow_opportunistic: bool,
-    pub reuse_allow_internal_dependencies: bool,
-}
-
-/// As the driver makes one.
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            release_threshold: 0,
-            reuse_follow_event_dependencies: true,
-            reuse_allow_opportunistic: true,
-            reuse_allow_internal_dependencies: true,
-        }
-    }
-}
-
 #[derive(Debug)]
 pub enum Kind {
     /// A pool of the driver's, with the most that was used and reserved since its program reset them.
-    Pool { settings: Settings, used_high: u64, reserved_high: u64 },
+    Pool { used_high: u64, reserved_high: u64 },
     /// One that its program destroyed while memory of it was alive.
     Destroyed,
     /// What is allocated without a pool, which goes back to the card when it is freed.
@@ -111,8 +90,9 @@ pub struct Regions(Vec<Option<Region>>);
 impl Regions {
     /// A new pool on a card; `None` if there are too many.
     pub fn add_pool(&mut self, card: usize) -> Option<&mut Region> {
-        let kind = Kind::Pool { settings: Settings::default(), used_high: 0, reserved_high: 0 };
-        self.add(card, Pool::new(GRANULE), kind)
+        let mut pool = Pool::new(GRANULE);
+        pool.set_up(PoolSettings::DEFAULT);
+        self.add(card, pool, Kind::Pool { used_high: 0, reserved_high: 0 })
     }
 
     /// A card's memory outside its pools: of requests that share granules, or that have their own.

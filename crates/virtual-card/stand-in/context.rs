@@ -2,11 +2,15 @@
 
 use std::cell::Cell;
 
+use crate::protocol::{Request, kind};
+
 use super::handles::{Handle, Object};
 use super::pointer::Out;
+use super::pools::Awaited;
 use super::record::Record;
 use super::session::{self, Session};
 use super::status::Status;
+use super::synchronize::synchronized;
 
 /// The primary context of the first card; the others' follow, as far apart.
 const PRIMARY: Handle = 0x0e00_0000;
@@ -71,6 +75,13 @@ fn open(session: &mut Session, device: i32) -> Result<(), Status> {
     }
     session.record.grow(number, |c| &c.held, bytes);
     session.card(device)?.context_counted = true;
+    Ok(())
+}
+
+fn synchronize(session: &mut Session, device: i32) -> Result<(), Status> {
+    let (kind, number) = (kind::CONTEXT, session.card(device)?.number);
+    session.record.step(Request { kind, card: number as u16, ..Request::default() });
+    synchronized(session, Awaited::Card(number));
     Ok(())
 }
 
@@ -171,18 +182,16 @@ driver! {
 
     fn cuCtxSynchronize() {
         session::with(|session| {
-            current_device(session)?;
-            super::synchronize::synchronized(session);
-            Ok(())
+            let device = current_device(session)?;
+            synchronize(session, device)
         })
     }
 
     fn cuCtxSynchronize_v2(context: Handle) {
         session::with(|session| {
             let context = if context == 0 { current() } else { context };
-            device_of(session, context)?;
-            super::synchronize::synchronized(session);
-            Ok(())
+            let device = device_of(session, context)?;
+            synchronize(session, device)
         })
     }
 

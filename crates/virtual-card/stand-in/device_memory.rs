@@ -27,8 +27,8 @@ driver! {
         })
     }
 
-    fn cuMemFreeAsync(address: u64, _stream: Handle) {
-        session::with(|session| allocation::free(session, address, "cuMemFreeAsync"))
+    fn cuMemFreeAsync(address: u64, stream: Handle) {
+        session::with(|session| allocation::free(session, address, stream, "cuMemFreeAsync"))
     }
 
     fn cuMemAlloc_v2(address: Out<u64>, bytes: usize) {
@@ -48,7 +48,7 @@ driver! {
     fn cuMemFree_v2(address: u64) {
         session::with(|session| match host_memory::free_managed(session, address) {
             Some(freed) => freed,
-            None => allocation::free(session, address, "cuMemFree"),
+            None => allocation::free(session, address, 0, "cuMemFree"),
         })
     }
 

@@ -2,10 +2,13 @@
 
 use std::time::Instant;
 
+use crate::protocol::{Request, kind};
+
 use super::context;
-use super::handles::{Handle, Object};
+use super::handles::{Handle, Object, Order};
 use super::pointer::Out;
-use super::session;
+use super::pools::Awaited;
+use super::session::{self, Session};
 use super::status::Status;
 
 /// `CU_EVENT_DISABLE_TIMING`.
@@ -15,7 +18,7 @@ const NO_TIMES: u32 = 2;
 fn elapsed(milliseconds: &Out<f32>, from: Handle, to: Handle) -> Result<(), Status> {
     session::with(|session| {
         let mut time = |event| match session.handles.get(event)? {
-            Object::Event { recorded: Some(at), timed: true } => Ok(*at),
+            Object::Event { recorded: Some(at), timed: true, .. } => Ok(*at),
             _ => Err(Status::INVALID_HANDLE),
         };
         let (from, to) = (time(from)?, time(to)?);
@@ -28,21 +31,26 @@ fn elapsed(milliseconds: &Out<f32>, from: Handle, to: Handle) -> Result<(), Stat
     })
 }
 
-fn record(event: Handle) -> Result<(), Status> {
-    session::with(|session| match session.handles.get(event)? {
-        Object::Event { recorded, timed } => {
-            *recorded = timed.then(Instant::now);
-            Ok(())
+fn record(event: Handle, stream: Handle) -> Result<(), Status> {
+    session::with(|session| {
+        let steps = session.record.steps();
+        match session.handles.get(event)? {
+            Object::Event { recorded, timed, order } => {
+                *recorded = timed.then(Instant::now);
+                *order = Order { stream, steps };
+                Ok(())
+            }
+            _ => Err(Status::INVALID_HANDLE),
         }
-        _ => Err(Status::INVALID_HANDLE),
     })
 }
 
-fn known(event: Handle) -> Result<(), Status> {
-    session::with(|session| match session.handles.get(event)? {
-        Object::Event { .. } => Ok(()),
+/// What an event was recorded after.
+pub fn order(session: &mut Session, event: Handle) -> Result<Order, Status> {
+    match session.handles.get(event)? {
+        Object::Event { order, .. } => Ok(*order),
         _ => Err(Status::INVALID_HANDLE),
-    })
+    }
 }
 
 driver! {
@@ -50,7 +58,7 @@ driver! {
         session::with(|session| {
             context::current_device(session)?;
             let timed = flags & NO_TIMES == 0;
-            to.put(session.handles.add(Object::Event { recorded: None, timed }))
+            to.put(session.handles.add(Object::Event { recorded: None, timed, order: Order::default() }))
         })
     }
 
@@ -58,22 +66,28 @@ driver! {
         session::with(|session| session.handles.remove(event).map(|_| ()))
     }
 
-    fn cuEventRecord(event: Handle, _stream: Handle) {
-        record(event)
+    fn cuEventRecord(event: Handle, stream: Handle) {
+        record(event, stream)
     }
 
-    fn cuEventRecordWithFlags(event: Handle, _stream: Handle, _flags: u32) {
-        record(event)
+    fn cuEventRecordWithFlags(event: Handle, stream: Handle, _flags: u32) {
+        record(event, stream)
     }
 
     fn cuEventQuery(event: Handle) {
-        known(event)
+        session::with(|session| order(session, event).map(|_| ()))
     }
 
     fn cuEventSynchronize(event: Handle) {
-        known(event)?;
         session::with(|session| {
-            super::synchronize::synchronized(session);
+            let Order { stream, steps } = order(session, event)?;
+            session.record.step(Request {
+                kind: kind::EVENT,
+                bytes: steps,
+                stream: stream as u64,
+                ..Request::default()
+            });
+            super::synchronize::synchronized(session, Awaited::Until(Order { stream, steps }));
             Ok(())
         })
     }

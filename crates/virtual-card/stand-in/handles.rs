@@ -8,8 +8,26 @@ use super::status::Status;
 /// A handle as a program passes it.
 pub type Handle = usize;
 
+/// `CU_STREAM_LEGACY`.
+const LEGACY: Handle = 1;
+
+/// `CU_STREAM_NON_BLOCKING`.
+const NON_BLOCKING: u32 = 1;
+
 /// Far from every address, and aligned as handles are.
 const FIRST: Handle = 0x0f00_0000;
+
+/// The number of a stream, of which the legacy one has two.
+pub fn stream_number(stream: Handle) -> u64 {
+    if stream == LEGACY { 0 } else { stream as u64 }
+}
+
+/// What an event was recorded after: a stream, and as many steps of the request log.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Order {
+    pub stream: Handle,
+    pub steps: u64,
+}
 
 #[derive(Debug, Clone, Copy)]
 pub enum Object {
@@ -23,6 +41,7 @@ pub enum Object {
     Event {
         recorded: Option<Instant>,
         timed: bool,
+        order: Order,
     },
     Blas {
         device: i32,
@@ -54,6 +73,14 @@ impl Handles {
     pub fn next(&mut self) -> Handle {
         self.next += 64;
         self.next
+    }
+
+    /// Streams that the legacy stream waits for.
+    pub fn blocking_streams(&self) -> impl Iterator<Item = Handle> + '_ {
+        self.objects.iter().filter_map(|(handle, object)| match object {
+            Object::Stream { flags, .. } if flags & NON_BLOCKING == 0 => Some(*handle),
+            _ => None,
+        })
     }
 
     pub fn get(&mut self, handle: Handle) -> Result<&mut Object, Status> {

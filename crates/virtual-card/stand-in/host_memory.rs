@@ -3,6 +3,8 @@
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ffi::c_void;
 
+use crate::protocol::{Request, kind};
+
 use super::allocation;
 use super::context;
 use super::host_ranges::Origin;
@@ -40,9 +42,12 @@ fn pages(session: &mut Session, bytes: usize, origin: Origin) -> Result<usize, S
 }
 
 fn pinned(session: &mut Session, to: &Out<usize>, bytes: usize, flags: u32) -> Result<(), Status> {
-    context::current_device(session)?;
+    let device = context::current_device(session)?;
     let at = pages(session, bytes, Origin::Allocated)?;
     session.record.pin(bytes as u64);
+    let (card, address, bytes) = (session.card(device)?.number as u16, at as u64, bytes as u64);
+    let kind = kind::ON_HOST;
+    session.record.step(Request { kind, card, address, bytes, ..Request::default() });
     if flags & MAPPED != 0 {
         note_shared(session, "page-locked memory that the card maps");
     }
@@ -66,7 +71,7 @@ pub fn free_managed(session: &mut Session, address: u64) -> Option<Result<(), St
         // SAFETY: allocated by `pages` with this layout, and not freed: it was in the map.
         unsafe { dealloc(at as *mut u8, layout) };
     }
-    Some(allocation::free(session, on_card, "cuMemFree"))
+    Some(allocation::free(session, on_card, 0, "cuMemFree"))
 }
 
 driver! {
@@ -86,6 +91,8 @@ driver! {
             };
             session.host.0.remove(&at);
             session.record.unpin(bytes as u64);
+            let (kind, address) = (kind::FREE, at as u64);
+            session.record.step(Request { kind, address, ..Request::default() });
             // SAFETY: allocated by `pages` with this layout, and not freed: it was in the map.
             unsafe { dealloc(at as *mut u8, layout(bytes)?) };
             Ok(())

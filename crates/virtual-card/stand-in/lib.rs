@@ -6,7 +6,7 @@
 #![allow(non_snake_case, reason = "functions have the names of NVIDIA's headers")]
 
 #[cfg(stand_in)]
-#[path = "../src/pool.rs"]
+#[path = "../src/pool/mod.rs"]
 #[allow(dead_code, reason = "the dry run's side uses all of it")]
 mod pool;
 #[cfg(stand_in)]
@@ -29,6 +29,7 @@ mod device_memory;
 mod error_names;
 mod event;
 mod fill;
+mod growing_file;
 mod handles;
 mod host_memory;
 mod host_ranges;
@@ -39,16 +40,20 @@ mod loaded;
 mod lookup;
 mod mappings;
 mod module;
+mod modules;
 mod monitor;
+mod objects;
 mod pointer;
 mod pools;
 mod ptx;
 mod random;
 mod record;
+mod request_log;
 mod runtime;
 mod runtime_compiler;
 mod session;
 mod shared_file;
+mod stacks;
 mod status;
 mod stream;
 mod synchronize;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::protocol::EVENTS;
 
+use super::objects;
 use super::record::Record;
 
 /// How their names begin.
@@ -29,16 +30,6 @@ const NAMES: [&str; 15] = [
 ];
 
 #[repr(C)]
-struct Object {
-    address: usize,
-    name: *const c_char,
-    headers: *const c_void,
-    header_count: u16,
-    added: u64,
-    removed: u64,
-}
-
-#[repr(C)]
 struct Origin {
     file: *const c_char,
     base: *const c_void,
@@ -46,10 +37,7 @@ struct Origin {
     address: *const c_void,
 }
 
-type Visit = unsafe extern "C" fn(*const Object, usize, *mut c_void) -> c_int;
-
 unsafe extern "C" {
-    fn dl_iterate_phdr(visit: Visit, data: *mut c_void) -> c_int;
     fn dladdr(address: *const c_void, origin: *mut Origin) -> c_int;
 }
 
@@ -71,22 +59,10 @@ fn own_file() -> Option<PathBuf> {
     Path::new(file.to_str().ok()?).canonicalize().ok()
 }
 
-unsafe extern "C" fn collect(object: *const Object, _: usize, names: *mut c_void) -> c_int {
-    // SAFETY: `check` passes a list of paths, and the loader an object with a name that ends in zero.
-    let (names, name) = unsafe { (&mut *names.cast::<Vec<PathBuf>>(), (*object).name) };
-    if !name.is_null() {
-        // SAFETY: as above.
-        let name = unsafe { CStr::from_ptr(name) };
-        names.push(PathBuf::from(name.to_string_lossy().into_owned()));
-    }
-    0
-}
-
 /// Writes down each library of NVIDIA's that is mapped into this process.
 pub fn check(record: &mut Record) {
     let mut names: Vec<PathBuf> = Vec::new();
-    // SAFETY: `collect` takes the list that is passed.
-    unsafe { dl_iterate_phdr(collect, (&raw mut names).cast()) };
+    objects::each(|object| names.push(object.path().to_owned()));
     let own = own_file();
     for path in names {
         let named = path.file_name().is_some_and(|name| {
@@ -99,18 +75,10 @@ pub fn check(record: &mut Record) {
     }
 }
 
-unsafe extern "C" fn count(object: *const Object, _: usize, added: *mut c_void) -> c_int {
-    // SAFETY: `check_if_changed` passes a number, and the loader an object.
-    unsafe { *added.cast::<u64>() = (*object).added };
-    1
-}
-
 /// The same, if any library was loaded since it was asked for last.
 pub fn check_if_changed(record: &mut Record) {
     static SEEN: AtomicU64 = AtomicU64::new(0);
-    let mut added = 0u64;
-    // SAFETY: `count` takes the number that is passed.
-    unsafe { dl_iterate_phdr(count, (&raw mut added).cast()) };
+    let added = objects::added();
     if SEEN.swap(added, Ordering::Relaxed) != added {
         check(record);
     }

@@ -2,9 +2,13 @@
 
 use std::ffi::c_void;
 
+use crate::protocol::{Request, kind};
+
 use super::allocation;
-use super::card::{Kind, Region, Settings};
-use super::handles::Handle;
+use crate::pool::PoolSettings;
+
+use super::card::{Kind, Region};
+use super::handles::{Handle, Order, stream_number};
 use super::pointer::{In, Out};
 use super::session::{self, Session};
 use super::status::Status;
@@ -23,22 +27,46 @@ fn pool(session: &mut Session, handle: Handle) -> Result<&mut Region, Status> {
     session.regions.pool(handle as u64).ok_or(Status::INVALID_VALUE)
 }
 
-/// At a synchronisation a pool gives back what is idle beyond its release threshold.
-pub fn release_idle(session: &mut Session) {
-    let over: Vec<(u64, u64)> = session
-        .regions
-        .pools()
-        .filter_map(|region| match &region.kind {
-            Kind::Pool { settings, .. }
-                if region.memory.reserved() > settings.release_threshold =>
-            {
-                Some((region.base, settings.release_threshold))
+/// What the host waits for.
+#[derive(Debug, Clone, Copy)]
+pub enum Awaited {
+    /// What was asked for on a stream, up to a step.
+    Until(Order),
+    /// All of the card of this number.
+    Card(usize),
+}
+
+/// The host waited: pools make what was freed before their own, and give back what they may not keep.
+pub fn synchronize(session: &mut Session, awaited: Awaited) {
+    let mut streams = Vec::new();
+    if let Awaited::Until(Order { stream, .. }) = awaited {
+        streams.push(stream_number(stream));
+        // The legacy stream waits for every other that does not say otherwise.
+        if stream_number(stream) == 0 {
+            streams.extend(session.handles.blocking_streams().map(|stream| stream as u64));
+        }
+    }
+    let mut gone = Vec::new();
+    for region in session.regions.pools() {
+        let bytes = match awaited {
+            Awaited::Card(number) if region.card == number => region.memory.synchronize_all(),
+            Awaited::Card(_) => 0,
+            Awaited::Until(Order { steps, .. }) => {
+                streams.iter().map(|stream| region.memory.synchronize(*stream, steps)).sum()
             }
-            _ => None,
-        })
-        .collect();
-    for (base, keep) in over {
-        let _ = allocation::trim(session, base, keep);
+        };
+        gone.push((region.card, bytes));
+    }
+    for (card, bytes) in gone {
+        session.record.shrink(card, |c| &c.reserved, bytes);
+        session.record.shrink(card, |c| &c.held, bytes);
+    }
+}
+
+/// Stream `stream` waits for what `order` says.
+pub fn wait(session: &mut Session, stream: Handle, order: Order) {
+    for region in session.regions.pools() {
+        region.memory.wait(stream_number(stream), stream_number(order.stream), order.steps);
     }
 }
 
@@ -91,8 +119,9 @@ driver! {
 
     fn cuMemPoolTrimTo(handle: Handle, keep: usize) {
         session::with(|session| {
-            pool(session, handle)?;
+            let (card, bytes) = (pool(session, handle)?.card as u16, keep as u64);
             session.record.event_once("pool", "trimmed by the program");
+            session.record.step(Request { kind: kind::TRIM, card, bytes, ..Request::default() });
             allocation::trim(session, handle as u64, keep as u64)
         })
     }
@@ -104,9 +133,10 @@ driver! {
     fn cuMemPoolGetAttribute(handle: Handle, attribute: i32, value: *mut c_void) {
         session::with(|session| {
             let region = pool(session, handle)?;
-            let Kind::Pool { settings, used_high, reserved_high } = &region.kind else {
+            let Kind::Pool { used_high, reserved_high } = &region.kind else {
                 return Err(Status::INVALID_VALUE);
             };
+            let settings = region.memory.settings();
             let flag = |set: bool| Out(value.cast::<i32>()).put(set.into());
             let bytes = |bytes: u64| Out(value.cast::<u64>()).put(bytes);
             match attribute {
@@ -127,7 +157,8 @@ driver! {
         session::with(|session| {
             let region = pool(session, handle)?;
             let (used, reserved) = (region.memory.used(), region.memory.reserved());
-            let Kind::Pool { settings, used_high, reserved_high } = &mut region.kind else {
+            let mut settings = region.memory.settings();
+            let Kind::Pool { used_high, reserved_high } = &mut region.kind else {
                 return Err(Status::INVALID_VALUE);
             };
             let flag = || In(value.cast::<i32>().cast_const()).get().ok_or(Status::INVALID_VALUE);
@@ -151,8 +182,16 @@ driver! {
                 USED_HIGH => return reset(used_high, used),
                 _ => return Err(Status::INVALID_VALUE),
             }
-            let settings = *settings;
+            region.memory.set_up(settings);
             let card = region.card;
+            let value = if attribute == RELEASE_THRESHOLD { bytes()? } else { flag()? as u64 };
+            session.record.step(Request {
+                kind: kind::SETTING,
+                card: card as u16,
+                address: attribute as u64,
+                bytes: value,
+                ..Request::default()
+            });
             note_settings(session, card, settings);
             Ok(())
         })
@@ -160,7 +199,7 @@ driver! {
 }
 
 /// Writes down how a pool is set up, each time that it changes.
-fn note_settings(session: &mut Session, card: usize, settings: Settings) {
+fn note_settings(session: &mut Session, card: usize, settings: PoolSettings) {
     session.record.event(&[
         &"settings",
         &card,

@@ -7,9 +7,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crate::protocol::{COUNTERS, Counters, EVENTS, TOTALS_FILE, Tally, Totals};
+use crate::protocol::{COUNTERS, Counters, EVENTS, Request, TOTALS_FILE, Tally, Totals};
 
 use super::levels::{Of, add};
+use super::request_log::RequestLog;
 use super::{departed, shared_file};
 
 /// Where a process writes down what it does.
@@ -18,6 +19,8 @@ pub struct Record {
     counters: &'static Counters,
     totals: &'static Totals,
     events: File,
+    log: Option<RequestLog>,
+    steps: u64,
     once: HashSet<String>,
     threads: HashSet<u64>,
     streams: HashSet<usize>,
@@ -43,6 +46,8 @@ impl Record {
                         totals,
                         directory: directory.to_owned(),
                         events,
+                        log: RequestLog::begin(directory, &name),
+                        steps: 0,
                         once: HashSet::new(),
                         threads: HashSet::new(),
                         streams: HashSet::new(),
@@ -95,6 +100,18 @@ impl Record {
         self.streams.insert(stream);
         self.counters.so_far.threads.store(self.threads.len() as u64, Relaxed);
         self.counters.so_far.streams.store(self.streams.len() as u64, Relaxed);
+    }
+
+    /// Takes a step of what bears on memory, and writes it down where steps are.
+    pub fn step(&mut self, request: Request) {
+        self.steps += 1;
+        // What cannot be written is lost, and so is what follows it: a step is known by its number.
+        self.log = self.log.take().and_then(|mut log| log.step(request).then_some(log));
+    }
+
+    /// Steps that were taken.
+    pub fn steps(&self) -> u64 {
+        self.steps
     }
 
     /// `bytes` more are held of a card.
@@ -154,9 +171,8 @@ impl Record {
     /// synchronisation before which nothing happened since the last mark is none.
     pub fn mark(&mut self, kind: &str, name: &str) {
         let so_far = &self.counters.so_far;
-        let mut line = format!(
-            "{kind}\t{}\t{}\t{}\t{:x}\t{}",
-            name.replace(['\t', '\n'], " "),
+        let mut held = format!(
+            "{}\t{}\t{:x}\t{}",
             so_far.requests.load(Relaxed),
             self.requested_bytes,
             self.requests_hash,
@@ -165,21 +181,24 @@ impl Record {
         for card in self.counters.cards.iter().filter(|card| card.held.peak.load(Relaxed) > 0) {
             for level in [&card.used, &card.reserved, &card.outside] {
                 let (now, peak) = (level.now.load(Relaxed), level.peak.load(Relaxed));
-                line.push_str(&format!("\t{now}\t{peak}"));
+                held.push_str(&format!("\t{now}\t{peak}"));
             }
         }
-        line.push('\n');
-        let held = line.splitn(3, '\t').nth(2).unwrap_or_default();
         if kind == "sync" && self.last_mark == held {
             return;
         }
-        held.clone_into(&mut self.last_mark);
+        let name = name.replace(['\t', '\n'], " ");
+        let line = format!("{kind}\t{name}\t{}\t{held}\n", self.steps());
+        self.last_mark = held;
         self.tally(|t| &t.marks, 1);
         let _ = self.events.write_all(line.as_bytes());
     }
 
     /// The process came to its end by itself.
-    pub fn end(&self) {
+    pub fn end(&mut self) {
+        if let Some(log) = &mut self.log {
+            log.look_for_modules();
+        }
         self.counters.ended.store(1, Relaxed);
         departed::subtract(self.counters, self.totals);
     }

@@ -1,7 +1,7 @@
 //! A value in a file that other processes map too, and that outlives this one.
 
 use std::ffi::{c_int, c_long, c_void};
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::os::fd::AsRawFd;
 use std::path::Path;
 
@@ -38,13 +38,19 @@ pub fn map<T: Shared>(path: &Path) -> std::io::Result<&'static T> {
     if file.metadata()?.len() < bytes as u64 {
         file.set_len(bytes as u64)?;
     }
-    let at = std::ptr::null_mut();
-    // SAFETY: a new mapping of a file that is long enough, nobody else's address.
-    let at = unsafe { mmap(at, bytes, READ_AND_WRITE, SHARED, file.as_raw_fd(), 0) };
-    if at.addr() == usize::MAX {
-        return Err(std::io::Error::last_os_error());
-    }
+    let at = map_at(&file, bytes, 0)?;
     // SAFETY: the mapping is as long as a `T`, aligned to a page, never unmapped, and any bytes are
     // one (`Shared`).
     Ok(unsafe { &*at.cast::<T>() })
+}
+
+/// Maps `bytes` of a file from `offset` on, a multiple of the size of a page. Nothing unmaps them.
+pub fn map_at(file: &File, bytes: usize, offset: c_long) -> std::io::Result<*mut c_void> {
+    let at = std::ptr::null_mut();
+    // SAFETY: a new mapping, nobody else's address.
+    let at = unsafe { mmap(at, bytes, READ_AND_WRITE, SHARED, file.as_raw_fd(), offset) };
+    if at.addr() == usize::MAX {
+        return Err(std::io::Error::last_os_error());
+    }
+    Ok(at)
 }

@@ -2,12 +2,15 @@
 
 use std::ffi::c_void;
 
-use super::context;
-use super::handles::{Handle, Object};
+use crate::protocol::{Request, kind};
+
+use super::handles::{Handle, Object, Order};
 use super::pointer::Out;
+use super::pools::{self, Awaited};
 use super::session::{self, Session};
 use super::status::Status;
 use super::synchronize::synchronized;
+use super::{context, event};
 
 /// The streams that every context has: none named, the legacy one, the thread's own.
 const DEFAULT: std::ops::RangeInclusive<Handle> = 0..=2;
@@ -63,7 +66,10 @@ driver! {
     fn cuStreamSynchronize(stream: Handle) {
         session::with(|session| {
             known(session, stream)?;
-            synchronized(session);
+            let (kind, stream) = (kind::STREAM, stream as u64);
+            session.record.step(Request { kind, stream, ..Request::default() });
+            let everything = Order { stream: stream as Handle, steps: u64::MAX };
+            synchronized(session, Awaited::Until(everything));
             Ok(())
         })
     }
@@ -72,8 +78,22 @@ driver! {
         session::with(|session| known(session, stream))
     }
 
-    fn cuStreamWaitEvent(stream: Handle, _event: Handle, _flags: u32) {
-        session::with(|session| known(session, stream))
+    fn cuStreamWaitEvent(stream: Handle, event: Handle, _flags: u32) {
+        session::with(|session| {
+            known(session, stream)?;
+            let Order { stream: other, steps } = event::order(session, event)?;
+            if other != stream {
+                session.record.step(Request {
+                    kind: kind::WAIT,
+                    address: other as u64,
+                    bytes: steps,
+                    stream: stream as u64,
+                    ..Request::default()
+                });
+                pools::wait(session, stream, Order { stream: other, steps });
+            }
+            Ok(())
+        })
     }
 
     /// 0: nothing is captured, since a capture cannot be begun.

@@ -15,7 +15,7 @@ fn free_if_gone(session: &mut Session, memory: Handle, function: &str) -> Result
         return Ok(());
     }
     match made.remove(&memory) {
-        Some(made) => allocation::free(session, made.address, function),
+        Some(made) => allocation::free(session, made.address, 0, function),
         None => Ok(()),
     }
 }

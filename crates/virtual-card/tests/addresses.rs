@@ -1,50 +1,56 @@
-//! The model of the pool against addresses that an H100 gave out.
-//!
-//! Each file is a sequence of requests on one stream with the settings of `vram-metrics`' meter: `a`,
-//! bytes and the offset of the address from the first one's, or `f` and which of the allocations is
-//! freed, from zero.
+//! The model of the pool against what cards did, call by call.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use vram_virtual_card::pool::{GRANULE, Pool};
+use vram_virtual_card::playback::Model;
+use vram_virtual_card::pool::{GRANULE, Pool, Progress};
+use vram_virtual_card::sequence;
 
-fn addresses_are_the_cards(name: &str) {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/addresses/{name}.txt"));
-    let text = fs::read_to_string(file).unwrap();
-    let mut pool = Pool::new(GRANULE);
-    let mut offsets = Vec::new();
-    for (i, line) in text.lines().enumerate() {
-        let words: Vec<&str> = line.split(' ').collect();
-        let number = |at: usize| words[at].parse::<u64>().unwrap();
-        if words[0] == "a" {
-            let placement = pool.place(number(1)).unwrap();
-            assert_eq!(placement.offset, number(2), "{name}, line {}: {line}", i + 1);
-            pool.take(placement);
-            offsets.push(placement.offset);
-        } else {
-            pool.free(offsets[number(1) as usize]).unwrap();
+fn recorded(card: &str) -> Vec<(PathBuf, String)> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/addresses").join(card);
+    let files = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    files.map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
+}
+
+/// Each file is a sequence of requests on one stream with the settings of `vram-metrics`' meter: `a`,
+/// bytes and the offset of the address from the first one's, or `f` and which of the allocations is
+/// freed, from zero.
+#[test]
+fn addresses_are_an_h100s() {
+    for (path, text) in recorded("h100") {
+        let mut pool = Pool::new(GRANULE);
+        let mut offsets = Vec::new();
+        for (call, line) in text.lines().enumerate() {
+            let words: Vec<&str> = line.split(' ').collect();
+            let number = |at: usize| words[at].parse::<u64>().unwrap();
+            if words[0] == "a" {
+                let placement = pool.place(number(1), 0).unwrap();
+                assert_eq!(placement.offset, number(2), "{path:?}, line {}: {line}", call + 1);
+                pool.take(placement);
+                offsets.push(placement.offset);
+            } else {
+                pool.free(offsets[number(1) as usize], 0, call as u64).unwrap();
+            }
+        }
+        assert!(offsets.len() > 100);
+    }
+}
+
+/// Played by `vram replay`'s forerunner, one call at a time: the card kept up. `docs/pool.md` says what
+/// each shows.
+#[test]
+fn every_call_comes_to_what_it_did_on_an_h200() {
+    let mut held = 0;
+    for (path, text) in recorded("h200") {
+        let mut model = Model::new(Progress::KeepsUp);
+        for (i, line) in sequence::parse(&text).unwrap().iter().enumerate() {
+            let seen = model.play(&line.call).unwrap();
+            if let Some(recorded) = line.seen {
+                assert_eq!(seen, recorded, "{path:?}, line {}: {line}", i + 1);
+                held += 1;
+            }
         }
     }
-    assert!(offsets.len() > 100);
-}
-
-#[test]
-fn holes_of_every_size() {
-    addresses_are_the_cards("holes_of_every_size");
-}
-
-#[test]
-fn holes_of_one_size_freed_in_any_order() {
-    addresses_are_the_cards("holes_of_one_size");
-}
-
-#[test]
-fn requests_of_up_to_8_kib() {
-    addresses_are_the_cards("up_to_8_kib");
-}
-
-#[test]
-fn requests_of_up_to_16_mib() {
-    addresses_are_the_cards("up_to_16_mib");
+    assert!(held > 10_000, "{held} calls were held against the card's");
 }

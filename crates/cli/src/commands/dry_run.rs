@@ -34,6 +34,7 @@ pub struct Args {
     /// How often the program runs
     #[arg(long, value_name = "N", default_value = "11", value_parser = clap::value_parser!(u32).range(1..=1000))]
     runs: u32,
+    requests: Wanted::Nothing,
     /// How to print the report; as JSON it has stdout, and the program's output goes to stderr
     #[arg(long, value_enum, default_value_t)]
     format: ListFormat,
@@ -56,6 +57,7 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
     use vram_report::units::times;
     use vram_virtual_card::card::Card;
     use vram_virtual_card::dry_run::{Options, dry_run};
+    use vram_virtual_card::requests::Wanted;
     use vram_virtual_card::run::Output;
 
     use crate::virtual_card::{Watcher, invocation, names, refused};

@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use vram_artifacts::run_record::{RunRecord, read};
 use vram_virtual_card::card::Card;
 use vram_virtual_card::dry_run::{DryRun, Listener, Options, dry_run};
+use vram_virtual_card::requests::Wanted;
 use vram_virtual_card::run::{Invocation, Output, Run};
 
 pub const VRAM: &str = env!("CARGO_BIN_EXE_vram");
@@ -61,7 +62,13 @@ impl Machine {
 
     pub fn runs(&self, runs: usize, program: &str, arguments: &[&str]) -> DryRun {
         let invocation = self.invocation(program, arguments);
-        let options = Options { invocation, card: self.card.clone(), runs, output: Output::Kept };
+        let options = Options {
+            invocation,
+            card: self.card.clone(),
+            runs,
+            requests: Wanted::Nothing,
+            output: Output::Kept,
+        };
         dry_run(&options, &mut Silent).unwrap()
     }
 

@@ -14,6 +14,7 @@ mod pools;
 mod processes;
 mod programs;
 mod reasons;
+mod requests;
 mod sizes;
 mod support;
 mod threads;

@@ -92,6 +92,22 @@ pub fn linked(name: &str, output: &str, libraries: &[PathBuf]) -> PathBuf {
     })
 }
 
+/// A program of `tests/programs` without its symbols.
+pub fn stripped(name: &str) -> PathBuf {
+    let whole = program(name);
+    built(&format!("{name}_stripped"), |output| {
+        let made = Command::new("strip").arg("-o").arg(output).arg(&whole).status().unwrap();
+        assert!(made.success());
+    })
+}
+
+/// A library of `tests/programs`.
+pub fn library(name: &str) -> PathBuf {
+    built(&format!("lib{name}.so"), |output| {
+        cc(output, &["-shared", "-fPIC", source(&format!("{name}.c")).to_str().unwrap()]);
+    })
+}
+
 /// A library without a function, under a name that says whose it is.
 pub fn empty_library(name: &str) -> PathBuf {
     built(name, |output| {

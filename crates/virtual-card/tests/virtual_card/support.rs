@@ -1,17 +1,23 @@
 //! Programs, run on the virtual card.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Once;
 
+use elf::ElfBytes;
+use elf::endian::AnyEndian;
+use elf::symbol::Symbol;
 use vram_virtual_card::card::Card;
 use vram_virtual_card::dry_run::{Answer, DryRun, Listener, Options, dry_run};
 use vram_virtual_card::recording::Process;
+use vram_virtual_card::requests::Wanted;
 use vram_virtual_card::run::{Invocation, Output, Run};
 use vram_virtual_card::verdict::Refusal;
 
 use crate::programs;
-pub use crate::programs::{empty_library, linked, program, source, static_program, stub};
+pub use crate::programs::{
+    empty_library, library, linked, program, source, static_program, stripped, stub,
+};
 
 pub const MIB: u64 = 1 << 20;
 pub const GIB: u64 = 1 << 30;
@@ -40,6 +46,7 @@ pub fn options(program: PathBuf, arguments: &[&str]) -> Options {
         },
         card: card(None),
         runs: 4,
+        requests: Wanted::Nothing,
         output: Output::Kept,
     }
 }
@@ -98,6 +105,18 @@ pub fn answer(found: &DryRun) -> &Answer {
 
 pub fn refusal(found: &DryRun) -> &Refusal {
     found.outcome.as_ref().unwrap_err()
+}
+
+/// The function of a file that an address of its own lies in; empty for none.
+pub fn symbol(file: &Path, address: u64) -> String {
+    let bytes = std::fs::read(file).unwrap();
+    let parsed = ElfBytes::<AnyEndian>::minimal_parse(&bytes).unwrap();
+    let tables = parsed.symbol_table().unwrap().or(parsed.dynamic_symbol_table().unwrap());
+    let Some((symbols, texts)) = tables else { return String::new() };
+    let within =
+        |symbol: &Symbol| symbol.st_value <= address && address - symbol.st_value < symbol.st_size;
+    let found = symbols.iter().find(within);
+    found.map_or(String::new(), |s| texts.get(s.st_name as usize).unwrap().to_owned())
 }
 
 /// The first run's only process.
