@@ -34,7 +34,6 @@ pub struct Args {
     /// How often the program runs
     #[arg(long, value_name = "N", default_value = "11", value_parser = clap::value_parser!(u32).range(1..=1000))]
     runs: u32,
-    requests: Wanted::Nothing,
     /// How to print the report; as JSON it has stdout, and the program's output goes to stderr
     #[arg(long, value_enum, default_value_t)]
     format: ListFormat,
@@ -67,6 +66,7 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
         invocation: invocation(&args.program),
         card: card.clone(),
         runs: args.runs as usize,
+        requests: Wanted::Nothing,
         output: match args.format {
             ListFormat::Table => Output::Through,
             ListFormat::Json => Output::ToStderr,
