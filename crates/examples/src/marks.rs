@@ -8,6 +8,7 @@ use vram_metrics::driver::Driver;
 use vram_metrics::meter::Meter;
 
 use crate::Result;
+use crate::arguments::{PoolArgument, PoolSetUp};
 
 /// Prints a line of the memory pool's counters, in bytes, at each mark. The two `high` are the most
 /// since the program started.
@@ -18,14 +19,17 @@ pub struct Marks {
 
 impl Marks {
     /// The marks of a program on the first card, and the card as candle's device. To be called
-    /// first: it sets the pool to keep what is freed, and what is allocated before is not counted.
+    /// first: it sets the pool up, and what is allocated before is not counted.
     ///
     /// # Errors
     ///
     /// If there is no card, or its pool or the output cannot be used.
-    pub fn on_first_card() -> Result<(Self, Device)> {
+    pub fn on_first_card(PoolArgument { pool }: PoolArgument) -> Result<(Self, Device)> {
         let card = Driver::open()?.card(0)?;
-        let meter = PoolMeter::new(&card)?;
+        let meter = match pool {
+            PoolSetUp::Kept => PoolMeter::new(&card)?,
+            PoolSetUp::Driver => PoolMeter::untouched(&card)?,
+        };
         writeln!(stdout().lock(), "mark\tused\tused_high\treserved\treserved_high")?;
         Ok((Self { meter }, Device::new_cuda(card.ordinal)?))
     }

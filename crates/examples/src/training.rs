@@ -1,13 +1,13 @@
 //! The training step of every program that trains.
 
 use std::io::{Write, stderr};
-use std::num::NonZeroUsize;
 use std::sync::PoisonError;
 
 use candle_core::{DType, Tensor, Var};
 use candle_nn::{Optimizer, VarMap};
 
 use crate::Result;
+use crate::arguments::TrainingArguments;
 use crate::marks::Marks;
 
 /// The variables of `map` in the order of their names. `VarMap::all_vars` gives them in another order
@@ -21,14 +21,14 @@ pub fn variables(map: &VarMap) -> Vec<Var> {
 
 /// Takes `steps` steps, each with the marks `forward`, `backward` and `update`, from the second on
 /// with the number of the step. `forward` returns the loss. The last loss is read at the end, once the
-/// last mark is set: nothing in between waits for the card.
+/// last mark is set: nothing in between waits for the card, unless each loss is to be read.
 ///
 /// # Errors
 ///
 /// Whatever goes wrong, the card being out of memory among it.
 pub fn train(
     marks: &Marks,
-    steps: NonZeroUsize,
+    TrainingArguments { steps, read_loss, .. }: TrainingArguments,
     mut optimizer: impl Optimizer,
     mut forward: impl FnMut() -> candle_core::Result<Tensor>,
 ) -> Result<()> {
@@ -48,10 +48,15 @@ pub fn train(
         last = Some(loss.detach());
         drop(loss);
         mark("update")?;
+        if read_loss && let Some(loss) = &last {
+            say(loss)?;
+        }
     }
-    if let Some(loss) = last {
-        let loss = loss.to_dtype(DType::F32)?.to_scalar::<f32>()?;
-        writeln!(stderr(), "loss {loss}")?;
-    }
+    last.iter().try_for_each(say)
+}
+
+fn say(loss: &Tensor) -> Result<()> {
+    let loss = loss.to_dtype(DType::F32)?.to_scalar::<f32>()?;
+    writeln!(stderr(), "loss {loss}")?;
     Ok(())
 }

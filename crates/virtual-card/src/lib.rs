@@ -56,6 +56,7 @@ pub mod requests;
 mod requests_file;
 #[cfg(target_os = "linux")]
 pub mod run;
+pub mod reserved;
 pub mod sequence;
 #[cfg(target_os = "linux")]
 pub mod verdict;

@@ -9,6 +9,7 @@ use std::num::NonZeroUsize;
 use candle_transformers::models::bert::{BertModel, Config, DTYPE};
 use clap::Parser;
 use rand::{SeedableRng, rngs::StdRng};
+use vram_examples::arguments::PoolArgument;
 use vram_examples::marks::Marks;
 use vram_examples::random_ids::random_ids;
 use vram_examples::random_weights::random_weights;
@@ -23,11 +24,13 @@ struct Arguments {
     /// Batches to encode
     #[arg(long, value_name = "N", default_value = "2")]
     steps: NonZeroUsize,
+    #[command(flatten)]
+    pool: PoolArgument,
 }
 
 fn main() -> vram_examples::Result<()> {
-    let Arguments { batch, steps } = Arguments::parse();
-    let (marks, device) = Marks::on_first_card()?;
+    let Arguments { batch, steps, pool } = Arguments::parse();
+    let (marks, device) = Marks::on_first_card(pool)?;
     // The sizes of all-MiniLM-L6-v2.
     let config = Config {
         hidden_size: 384,

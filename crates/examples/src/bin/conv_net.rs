@@ -10,7 +10,7 @@ use candle_nn::{
 };
 use clap::Parser;
 use rand::{SeedableRng, rngs::StdRng};
-use vram_examples::arguments::TrainingArguments;
+use vram_examples::arguments::{PoolArgument, TrainingArguments};
 use vram_examples::marks::Marks;
 use vram_examples::random_ids::random_ids;
 use vram_examples::training::{train, variables};
@@ -24,6 +24,8 @@ const CLASSES: usize = 10;
 struct Arguments {
     #[command(flatten)]
     training: TrainingArguments,
+    #[command(flatten)]
+    pool: PoolArgument,
 }
 
 /// A convolution that keeps height and width, normalised over the batch.
@@ -75,8 +77,8 @@ impl Module for ConvNet {
 }
 
 fn main() -> vram_examples::Result<()> {
-    let Arguments { training } = Arguments::parse();
-    let (marks, device) = Marks::on_first_card()?;
+    let Arguments { training, pool } = Arguments::parse();
+    let (marks, device) = Marks::on_first_card(pool)?;
     let map = VarMap::new();
     let model = ConvNet::new(VarBuilder::from_varmap(&map, DType::F32, &device))?;
     marks.mark("parameters")?;
@@ -84,7 +86,7 @@ fn main() -> vram_examples::Result<()> {
     marks.mark("optimizer")?;
     let mut rng = StdRng::seed_from_u64(0);
     let batch = training.batch.get();
-    train(&marks, training.steps, optimizer, || {
+    train(&marks, training, optimizer, || {
         let images = Tensor::randn(0f32, 1.0, (batch, 3, SIDE, SIDE), &device)?;
         let classes = random_ids(batch, CLASSES, &mut rng, &device)?;
         cross_entropy(&model.forward(&images)?, &classes)

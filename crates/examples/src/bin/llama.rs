@@ -13,7 +13,7 @@ use candle_nn::VarBuilder;
 use candle_transformers::models::llama::{Cache, Config, Llama};
 use clap::Parser;
 use rand::{SeedableRng, rngs::StdRng};
-use vram_examples::arguments::PrecisionArgument;
+use vram_examples::arguments::{PoolArgument, PrecisionArgument};
 use vram_examples::marks::Marks;
 use vram_examples::random_ids::random_ids;
 
@@ -31,6 +31,8 @@ struct Arguments {
     tokens: usize,
     #[command(flatten)]
     precision: PrecisionArgument,
+    #[command(flatten)]
+    pool: PoolArgument,
 }
 
 /// Llama's own sizes, each about an eighth.
@@ -80,8 +82,8 @@ fn weights(config: &Config, dtype: DType, device: &Device) -> Result<HashMap<Str
 }
 
 fn main() -> vram_examples::Result<()> {
-    let Arguments { batch, tokens: count, precision } = Arguments::parse();
-    let (marks, device) = Marks::on_first_card()?;
+    let Arguments { batch, tokens: count, precision, pool } = Arguments::parse();
+    let (marks, device) = Marks::on_first_card(pool)?;
     let dtype = DType::from(precision.dtype);
     let config = config(PROMPT + count);
     let weights = weights(&config, dtype, &device)?;

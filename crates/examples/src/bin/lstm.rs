@@ -7,7 +7,7 @@ use candle_nn::loss::cross_entropy;
 use candle_nn::{AdamW, LSTM, LSTMConfig, Linear, Module, RNN, VarBuilder, VarMap, linear, lstm};
 use clap::Parser;
 use rand::{SeedableRng, rngs::StdRng};
-use vram_examples::arguments::TrainingArguments;
+use vram_examples::arguments::{PoolArgument, TrainingArguments};
 use vram_examples::marks::Marks;
 use vram_examples::random_ids::random_ids;
 use vram_examples::training::{train, variables};
@@ -21,6 +21,8 @@ const CLASSES: usize = 10;
 struct Arguments {
     #[command(flatten)]
     training: TrainingArguments,
+    #[command(flatten)]
+    pool: PoolArgument,
     /// Inputs in an example
     #[arg(long, value_name = "N", default_value_t = 64)]
     sequence: usize,
@@ -50,8 +52,8 @@ impl Module for Classifier {
 }
 
 fn main() -> vram_examples::Result<()> {
-    let Arguments { training, sequence } = Arguments::parse();
-    let (marks, device) = Marks::on_first_card()?;
+    let Arguments { training, sequence, pool } = Arguments::parse();
+    let (marks, device) = Marks::on_first_card(pool)?;
     let map = VarMap::new();
     let model = Classifier::new(VarBuilder::from_varmap(&map, DType::F32, &device))?;
     marks.mark("parameters")?;
@@ -59,7 +61,7 @@ fn main() -> vram_examples::Result<()> {
     marks.mark("optimizer")?;
     let mut rng = StdRng::seed_from_u64(0);
     let batch = training.batch.get();
-    train(&marks, training.steps, optimizer, || {
+    train(&marks, training, optimizer, || {
         let inputs = Tensor::randn(0f32, 1.0, (batch, sequence, INPUT), &device)?;
         let classes = random_ids(batch, CLASSES, &mut rng, &device)?;
         cross_entropy(&model.forward(&inputs)?, &classes)

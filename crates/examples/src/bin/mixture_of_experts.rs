@@ -11,7 +11,7 @@ use candle_nn::ops::softmax;
 use candle_nn::{AdamW, Linear, Module, VarBuilder, VarMap, linear, linear_no_bias};
 use clap::Parser;
 use rand::{SeedableRng, rngs::StdRng};
-use vram_examples::arguments::TrainingArguments;
+use vram_examples::arguments::{PoolArgument, TrainingArguments};
 use vram_examples::marks::Marks;
 use vram_examples::random_ids::random_ids;
 use vram_examples::training::{train, variables};
@@ -29,6 +29,8 @@ const CLASSES: usize = 10;
 struct Arguments {
     #[command(flatten)]
     training: TrainingArguments,
+    #[command(flatten)]
+    pool: PoolArgument,
 }
 
 struct Expert {
@@ -101,8 +103,8 @@ fn tokens_of_experts(probabilities: &[Vec<f32>]) -> [Vec<u32>; EXPERTS] {
 }
 
 fn main() -> vram_examples::Result<()> {
-    let Arguments { training } = Arguments::parse();
-    let (marks, device) = Marks::on_first_card()?;
+    let Arguments { training, pool } = Arguments::parse();
+    let (marks, device) = Marks::on_first_card(pool)?;
     let map = VarMap::new();
     let model = MixtureOfExperts::new(VarBuilder::from_varmap(&map, DType::F32, &device))?;
     marks.mark("parameters")?;
@@ -110,7 +112,7 @@ fn main() -> vram_examples::Result<()> {
     marks.mark("optimizer")?;
     let mut rng = StdRng::seed_from_u64(0);
     let count = training.batch.get() * SEQUENCE;
-    train(&marks, training.steps, optimizer, || {
+    train(&marks, training, optimizer, || {
         let tokens = Tensor::randn(0f32, 1.0, (count, WIDTH), &device)?;
         let classes = random_ids(count, CLASSES, &mut rng, &device)?;
         cross_entropy(&model.forward(&tokens)?, &classes)

@@ -7,7 +7,7 @@ use candle_nn::loss::cross_entropy;
 use candle_nn::{AdamW, Linear, Module, VarBuilder, VarMap, linear};
 use clap::Parser;
 use rand::{SeedableRng, rngs::StdRng};
-use vram_examples::arguments::{PrecisionArgument, TrainingArguments};
+use vram_examples::arguments::{PoolArgument, PrecisionArgument, TrainingArguments};
 use vram_examples::marks::Marks;
 use vram_examples::random_ids::random_ids;
 use vram_examples::training::{train, variables};
@@ -24,6 +24,8 @@ struct Arguments {
     training: TrainingArguments,
     #[command(flatten)]
     precision: PrecisionArgument,
+    #[command(flatten)]
+    pool: PoolArgument,
 }
 
 struct Mlp {
@@ -51,8 +53,8 @@ impl Module for Mlp {
 }
 
 fn main() -> vram_examples::Result<()> {
-    let Arguments { training, precision } = Arguments::parse();
-    let (marks, device) = Marks::on_first_card()?;
+    let Arguments { training, precision, pool } = Arguments::parse();
+    let (marks, device) = Marks::on_first_card(pool)?;
     let dtype = DType::from(precision.dtype);
     let map = VarMap::new();
     let model = Mlp::new(VarBuilder::from_varmap(&map, dtype, &device))?;
@@ -61,7 +63,7 @@ fn main() -> vram_examples::Result<()> {
     marks.mark("optimizer")?;
     let mut rng = StdRng::seed_from_u64(0);
     let batch = training.batch.get();
-    train(&marks, training.steps, optimizer, || {
+    train(&marks, training, optimizer, || {
         let inputs = Tensor::randn(0f32, 1.0, (batch, INPUT), &device)?.to_dtype(dtype)?;
         let classes = random_ids(batch, CLASSES, &mut rng, &device)?;
         cross_entropy(&model.forward(&inputs)?.to_dtype(DType::F32)?, &classes)

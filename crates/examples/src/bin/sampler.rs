@@ -16,7 +16,7 @@ use candle_nn::{
 use clap::Parser;
 use rand::distr::weighted::{self, WeightedIndex};
 use rand::{SeedableRng, distr::Distribution, rngs::StdRng};
-use vram_examples::arguments::PrecisionArgument;
+use vram_examples::arguments::{PoolArgument, PrecisionArgument};
 use vram_examples::marks::Marks;
 use vram_examples::random_ids::random_ids;
 use vram_examples::random_weights::random_weights;
@@ -43,6 +43,8 @@ struct Arguments {
     tokens: usize,
     #[command(flatten)]
     precision: PrecisionArgument,
+    #[command(flatten)]
+    pool: PoolArgument,
 }
 
 /// Keys and values of the tokens so far, each (batch, heads, tokens, width / heads).
@@ -155,9 +157,9 @@ fn draw(logits: &[f32], rng: &mut StdRng) -> std::result::Result<u32, weighted::
 }
 
 fn main() -> vram_examples::Result<()> {
-    let Arguments { batch, tokens: most, precision } = Arguments::parse();
+    let Arguments { batch, tokens: most, precision, pool } = Arguments::parse();
     let batch = batch.get();
-    let (marks, device) = Marks::on_first_card()?;
+    let (marks, device) = Marks::on_first_card(pool)?;
     let model = LanguageModel::new(PROMPT + most, random_weights(precision.dtype.into(), &device))?;
     marks.mark("parameters")?;
     let mut rng = StdRng::seed_from_u64(0);

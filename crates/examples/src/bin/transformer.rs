@@ -12,7 +12,7 @@ use candle_nn::{
 };
 use clap::Parser;
 use rand::{SeedableRng, rngs::StdRng};
-use vram_examples::arguments::{PrecisionArgument, TrainingArguments};
+use vram_examples::arguments::{PoolArgument, PrecisionArgument, TrainingArguments};
 use vram_examples::marks::Marks;
 use vram_examples::random_ids::random_ids;
 use vram_examples::training::{train, variables};
@@ -25,6 +25,8 @@ struct Arguments {
     training: TrainingArguments,
     #[command(flatten)]
     precision: PrecisionArgument,
+    #[command(flatten)]
+    pool: PoolArgument,
     #[command(flatten)]
     sizes: Sizes,
 }
@@ -164,8 +166,8 @@ fn causal_mask(sequence: usize, dtype: DType, device: &Device) -> Result<Tensor>
 }
 
 fn main() -> vram_examples::Result<()> {
-    let Arguments { training, precision, sizes } = Arguments::parse();
-    let (marks, device) = Marks::on_first_card()?;
+    let Arguments { training, precision, sizes, pool } = Arguments::parse();
+    let (marks, device) = Marks::on_first_card(pool)?;
     let map = VarMap::new();
     let weights = VarBuilder::from_varmap(&map, precision.dtype.into(), &device);
     let model = Transformer::new(&sizes, weights)?;
@@ -174,7 +176,7 @@ fn main() -> vram_examples::Result<()> {
     marks.mark("optimizer")?;
     let Sizes { sequence, vocabulary, .. } = sizes;
     let mut rng = StdRng::seed_from_u64(0);
-    train(&marks, training.steps, optimizer, || {
+    train(&marks, training, optimizer, || {
         let text = (training.batch.get(), sequence + 1);
         let text = random_ids(text, vocabulary, &mut rng, &device)?;
         let logits = model.forward(&text.narrow(1, 0, sequence)?)?;

@@ -37,6 +37,21 @@ impl PoolMeter {
     ///
     /// [`MeterError::Pool`] if the driver refuses.
     pub fn new(card: &Card) -> Result<Self, MeterError> {
+        let meter = Self::untouched(card)?;
+        meter.set(Attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD, u64::MAX)?;
+        // These two are ints; a little-endian u64 of the same value begins with one.
+        meter.set(Attribute::CU_MEMPOOL_ATTR_REUSE_ALLOW_OPPORTUNISTIC, 0)?;
+        meter.set(Attribute::CU_MEMPOOL_ATTR_REUSE_ALLOW_INTERNAL_DEPENDENCIES, 0)?;
+        Ok(meter)
+    }
+
+    /// The same of a pool that stays as the driver or the program set it up: what it reserves may then
+    /// depend on how far the card has got, and goes back to the card where the program waits for it.
+    ///
+    /// # Errors
+    ///
+    /// [`MeterError::Pool`] if the driver refuses.
+    pub fn untouched(card: &Card) -> Result<Self, MeterError> {
         let refused = |call| move |error| pool_error(call, error);
         result::init().map_err(refused("cuInit"))?;
         let device = result::device::get(card.ordinal as i32).map_err(refused("cuDeviceGet"))?;
@@ -50,12 +65,7 @@ impl PoolMeter {
             true => Ok(0),
             false => monitor.as_ref().map_err(Clone::clone).and_then(|m| Ok(m.usage()?.used)),
         };
-        let meter = Self { pool, monitor, before };
-        meter.set(Attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD, u64::MAX)?;
-        // These two are ints; a little-endian u64 of the same value begins with one.
-        meter.set(Attribute::CU_MEMPOOL_ATTR_REUSE_ALLOW_OPPORTUNISTIC, 0)?;
-        meter.set(Attribute::CU_MEMPOOL_ATTR_REUSE_ALLOW_INTERNAL_DEPENDENCIES, 0)?;
-        Ok(meter)
+        Ok(Self { pool, monitor, before })
     }
 
     /// What the pool reserves in multiples of, in bytes: how much it grows for one byte. To be
