@@ -45,51 +45,71 @@ const LIBRARIES: [Library; 7] = [
 /// What this project's own programs look for.
 const OWN: &str = "vram_virtual_card_mark";
 
+/// What they look for where calls are passed on to a real card.
+const OWN_OF_TRACE: &str = "vram_trace_mark";
+
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    for watched in ["names", "stand-in", "src/pool", "src/protocol.rs"] {
+    for watched in ["names", "passing", "stand-in", "src/pool", "src/protocol.rs"] {
         println!("cargo:rerun-if-changed={watched}");
     }
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    let shared = out.join("stand_in.so");
     let target = |part: &str| env::var(format!("CARGO_CFG_TARGET_{part}")).unwrap_or_default();
+    let is_linux = target("OS") == "linux" && target("ENV") == "gnu";
     let jump = match target("ARCH").as_str() {
-        "x86_64" => Jump::X86,
-        "aarch64" => Jump::Arm,
-        _ => return fs::write(shared, []).expect("OUT_DIR can be written"),
+        "x86_64" if is_linux => Jump::X86,
+        "aarch64" if is_linux => Jump::Arm,
+        _ => {
+            for library in ["stand_in.so", "passing.so"] {
+                fs::write(out.join(library), []).expect("OUT_DIR can be written");
+            }
+            return;
+        }
     };
-    if target("OS") != "linux" || target("ENV") != "gnu" {
-        return fs::write(shared, []).expect("OUT_DIR can be written");
-    }
-    let archive = out.join("libstand_in.a");
-    compile(&archive);
-    let (assembly, versions) = (out.join("names.s"), out.join("versions.map"));
-    fs::write(&assembly, trampolines(&jump, &implemented())).expect("OUT_DIR can be written");
+    let versions = out.join("versions.map");
     fs::write(&versions, version_script()).expect("OUT_DIR can be written");
+    let script = format!("-Wl,--version-script={}", versions.display());
+    let code = trampolines(&jump, &implemented("stand-in"));
+    link(&out, ("stand-in", "stand_in"), &code, &["-Wl,-soname,libvram_virtual_card.so", &script]);
+    // Who loads the driver by its name finds what has it already.
+    let code = passed_on(&jump, &implemented("passing"));
+    link(&out, ("passing", "passing"), &code, &["-Wl,-soname,libcuda.so.1"]);
+}
+
+/// A shared library of the sources in `directory` and of `assembly`.
+fn link(out: &Path, (directory, name): (&str, &str), assembly: &str, options: &[&str]) {
+    let archive = out.join(format!("lib{name}.a"));
+    compile(directory, name, &archive);
+    let names = out.join(format!("{name}.s"));
+    fs::write(&names, assembly).expect("OUT_DIR can be written");
     let compiler = cc::Build::new().opt_level(2).get_compiler();
     run(compiler
         .to_command()
-        .args(["-shared", "-Wl,-soname,libvram_virtual_card.so", "-Wl,--gc-sections"])
+        .args(["-shared", "-Wl,--gc-sections"])
         .args(["-Wl,-Bsymbolic", "-Wl,--exclude-libs,ALL", "-Wl,-z,now", "-s"])
-        .arg(format!("-Wl,--version-script={}", versions.display()))
+        .args(options)
         .arg("-o")
-        .arg(&shared)
-        .arg(&assembly)
+        .arg(out.join(format!("{name}.so")))
+        .arg(&names)
         .arg("-Wl,--whole-archive")
         .arg(&archive)
         .args(["-Wl,--no-whole-archive", "-lgcc_s", "-lpthread", "-ldl", "-lm", "-lc"]));
 }
 
 /// The static library, with a panic that ends the process: there is nobody to catch it.
-fn compile(archive: &Path) {
+fn compile(directory: &str, name: &str, archive: &Path) {
     let rustc = env::var_os("RUSTC").expect("cargo sets RUSTC");
+    let known = format!("cfg({name})");
     run(Command::new(rustc)
-        .args(["--edition", "2024", "--crate-name", "stand_in", "--crate-type", "staticlib"])
-        .args(["--cfg", "stand_in", "--check-cfg", "cfg(stand_in)", "--check-cfg", "cfg(test)"])
+        .args(["--edition", "2024", "--crate-name", name, "--crate-type", "staticlib"])
+        .args(["--cfg", name, "--check-cfg", &known, "--check-cfg", "cfg(test)"])
         .args(["-C", "opt-level=2", "-C", "panic=abort", "-C", "codegen-units=1"])
+        // Stacks are walked through it.
+        .args(["-C", "force-unwind-tables=yes"])
         .args(["-C", "relocation-model=pic", "-D", "warnings", "--target"])
         .arg(env::var_os("TARGET").expect("cargo sets TARGET"))
-        .args(["stand-in/lib.rs", "-o"])
+        .arg(format!("{directory}/lib.rs"))
+        .arg("-o")
         .arg(archive));
 }
 
@@ -101,10 +121,10 @@ fn run(command: &mut Command) {
     }
 }
 
-/// The functions that the sources define.
-fn implemented() -> BTreeSet<String> {
+/// The functions that the sources in `directory` define.
+fn implemented(directory: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    for entry in fs::read_dir("stand-in").expect("the sources are there") {
+    for entry in fs::read_dir(directory).expect("the sources are there") {
         let text = fs::read_to_string(entry.expect("the sources can be listed").path());
         for line in text.expect("the sources can be read").lines() {
             if let Some((name, _)) = line.strip_prefix("    fn ").and_then(|l| l.split_once('(')) {
@@ -126,6 +146,78 @@ impl Jump {
         match self {
             Self::X86 => format!("\tjmp {symbol}\n"),
             Self::Arm => format!("\tb {symbol}\n"),
+        }
+    }
+
+    /// To where a row of the table says.
+    fn by_row(&self, number: usize) -> String {
+        let target = number * 32 + 16;
+        match self {
+            Self::X86 => format!("\tjmp *.Lrows+{target}(%rip)\n"),
+            Self::Arm => format!(
+                "\tadrp x16, .Lrows+{target}\n\tldr x16, [x16, :lo12:.Lrows+{target}]\n\tbr x16\n"
+            ),
+        }
+    }
+
+    /// To what finds out where a row leads.
+    fn first(&self, number: usize) -> String {
+        match self {
+            Self::X86 => format!("\tpushq ${number}\n\tjmp .Lresolve\n"),
+            Self::Arm => format!("\tmov x17, #{number}\n\tb .Lresolve\n"),
+        }
+    }
+
+    /// What finds out where a row leads, with all registers that arguments are in saved, and what tells
+    /// of the table before the program begins.
+    fn shared(&self, count: usize) -> String {
+        match self {
+            Self::X86 => {
+                let integers = ["rax", "rdi", "rsi", "rdx", "rcx", "r8", "r9", "r10"];
+                let moves = |store: bool| {
+                    let mut code = String::new();
+                    let mut put = |op: &str, register: &str, at: usize| {
+                        let (from, to) = (format!("%{register}"), format!("{at}(%rsp)"));
+                        let (from, to) = if store { (from, to) } else { (to, from) };
+                        let _ = writeln!(code, "\t{op} {from}, {to}");
+                    };
+                    for (i, register) in integers.iter().enumerate() {
+                        put("movq", register, i * 8);
+                    }
+                    for i in 0..8 {
+                        put("movups", &format!("xmm{i}"), 64 + i * 16);
+                    }
+                    code
+                };
+                format!(
+                    ".Lresolve:\n\tsubq $208, %rsp\n{}\tmovq 208(%rsp), %rdi\n\
+                     \tcall vram_trace_resolve\n\tmovq %rax, %r11\n{}\taddq $216, %rsp\n\
+                     \tjmp *%r11\n\
+                     .Lbegin:\n\tleaq .Lrows(%rip), %rdi\n\tmovl ${count}, %esi\n\
+                     \tjmp vram_trace_rows\n",
+                    moves(true),
+                    moves(false)
+                )
+            }
+            Self::Arm => {
+                let moves = |op: &str| {
+                    let pair = |register: char, first: usize, at: usize| {
+                        format!("\t{op} {register}{first}, {register}{}, [sp, #{at}]\n", first + 1)
+                    };
+                    let integers = (0..10).step_by(2).map(|i| pair('x', i, 16 + i * 8));
+                    let vectors = (0..8).step_by(2).map(|i| pair('q', i, 96 + i * 16));
+                    integers.chain(vectors).collect::<String>()
+                };
+                format!(
+                    ".Lresolve:\n\tstp x29, x30, [sp, #-224]!\n{}\tmov x0, x17\n\
+                     \tbl vram_trace_resolve\n\tmov x16, x0\n{}\tldp x29, x30, [sp], #224\n\
+                     \tbr x16\n\
+                     .Lbegin:\n\tadrp x0, .Lrows\n\tadd x0, x0, :lo12:.Lrows\n\
+                     \tmov x1, #{count}\n\tb vram_trace_rows\n",
+                    moves("stp"),
+                    moves("ldp")
+                )
+            }
         }
     }
 
@@ -189,6 +281,42 @@ fn trampolines(jump: &Jump, implemented: &BTreeSet<String>) -> String {
         }
     }
     code + &versioned + &texts
+}
+
+/// A function for each name of the driver's, which is a jump to what is there for it, or by a table to
+/// the driver's own. A row of the table is a name, a function, where it leads and what it is: 0 for a
+/// jump, 1 for what is there, 2 for what allocates uncounted. It leads to `first` until it is called.
+fn passed_on(jump: &Jump, implemented: &BTreeSet<String>) -> String {
+    let (mut code, mut rows, mut texts) = (String::new(), String::new(), String::new());
+    let list = fs::read_to_string("names/cuda.txt").expect("the list can be read");
+    for (number, line) in list.lines().enumerate() {
+        let (name, kind) = line.split_once(' ').unwrap_or((line, ""));
+        let (body, kind) = match (implemented.contains(name), kind) {
+            (true, _) => (jump.to(&format!("vram_trace_{name}")), 1),
+            (false, kind) => (jump.by_row(number), if kind == "uncounted" { 2 } else { 0 }),
+        };
+        let _ =
+            writeln!(code, "\t.globl {name}\n\t.type {name}, %function\n{name}:\n.Lentry_{name}:");
+        let _ = writeln!(
+            code,
+            "{body}\t.size {name}, .-{name}\n.Lfirst_{name}:\n{}",
+            jump.first(number)
+        );
+        let _ = writeln!(rows, "\t.quad .Lname_{name}, .Lentry_{name}, .Lfirst_{name}, {kind}");
+        let _ = writeln!(texts, ".Lname_{name}:\n\t.asciz \"{name}\"");
+    }
+    let count = list.lines().count();
+    let own = format!(
+        "\t.globl {OWN_OF_TRACE}\n\t.type {OWN_OF_TRACE}, %function\n{OWN_OF_TRACE}:\n{}",
+        jump.to(&format!("vram_trace_{OWN_OF_TRACE}"))
+    );
+    format!(
+        "\t.section .note.GNU-stack,\"\",%progbits\n\t.text\n{own}{code}{}\
+         \t.section .init_array,\"aw\",%init_array\n\t.balign 8\n\t.quad .Lbegin\n\
+         \t.section .data.rel,\"aw\",%progbits\n\t.balign 8\n.Lrows:\n{rows}\
+         \t.section .rodata\n{texts}",
+        jump.shared(count)
+    )
 }
 
 /// A node for each version, which hides the symbols that versions were given to. What has no version

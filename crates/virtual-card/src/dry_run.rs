@@ -96,7 +96,7 @@ pub fn dry_run(options: &Options, listener: &mut dyn Listener) -> Result<DryRun,
     let Options { invocation, card, runs, requests, output } = options;
     let program = program::find(&invocation.program)?;
     program::check(&program)?;
-    let library = library::unpacked()?;
+    let library = library::unpacked(&library::STAND_IN)?;
     let mut stdin = Stdin::default();
     let mut done: Vec<Run> = Vec::new();
     for (i, fill) in fills((*runs).max(1)).enumerate() {

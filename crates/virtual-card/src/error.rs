@@ -74,6 +74,13 @@ pub enum DryRunError {
         directory: PathBuf,
     },
 
+    /// There is no driver to pass calls on to.
+    #[error("{} cannot be loaded as the driver", driver.display())]
+    NoDriver {
+        /// The file that was named.
+        driver: PathBuf,
+    },
+
     /// A file of ours could not be written or read.
     #[error("cannot {action} {}", path.display())]
     File {

@@ -210,7 +210,7 @@ impl<'a> Search<'a> {
         Ok(Self {
             options,
             program,
-            library: library::unpacked()?,
+            library: library::unpacked(&library::STAND_IN)?,
             stdin: Stdin::default(),
             is_interrupted,
             tell,

@@ -22,6 +22,9 @@ pub const CALLS: &str = "calls";
 /// A value of [`REQUESTS_VARIABLE`]: who asks as well.
 pub const CALLS_AND_STACKS: &str = "stacks";
 
+/// Names the real driver's file to the library that passes calls on to it.
+pub const DRIVER_VARIABLE: &str = "VRAM_TRACE_DRIVER";
+
 /// The card's facts: `key<TAB>value` a line.
 pub const CARD_FILE: &str = "card.tsv";
 

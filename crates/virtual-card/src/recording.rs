@@ -85,6 +85,39 @@ pub struct MarkLevels {
     pub outside_peak: u64,
 }
 
+/// What a real card's own counters said at a mark, in bytes, and what was counted beside it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Counted {
+    /// The card's number.
+    pub card: u32,
+    /// Used of its current pool, as the pool says.
+    pub used: u64,
+    /// The most since the program reset that.
+    pub used_high: u64,
+    /// Held by the pool.
+    pub reserved: u64,
+    /// The most since the program reset that.
+    pub reserved_high: u64,
+    /// Used of the same pool, as calls went by.
+    pub went_by: u64,
+    /// The most of that since the program reset the pool's.
+    pub went_by_high: u64,
+    /// What went by of the card's other pools, whose counters were not asked.
+    pub elsewhere: u64,
+    /// Free of the card, whoever has the rest; not asked at synchronisations.
+    pub free: Option<u64>,
+    /// Of the card in all, as above.
+    pub total: Option<u64>,
+}
+
+impl Counted {
+    /// By how many bytes what went by is not what the pool says, now or at most; 0 where they agree.
+    pub fn difference(&self) -> u64 {
+        let now = self.used.abs_diff(self.went_by);
+        now.max(self.used_high.abs_diff(self.went_by_high))
+    }
+}
+
 /// What was held at a point of a process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Mark {
@@ -107,6 +140,17 @@ pub struct Mark {
     pub computed_bytes_read: u64,
     /// By number.
     pub cards: Vec<MarkLevels>,
+    /// What the pools of real cards said; empty on a virtual card.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub counted: Vec<Counted>,
+}
+
+impl Mark {
+    /// By how many bytes what went by is not what the pool of a card says, of whichever card that is the
+    /// most. `None` where no card said anything.
+    pub fn difference(&self) -> Option<u64> {
+        self.counted.iter().map(Counted::difference).max()
+    }
 }
 
 /// An allocation that the card had no room for.
@@ -120,6 +164,17 @@ pub struct Failed {
     pub bytes: u64,
     /// Bytes of the card that were held, by whomever.
     pub held: u64,
+}
+
+/// A card that a program ran on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RealCard {
+    /// Its number in the process that used it.
+    pub card: u32,
+    /// Its name.
+    pub name: String,
+    /// Its memory, in bytes.
+    pub memory_bytes: u64,
 }
 
 /// One process that used CUDA.
@@ -165,6 +220,18 @@ pub struct Process {
     pub libraries: Vec<String>,
     /// Whether it asked for the driver's tables that no header names.
     pub private_tables: bool,
+    /// The real cards that it used; empty on a virtual one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub real_cards: Vec<RealCard>,
+    /// The version of the real driver as `cuDriverGetVersion` says it, 13000 for 13.0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub driver_version: Option<u32>,
+    /// Functions that it called of the real driver that allocate what is not counted, or free it so.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub uncounted: Vec<String>,
+    /// Whether there was no real driver to pass calls on to.
+    #[serde(skip)]
+    pub lacks_driver: bool,
     /// All that it asked for, one by one, where that was wanted.
     #[serde(skip)]
     pub requests: Option<Requests>,

@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 use crate::error::{DryRunError, file};
 use crate::pool::PoolSettings;
 use crate::protocol::{self, CardLevels, Counters, Level, Totals};
-use crate::recording::{CardPeaks, Failed, Mark, MarkKind, MarkLevels, Process, Recording, Tally};
+use crate::recording::{
+    CardPeaks, Counted, Failed, Mark, MarkKind, MarkLevels, Process, RealCard,
+    Recording, Tally,
+};
 use crate::requests_file;
 
 fn peak(level: &Level) -> u64 {
@@ -128,6 +131,10 @@ fn process(events: &Path) -> Result<Option<Process>, DryRunError> {
         wrong: Vec::new(),
         libraries: Vec::new(),
         private_tables: false,
+        real_cards: Vec::new(),
+        driver_version: None,
+        uncounted: Vec::new(),
+        lacks_driver: false,
         requests: requests_file::requests(events)?,
     };
     // The last line of a process that was killed may be half a line.
@@ -162,6 +169,11 @@ impl Process {
             "function" => self.kernels.push(text()?),
             "library" => self.libraries.push(text()?),
             "private_tables" => self.private_tables = true,
+            "counted" => self.marks.last_mut()?.counted.push(counted(rest)?),
+            "card" => self.real_cards.push(real_card(rest)?),
+            "driver" => self.driver_version = rest.first()?.parse().ok(),
+            "no_driver" => self.lacks_driver = true,
+            "uncounted" => self.uncounted.push(text()?),
             "wrong" => self.wrong.push(rest.join(", ")),
             "failed" => self.failed.push(Failed {
                 what: text()?,
@@ -185,6 +197,31 @@ fn settings(fields: &[&str]) -> Option<PoolSettings> {
     })
 }
 
+fn real_card(fields: &[&str]) -> Option<RealCard> {
+    let [card, name, memory] = fields else { return None };
+    let memory_bytes = memory.parse().ok()?;
+    Some(RealCard { card: card.parse().ok()?, name: (*name).to_owned(), memory_bytes })
+}
+
+fn counted(fields: &[&str]) -> Option<Counted> {
+    let (card, numbers) = fields.split_first()?;
+    let numbers: Vec<u64> = numbers.iter().map(|n| n.parse().ok()).collect::<Option<_>>()?;
+    let (levels, memory) = numbers.split_first_chunk()?;
+    let [used, used_high, reserved, reserved_high, went_by, went_by_high, elsewhere] = *levels;
+    Some(Counted {
+        card: card.parse().ok()?,
+        used,
+        used_high,
+        reserved,
+        reserved_high,
+        went_by,
+        went_by_high,
+        elsewhere,
+        free: memory.first().copied(),
+        total: memory.get(1).copied(),
+    })
+}
+
 fn mark(kind: MarkKind, fields: &[&str]) -> Option<Mark> {
     let (name, rest) = fields.split_first()?;
     let [steps, requests, requested_bytes, hash, read, levels @ ..] = rest else { return None };
@@ -204,6 +241,7 @@ fn mark(kind: MarkKind, fields: &[&str]) -> Option<Mark> {
         requests_hash: u64::from_str_radix(hash, 16).ok()?,
         computed_bytes_read: read.parse().ok()?,
         cards: cards.collect::<Option<_>>()?,
+        counted: Vec::new(),
     })
 }
 
@@ -219,6 +257,16 @@ mod tests {
         assert_eq!(mark.steps, 9);
         assert_eq!(mark.cards[0].reserved_peak, 4);
         assert!(super::mark(MarkKind::Mark, &fields[..11]).is_none());
+    }
+
+    #[test]
+    fn what_a_pool_says_is_held_against_what_went_by() {
+        let fields: Vec<&str> = "1\t10\t30\t64\t96\t10\t28\t5\t100\t200".split('\t').collect();
+        let all = counted(&fields).unwrap();
+        assert_eq!((all.card, all.reserved_high, all.elsewhere), (1, 96, 5));
+        assert_eq!((all.free, all.total, all.difference()), (Some(100), Some(200), 2));
+        assert_eq!(counted(&fields[..8]).unwrap().free, None);
+        assert!(counted(&fields[..7]).is_none());
     }
 
     #[test]

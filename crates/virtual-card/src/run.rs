@@ -35,6 +35,8 @@ pub enum Fill {
     /// Odd seeds are numbers between 1/16 and 1, multiples of four infinite or no numbers, other even
     /// ones small whole numbers.
     Seed(u64),
+    /// What a real card computed.
+    Computed,
 }
 
 impl std::fmt::Display for Fill {
@@ -42,6 +44,7 @@ impl std::fmt::Display for Fill {
         match self {
             Self::Zeros => f.write_str("zeros"),
             Self::Seed(seed) => seed.fmt(f),
+            Self::Computed => f.write_str("computed"),
         }
     }
 }

@@ -29,9 +29,7 @@ pub fn allocate(
     let placement = placement.filter(|p| p.offset.saturating_add(bytes) <= REGION_SPAN);
     let fits = session.fits(card, placement.map_or(u64::MAX, |placement| placement.growth));
     let Some(placement) = placement.filter(|_| fits) else {
-        let held = session.record.held(card);
-        session.record.tally(|t| &t.failed_allocations, 1);
-        session.record.event(&[&"failed", &"an allocation", &card, &bytes, &held]);
+        session.record.refused(card, bytes);
         return Err(Status::OUT_OF_MEMORY);
     };
     let region = session.regions.of(base).ok_or(Status::INVALID_VALUE)?;

@@ -1,6 +1,6 @@
 //! What memory that a kernel would have written reads as.
 
-use super::record::mixed;
+use super::mixed::mixed;
 
 /// The values of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -39,6 +39,7 @@ mod levels;
 mod loaded;
 mod lookup;
 mod mappings;
+mod mixed;
 mod module;
 mod modules;
 mod monitor;
@@ -47,6 +48,7 @@ mod pointer;
 mod pools;
 mod ptx;
 mod random;
+#[allow(dead_code, reason = "what passes calls on uses the rest")]
 mod record;
 mod request_log;
 mod runtime;

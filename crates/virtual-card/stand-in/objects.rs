@@ -29,7 +29,7 @@ pub struct Object {
 }
 
 type Visit<'a> = &'a mut dyn FnMut(&Object) -> ControlFlow<()>;
-type Call = unsafe extern "C" fn(*const Object, usize, *mut c_void) -> c_int;
+type Call = unsafe extern "C" fn(*const c_void, usize, *mut c_void) -> c_int;
 
 unsafe extern "C" {
     fn dl_iterate_phdr(call: Call, data: *mut c_void) -> c_int;
@@ -69,9 +69,9 @@ impl Object {
     }
 }
 
-unsafe extern "C" fn call(object: *const Object, _: usize, visit: *mut c_void) -> c_int {
+unsafe extern "C" fn call(object: *const c_void, _: usize, visit: *mut c_void) -> c_int {
     // SAFETY: `visit` passes a function, and the loader an object.
-    let (visit, object) = unsafe { (&mut *visit.cast::<Visit>(), &*object) };
+    let (visit, object) = unsafe { (&mut *visit.cast::<Visit>(), &*object.cast::<Object>()) };
     visit(object).is_break().into()
 }
 

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use crate::protocol::{COUNTERS, Counters, EVENTS, Request, TOTALS_FILE, Tally, Totals};
 
 use super::levels::{Of, add};
+use super::mixed::mixed;
 use super::request_log::RequestLog;
 use super::{departed, shared_file};
 
@@ -109,6 +110,11 @@ impl Record {
         self.log = self.log.take().and_then(|mut log| log.step(request).then_some(log));
     }
 
+    /// Whether steps are written down.
+    pub fn is_logged(&self) -> bool {
+        self.log.is_some()
+    }
+
     /// Steps that were taken.
     pub fn steps(&self) -> u64 {
         self.steps
@@ -170,6 +176,11 @@ impl Record {
     /// Writes down what is held, at a mark or a synchronisation (`kind`), of every card in use. A
     /// synchronisation before which nothing happened since the last mark is none.
     pub fn mark(&mut self, kind: &str, name: &str) {
+        self.mark_beside(kind, name, "");
+    }
+
+    /// The same, with lines that belong to it.
+    pub fn mark_beside(&mut self, kind: &str, name: &str, lines: &str) {
         let so_far = &self.counters.so_far;
         let mut held = format!(
             "{}\t{}\t{:x}\t{}",
@@ -188,10 +199,17 @@ impl Record {
             return;
         }
         let name = name.replace(['\t', '\n'], " ");
-        let line = format!("{kind}\t{name}\t{}\t{held}\n", self.steps());
+        let line = format!("{kind}\t{name}\t{}\t{held}\n{lines}", self.steps());
         self.last_mark = held;
         self.tally(|t| &t.marks, 1);
         let _ = self.events.write_all(line.as_bytes());
+    }
+
+    /// An allocation did not fit.
+    pub fn refused(&mut self, card: usize, bytes: u64) {
+        self.tally(|t| &t.failed_allocations, 1);
+        let held = self.held(card);
+        self.event(&[&"failed", &"an allocation", &card, &bytes, &held]);
     }
 
     /// The process came to its end by itself.
@@ -236,12 +254,4 @@ fn this_thread() -> u64 {
     }
     // Zero for a thread that is on its way out.
     NUMBER.try_with(|number| *number).unwrap_or(0)
-}
-
-/// SplitMix64's finaliser: near numbers come out far apart.
-pub fn mixed(value: u64) -> u64 {
-    let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    value ^ (value >> 31)
 }

@@ -11,8 +11,8 @@ use std::path::Path;
 
 use crate::protocol::{MOST_FRAMES, STACKS};
 
+use super::mixed::mixed;
 use super::modules::{self, Modules};
-use super::record::mixed;
 
 type Visit = unsafe extern "C" fn(*mut c_void, *mut c_void) -> c_int;
 

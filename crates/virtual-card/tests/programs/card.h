@@ -97,7 +97,9 @@ static inline size_t bytes_of(const char *argument) {
 
 // Sets a mark, as `vram_metrics::mark` does where there is a listener.
 extern void vram_virtual_card_mark(const char *name, size_t bytes) __attribute__((weak));
+extern void vram_trace_mark(const char *name, size_t bytes) __attribute__((weak));
 static inline void mark(const char *name) {
+    if (vram_trace_mark) vram_trace_mark(name, strlen(name));
     if (vram_virtual_card_mark) vram_virtual_card_mark(name, strlen(name));
 }
 

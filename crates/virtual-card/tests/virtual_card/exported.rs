@@ -10,6 +10,7 @@ use elf::abi::{SHN_UNDEF, VER_FLG_BASE};
 use elf::endian::AnyEndian;
 
 static STAND_IN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/stand_in.so"));
+static PASSING: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/passing.so"));
 
 /// Lists, and the versions that each of their names has, the newest last.
 const VERSIONS: [(&str, &[&str]); 7] = [
@@ -25,12 +26,12 @@ const VERSIONS: [(&str, &[&str]); 7] = [
 /// A symbol that is offered: its name, its version, and whether it is taken by who names no version.
 type Offered = (String, Option<String>, bool);
 
-fn parsed() -> ElfBytes<'static, AnyEndian> {
-    ElfBytes::minimal_parse(STAND_IN).unwrap()
+fn parsed(library: &'static [u8]) -> ElfBytes<'static, AnyEndian> {
+    ElfBytes::minimal_parse(library).unwrap()
 }
 
 fn offered() -> BTreeSet<Offered> {
-    let file = parsed();
+    let file = parsed(STAND_IN);
     let (symbols, texts) = file.dynamic_symbol_table().unwrap().unwrap();
     let versions = file.symbol_version_table().unwrap().unwrap();
     let mut found = BTreeSet::new();
@@ -78,9 +79,35 @@ fn every_listed_name_is_offered_in_each_of_its_versions_and_nothing_else() {
     assert!(listed.len() > 3000, "{}", listed.len());
 }
 
+/// Whoever looks for the driver by its name has found this, and all that the headers name of it.
 #[test]
-fn it_needs_nothing_that_a_machine_with_glibc_lacks() {
-    let file = parsed();
+fn what_passes_calls_on_is_the_driver_by_its_name_and_its_functions() {
+    let file = parsed(PASSING);
+    let (symbols, texts) = file.dynamic_symbol_table().unwrap().unwrap();
+    let offered: BTreeSet<&str> = symbols
+        .iter()
+        .filter(|symbol| symbol.st_shndx != SHN_UNDEF)
+        .map(|symbol| texts.get(symbol.st_name as usize).unwrap())
+        .collect();
+    let list = Path::new(env!("CARGO_MANIFEST_DIR")).join("names/cuda.txt");
+    let list = fs::read_to_string(list).unwrap();
+    let mut listed: BTreeSet<&str> =
+        list.lines().map(|line| line.split(' ').next().unwrap()).collect();
+    listed.insert("vram_trace_mark");
+    assert_eq!(offered, listed);
+    let dynamic = file.dynamic().unwrap().unwrap();
+    let name = dynamic.iter().find(|entry| entry.d_tag == elf::abi::DT_SONAME).unwrap();
+    assert_eq!(texts.get(name.d_val() as usize).unwrap(), "libcuda.so.1");
+}
+
+#[test]
+fn they_need_nothing_that_a_machine_with_glibc_lacks() {
+    for library in [STAND_IN, PASSING] {
+        needs_nothing_more(&parsed(library));
+    }
+}
+
+fn needs_nothing_more(file: &ElfBytes<'static, AnyEndian>) {
     let (_, texts) = file.dynamic_symbol_table().unwrap().unwrap();
     let dynamic = file.dynamic().unwrap().unwrap();
     let needed: BTreeSet<&str> = dynamic

@@ -18,4 +18,5 @@ mod requests;
 mod sizes;
 mod support;
 mod threads;
+mod traced;
 mod values;

@@ -101,6 +101,15 @@ pub fn stripped(name: &str) -> PathBuf {
     })
 }
 
+/// A driver that has counters and nothing else, where no program finds it by its name.
+pub fn driver() -> PathBuf {
+    built("driver/libcuda.so.1", |output| {
+        let source = source("driver.c");
+        let soname = "-Wl,-soname,libcuda.so.1";
+        cc(output, &["-shared", "-fPIC", soname, source.to_str().unwrap(), "-pthread", "-ldl"]);
+    })
+}
+
 /// A library of `tests/programs`.
 pub fn library(name: &str) -> PathBuf {
     built(&format!("lib{name}.so"), |output| {

@@ -16,7 +16,7 @@ use vram_virtual_card::verdict::Refusal;
 
 use crate::programs;
 pub use crate::programs::{
-    empty_library, library, linked, program, source, static_program, stripped, stub,
+    driver, empty_library, library, linked, program, source, static_program, stripped, stub,
 };
 
 pub const MIB: u64 = 1 << 20;
@@ -26,7 +26,7 @@ pub const GIB: u64 = 1 << 30;
 pub const GRANULE: u64 = 32 * MIB;
 
 /// Has the stand-in unpacked where programs are built, and every card of a run visible.
-fn set_environment() {
+pub fn set_environment() {
     static SET: Once = Once::new();
     // SAFETY: whatever reads the environment of this process does so by the standard library, which
     // locks it.
