@@ -6,9 +6,7 @@ use serde::Serialize;
 use vram_virtual_card::card::{Card, Libraries};
 use vram_virtual_card::dry_run::{Answer, DryRun};
 use vram_virtual_card::pool::PoolSettings;
-use vram_virtual_card::recording::{
-    CardPeaks, Failed, Mark, MarkKind, MarkLevels, Process,
-};
+use vram_virtual_card::recording::{CardPeaks, Failed, Mark, MarkKind, MarkLevels, Process};
 use vram_virtual_card::run::{Ending, Fill, Run};
 use vram_virtual_card::verdict::{Reason, Refusal, Verdict};
 

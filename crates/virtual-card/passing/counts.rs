@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::protocol::{MAX_CARDS, Request, kind};
 
 use super::driver::{Driver, Handle, SUCCESS};
+use super::mixed::ByMixed;
 use super::record::Record;
 
 /// Where memory lies.
@@ -49,8 +50,8 @@ pub struct Card {
 
 #[derive(Debug, Default)]
 pub struct Counts {
-    live: HashMap<u64, Live>,
-    pub pools: HashMap<Handle, PoolCount>,
+    live: HashMap<u64, Live, ByMixed>,
+    pub pools: HashMap<Handle, PoolCount, ByMixed>,
     pub cards: [Card; MAX_CARDS],
 }
 

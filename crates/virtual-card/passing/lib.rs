@@ -13,6 +13,9 @@ mod protocol;
 
 #[path = "../stand-in/departed.rs"]
 mod departed;
+#[cfg(target_arch = "x86_64")]
+#[path = "../stand-in/frame_rules.rs"]
+mod frame_rules;
 #[path = "../stand-in/growing_file.rs"]
 mod growing_file;
 #[path = "../stand-in/levels.rs"]
@@ -32,6 +35,8 @@ mod request_log;
 mod shared_file;
 #[path = "../stand-in/stacks.rs"]
 mod stacks;
+#[path = "../stand-in/unwinder.rs"]
+mod unwinder;
 
 #[macro_use]
 mod passed;

@@ -13,6 +13,7 @@ use crate::protocol::DIRECTORY_VARIABLE;
 use super::counters::counters;
 use super::counts::Counts;
 use super::driver::{self, Driver, Handle};
+use super::mixed::ByMixed;
 use super::record::Record;
 
 /// What an event was recorded after: a stream, and as many steps.
@@ -25,7 +26,7 @@ pub struct Order {
 pub struct Session {
     pub record: Record,
     pub counts: Counts,
-    pub events: HashMap<Handle, Order>,
+    pub events: HashMap<Handle, Order, ByMixed>,
     /// Whether anything was allocated, freed or set since the last mark.
     pub changed: bool,
     /// What the driver's counters said when the program came to its end.
@@ -160,7 +161,7 @@ impl Session {
         // SAFETY: a place to write a number to.
         unsafe { (driver.cuDriverGetVersion)(&raw mut driver_version) };
         record.event(&[&"driver", &driver_version]);
-        let (counts, events) = (Counts::default(), HashMap::new());
+        let (counts, events) = (Counts::default(), HashMap::default());
         Some(Self { record, counts, events, changed: false, last: None })
     }
 }

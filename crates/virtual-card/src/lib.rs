@@ -55,9 +55,9 @@ mod recording_file;
 pub mod requests;
 #[cfg(target_os = "linux")]
 mod requests_file;
+pub mod reserved;
 #[cfg(target_os = "linux")]
 pub mod run;
-pub mod reserved;
 pub mod sequence;
 #[cfg(target_os = "linux")]
 pub mod trace;

@@ -7,8 +7,7 @@ use crate::error::{DryRunError, file};
 use crate::pool::PoolSettings;
 use crate::protocol::{self, CardLevels, Counters, Level, Totals};
 use crate::recording::{
-    CardPeaks, Counted, Failed, Mark, MarkKind, MarkLevels, Process, RealCard,
-    Recording, Tally,
+    CardPeaks, Counted, Failed, Mark, MarkKind, MarkLevels, Process, RealCard, Recording, Tally,
 };
 use crate::requests_file;
 

@@ -7,12 +7,7 @@ use crate::requests::{Memory, Step};
 
 /// Plays what a process asked of the pool of `card`, on a card that is as far as `progress` says. Returns
 /// reserved after as many steps as `marks` say, and the most until then, in bytes.
-pub fn played(
-    steps: &[Step],
-    card: u32,
-    marks: &[u64],
-    progress: Progress,
-) -> Vec<(u64, u64)> {
+pub fn played(steps: &[Step], card: u32, marks: &[u64], progress: Progress) -> Vec<(u64, u64)> {
     let mut pool = Pool::new(GRANULE);
     pool.set_up(PoolSettings::DEFAULT);
     pool.set_progress(progress);
@@ -24,7 +19,9 @@ pub fn played(
             found.push((pool.reserved(), peak));
         }
         match *step {
-            Step::Allocate { card: on, memory: Memory::Pool, address, bytes, stream, .. } if on == card => {
+            Step::Allocate { card: on, memory: Memory::Pool, address, bytes, stream, .. }
+                if on == card =>
+            {
                 if let Some(placement) = pool.place(bytes, stream) {
                     pool.take(placement);
                     offsets.insert(address, placement.offset);

@@ -29,6 +29,8 @@ mod device_memory;
 mod error_names;
 mod event;
 mod fill;
+#[cfg(target_arch = "x86_64")]
+mod frame_rules;
 mod growing_file;
 mod handles;
 mod host_memory;
@@ -60,4 +62,5 @@ mod status;
 mod stream;
 mod synchronize;
 mod unmodelled;
+mod unwinder;
 mod virtual_memory;

@@ -69,11 +69,13 @@ impl Modules {
         }
     }
 
-    /// The same, if anything was loaded since.
-    pub fn look_if_changed(&mut self) {
-        if self.added != objects::added() {
+    /// The same, if anything was loaded since. Returns whether.
+    pub fn look_if_changed(&mut self) -> bool {
+        let has_changed = self.added != objects::added();
+        if has_changed {
             self.look();
         }
+        has_changed
     }
 }
 

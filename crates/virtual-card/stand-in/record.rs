@@ -25,6 +25,8 @@ pub struct Record {
     once: HashSet<String>,
     threads: HashSet<u64>,
     streams: HashSet<usize>,
+    /// The thread and the stream of the last request.
+    last_from: Option<(u64, usize)>,
     requested_bytes: u64,
     requests_hash: u64,
     last_mark: String,
@@ -52,6 +54,7 @@ impl Record {
                         once: HashSet::new(),
                         threads: HashSet::new(),
                         streams: HashSet::new(),
+                        last_from: None,
                         requested_bytes: 0,
                         requests_hash: 0,
                         last_mark: String::new(),
@@ -97,7 +100,11 @@ impl Record {
         self.requested_bytes = self.requested_bytes.wrapping_add(bytes);
         // A sum knows no order: requests in another order are the same requests.
         self.requests_hash = self.requests_hash.wrapping_add(mixed(bytes));
-        self.threads.insert(this_thread());
+        let from = (this_thread(), stream);
+        if self.last_from.replace(from) == Some(from) {
+            return;
+        }
+        self.threads.insert(from.0);
         self.streams.insert(stream);
         self.counters.so_far.threads.store(self.threads.len() as u64, Relaxed);
         self.counters.so_far.streams.store(self.streams.len() as u64, Relaxed);

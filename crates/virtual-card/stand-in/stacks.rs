@@ -2,80 +2,25 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
-use std::ffi::{c_int, c_void};
 use std::fs::{File, OpenOptions};
-use std::hash::{BuildHasherDefault, Hasher};
 use std::io::{self, Write};
 use std::ops::Range;
 use std::path::Path;
 
 use crate::protocol::{MOST_FRAMES, STACKS};
 
-use super::mixed::mixed;
+use super::mixed::{ByMixed, mixed};
 use super::modules::{self, Modules};
-
-type Visit = unsafe extern "C" fn(*mut c_void, *mut c_void) -> c_int;
-
-unsafe extern "C" {
-    fn _Unwind_Backtrace(visit: Visit, data: *mut c_void) -> c_int;
-    fn _Unwind_GetIP(context: *mut c_void) -> usize;
-}
-
-/// Of `_Unwind_Reason_Code`.
-const NO_REASON: c_int = 0;
-const END_OF_STACK: c_int = 5;
-
-/// Hashes of stacks are mixed already.
-#[derive(Default)]
-struct Mixed(u64);
-
-impl Hasher for Mixed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
-}
+use super::unwinder::Unwinder;
 
 /// The stacks that were seen, by their hashes: two of 64 bits that are equal are of one stack.
 pub struct Stacks {
     file: File,
-    numbers: HashMap<u64, u32, BuildHasherDefault<Mixed>>,
+    numbers: HashMap<u64, u32, ByMixed>,
     own: Range<usize>,
     modules: Modules,
+    unwinder: Unwinder,
     frames: [u64; 1 + MOST_FRAMES],
-}
-
-/// What a walk up a stack has found.
-struct Walk<'a> {
-    frames: &'a mut [u64],
-    own: &'a Range<usize>,
-    taken: usize,
-}
-
-unsafe extern "C" fn visit(context: *mut c_void, walk: *mut c_void) -> c_int {
-    // SAFETY: `here` passes a walk, and the unwinder a context.
-    let (walk, address) = unsafe { (&mut *walk.cast::<Walk>(), _Unwind_GetIP(context)) };
-    // Ours, which the program called, are the first.
-    if walk.taken == 0 && walk.own.contains(&address) {
-        return NO_REASON;
-    }
-    match walk.frames.get_mut(walk.taken) {
-        Some(to) if address != 0 => {
-            *to = address as u64;
-            walk.taken += 1;
-            NO_REASON
-        }
-        _ => END_OF_STACK,
-    }
 }
 
 thread_local! {
@@ -94,6 +39,7 @@ impl Stacks {
             numbers: HashMap::default(),
             own: modules::own_code(),
             modules,
+            unwinder: Unwinder::default(),
             frames: [0; 1 + MOST_FRAMES],
         })
     }
@@ -104,10 +50,7 @@ impl Stacks {
             return 0;
         }
         let (depth, frames) = self.frames.split_at_mut(1);
-        let mut walk = Walk { frames, own: &self.own, taken: 0 };
-        // SAFETY: `visit` takes the walk that is passed.
-        unsafe { _Unwind_Backtrace(visit, (&raw mut walk).cast()) };
-        let taken = walk.taken;
+        let taken = self.unwinder.walk(frames, &self.own);
         depth[0] = taken as u64;
         let _ = UNWINDING.try_with(|unwinding| unwinding.set(false));
         if taken == 0 { 0 } else { self.number(taken) }
@@ -126,12 +69,14 @@ impl Stacks {
             return 0;
         }
         self.numbers.insert(hash, next);
-        self.modules.look_if_changed();
+        self.look_for_modules();
         next
     }
 
     /// Looks for code that was loaded since.
     pub fn look_for_modules(&mut self) {
-        self.modules.look_if_changed();
+        if self.modules.look_if_changed() {
+            self.unwinder.forget();
+        }
     }
 }
