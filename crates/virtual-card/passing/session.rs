@@ -29,7 +29,8 @@ pub struct Session {
     pub events: HashMap<Handle, Order, ByMixed>,
     /// Whether anything was allocated, freed or set since the last mark.
     pub changed: bool,
-    /// What the driver's counters said when the program came to its end.
+    /// Whether they are asked when the program comes to its end, and what the driver's counters said then.
+    is_asked_at_exit: bool,
     last: Option<String>,
 }
 
@@ -79,6 +80,9 @@ impl Inside {
         let mut session = SESSION.lock().unwrap_or_else(PoisonError::into_inner);
         if session.is_none() && !IS_COPY.load(Ordering::Relaxed) {
             *session = Session::begin();
+        }
+        if let Some(session) = session.as_mut() {
+            session.ask_at_exit();
         }
         session
     }
@@ -148,11 +152,8 @@ impl Session {
         let program = std::env::current_exe().unwrap_or_default();
         record.event(&[&"start", &std::process::id(), &program.display()]);
         IS_LOGGED.store(record.is_logged(), Ordering::Relaxed);
-        // SAFETY: both functions take nothing and stay.
-        unsafe {
-            pthread_atfork(None, None, Some(is_copied));
-            atexit(at_exit);
-        }
+        // SAFETY: a function that takes nothing and stays.
+        unsafe { pthread_atfork(None, None, Some(is_copied)) };
         let mut driver_version = 0;
         let driver = driver::get();
         if !driver.is_there() {
@@ -162,7 +163,17 @@ impl Session {
         unsafe { (driver.cuDriverGetVersion)(&raw mut driver_version) };
         record.event(&[&"driver", &driver_version]);
         let (counts, events) = (Counts::default(), HashMap::default());
-        Some(Self { record, counts, events, changed: false, last: None })
+        Some(Self { record, counts, events, changed: false, is_asked_at_exit: false, last: None })
+    }
+
+    /// Has the counters asked at the program's end, before the driver's own: what was registered last
+    /// runs first, and the driver has registered its end when there is a context.
+    fn ask_at_exit(&mut self) {
+        if !self.is_asked_at_exit && driver::get().current_device().is_some() {
+            self.is_asked_at_exit = true;
+            // SAFETY: a function that takes nothing and stays.
+            unsafe { atexit(at_exit) };
+        }
     }
 }
 
@@ -181,7 +192,7 @@ fn at_the_end(work: impl FnOnce(&mut Session)) {
     }
 }
 
-/// While the driver still answers: its own end comes after what was registered when it was there.
+/// While the driver still answers.
 extern "C" fn at_exit() {
     at_the_end(|session| {
         let Session { record, counts, last, .. } = session;

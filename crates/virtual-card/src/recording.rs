@@ -125,8 +125,7 @@ pub struct Mark {
     pub kind: MarkKind,
     /// Its name; empty where nobody gave one.
     pub name: String,
-    /// Steps that were taken until then: an index of [`Requests::steps`]; 0 where they are not written
-    /// down.
+    /// Steps that were taken until then: an index of [`Requests::steps`], where those were written down.
     #[serde(skip)]
     pub steps: u64,
     /// Allocations asked for until then.

@@ -111,13 +111,21 @@ fn wrong(session: &mut Session, what: &str, function: &str, address: u64) -> Res
 pub fn trim(session: &mut Session, base: u64, keep: u64) -> Result<(), Status> {
     let region: &mut Region = session.regions.of(base).ok_or(Status::INVALID_VALUE)?;
     let (card, back) = (region.card, region.memory.trim(keep));
-    session.record.shrink(card, |c| &c.reserved, back);
-    session.record.shrink(card, |c| &c.held, back);
+    give_back(session, card, back);
     Ok(())
+}
+
+/// A pool of a card holds `bytes` less.
+pub fn give_back(session: &mut Session, card: usize, bytes: u64) {
+    session.record.shrink(card, |c| &c.reserved, bytes);
+    session.record.shrink(card, |c| &c.held, bytes);
 }
 
 /// Takes away a pool of which nothing is alive.
 pub fn remove(session: &mut Session, base: u64) -> Result<(), Status> {
+    let region = session.regions.of(base).ok_or(Status::INVALID_VALUE)?;
+    let (card, back) = (region.card, region.memory.synchronize_all());
+    give_back(session, card, back);
     trim(session, base, 0)?;
     session.regions.remove(base);
     Ok(())

@@ -58,8 +58,7 @@ pub fn synchronize(session: &mut Session, awaited: Awaited) {
         gone.push((region.card, bytes));
     }
     for (card, bytes) in gone {
-        session.record.shrink(card, |c| &c.reserved, bytes);
-        session.record.shrink(card, |c| &c.held, bytes);
+        allocation::give_back(session, card, bytes);
     }
 }
 

@@ -1,6 +1,5 @@
 //! The stacks of callers, each written down once.
 
-use std::cell::Cell;
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -15,17 +14,12 @@ use super::unwinder::Unwinder;
 
 /// The stacks that were seen, by their hashes: two of 64 bits that are equal are of one stack.
 pub struct Stacks {
-    file: File,
+    file: Option<File>,
     numbers: HashMap<u64, u32, ByMixed>,
     own: Range<usize>,
     modules: Modules,
     unwinder: Unwinder,
     frames: [u64; 1 + MOST_FRAMES],
-}
-
-thread_local! {
-    /// Whether this thread is unwinding its stack: what that allocates may come here again.
-    static UNWINDING: Cell<bool> = const { Cell::new(false) };
 }
 
 impl Stacks {
@@ -35,7 +29,7 @@ impl Stacks {
         let mut modules = Modules::begin(directory, name)?;
         modules.look();
         Ok(Self {
-            file: OpenOptions::new().append(true).create_new(true).open(path)?,
+            file: Some(OpenOptions::new().append(true).create_new(true).open(path)?),
             numbers: HashMap::default(),
             own: modules::own_code(),
             modules,
@@ -46,13 +40,9 @@ impl Stacks {
 
     /// The number of the calling thread's stack above this library, plus one; 0 for none.
     pub fn here(&mut self) -> u32 {
-        if UNWINDING.try_with(|unwinding| unwinding.replace(true)).unwrap_or(true) {
-            return 0;
-        }
         let (depth, frames) = self.frames.split_at_mut(1);
         let taken = self.unwinder.walk(frames, &self.own);
         depth[0] = taken as u64;
-        let _ = UNWINDING.try_with(|unwinding| unwinding.set(false));
         if taken == 0 { 0 } else { self.number(taken) }
     }
 
@@ -62,12 +52,14 @@ impl Stacks {
         if let Some(number) = self.numbers.get(&hash) {
             return *number;
         }
-        // The file is read without bounds of entries: half a stack would be the last.
+        // What cannot be written is lost, and all that comes after: half a stack must be the last.
+        let Some(mut file) = self.file.take() else { return 0 };
         let bytes: Vec<u8> = entry.iter().flat_map(|word| word.to_le_bytes()).collect();
         let next = u32::try_from(self.numbers.len() + 1).unwrap_or(0);
-        if next == 0 || self.file.write_all(&bytes).is_err() {
+        if next == 0 || file.write_all(&bytes).is_err() {
             return 0;
         }
+        self.file = Some(file);
         self.numbers.insert(hash, next);
         self.look_for_modules();
         next
