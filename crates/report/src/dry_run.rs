@@ -243,7 +243,7 @@ fn numbers(answer: &Answer) -> Numbers<'_> {
         peak_at_request: answer.requests.0,
         requests: answer.requests.1,
         peak_reserved_bytes: most(|card| card.reserved),
-        reserved_seen_bytes: answer.reserved_seen,
+        reserved_seen_bytes: (answer.reserved.least, answer.reserved.most),
         reserved_validated: !answer.settings.depend_on_progress(),
         pool_settings: answer.settings,
         outside_pool_bytes: most(|card| card.outside),

@@ -7,6 +7,7 @@ use crate::error::DryRunError;
 use crate::pool::PoolSettings;
 use crate::recording::{CardPeaks, Process};
 use crate::requests::Wanted;
+use crate::reserved::{Reserved, Span, reserved};
 use crate::run::{Fill, Invocation, Output, Run};
 use crate::verdict::{self, Reason, Refusal, Verdict};
 use crate::watched::Stdin;
@@ -49,8 +50,12 @@ pub struct Answer {
     pub reasons: Vec<Reason>,
     /// The peaks of each card in the first run.
     pub cards: Vec<CardPeaks>,
-    /// The lowest and highest peak of reserved bytes of any card that was seen.
-    pub reserved_seen: (u64, u64),
+    /// The least and the most that any card's peak of reserved bytes was in the runs, or is on cards that
+    /// are behind, where that matters.
+    pub reserved: Span,
+    /// The same at each mark of the first run, where the calls were written down and it depends on how far
+    /// the card is.
+    pub reserved_at_marks: Vec<Span>,
     /// How the pools were set up that memory came from.
     pub settings: PoolSettings,
     /// Where the last peak of bytes asked for lies, in words.
@@ -124,21 +129,31 @@ pub fn dry_run(options: &Options, listener: &mut dyn Listener) -> Result<DryRun,
 fn answer(runs: &[Run]) -> Answer {
     let (verdict, reasons) = verdict::verdict(runs);
     let first = &runs[0].recording;
-    let reserved = || {
-        let counting = runs.iter().filter(|run| run.ending == runs[0].ending);
-        counting.map(|run| CardPeaks::most(&run.recording.cards, |card| card.reserved))
-    };
+    let counting = runs.iter().filter(|run| run.ending == runs[0].ending);
+    let seen = counting.map(|run| CardPeaks::most(&run.recording.cards, |card| card.reserved));
+    let seen = Span::of(seen).unwrap_or(Span { least: 0, most: 0 });
     let main = &first.processes[0];
+    let settings = main.settings.unwrap_or(PoolSettings::DEFAULT);
+    let behind = behind(main, &settings);
     Answer {
         verdict,
         reasons,
         cards: first.cards.clone(),
-        reserved_seen: (reserved().min().unwrap_or(0), reserved().max().unwrap_or(0)),
-        settings: main.settings.unwrap_or(PoolSettings::DEFAULT),
+        reserved: behind.iter().fold(seen, |span, behind| span.with(behind.peak)),
+        reserved_at_marks: behind.map_or_else(Vec::new, |behind| behind.at_marks),
+        settings,
         peak_at: peak_at(main),
         requests: (main.at_peak.requests, main.tally.requests),
         pinned_bytes: first.processes.iter().map(|process| process.pinned_bytes).max().unwrap_or(0),
     }
+}
+
+/// What the card that held the most may have reserved on cards that are behind, if that matters.
+fn behind(process: &Process, settings: &PoolSettings) -> Option<Reserved> {
+    let requests = process.requests.as_ref().filter(|_| settings.depend_on_progress())?;
+    let marks: Vec<u64> = process.marks.iter().map(|mark| mark.steps).collect();
+    let (card, _) = (0..).zip(&process.cards).max_by_key(|(_, card)| card.reserved)?;
+    Some(reserved(&requests.steps, card, &marks))
 }
 
 /// Between which marks the peak lies, in words.

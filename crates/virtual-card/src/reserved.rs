@@ -1,59 +1,182 @@
 //! What a pool may have reserved, where that depends on how far the card was.
+//!
+//! Opportunistic reuse takes what the card is done with at that moment. Nobody knows beforehand when
+//! that is, so what a process asked for is played on cards that are done at once, that are done only when
+//! the host waits, and that are any number of calls behind in between.
 
 use std::collections::HashMap;
+
+use serde::Serialize;
 
 use crate::pool::{GRANULE, Pool, PoolSettings, Progress};
 use crate::requests::{Memory, Step};
 
-/// Plays what a process asked of the pool of `card`, on a card that is as far as `progress` says. Returns
-/// reserved after as many steps as `marks` say, and the most until then, in bytes.
-pub fn played(steps: &[Step], card: u32, marks: &[u64], progress: Progress) -> Vec<(u64, u64)> {
-    let mut pool = Pool::new(GRANULE);
-    pool.set_up(PoolSettings::DEFAULT);
-    pool.set_progress(progress);
-    let mut offsets = HashMap::new();
-    let (mut peak, mut found) = (0, Vec::new());
-    let mut marks = marks.iter().copied().peekable();
-    for (number, step) in (0u64..).zip(steps) {
-        while marks.next_if(|mark| *mark <= number).is_some() {
-            found.push((pool.reserved(), peak));
+/// The most calls that a card is taken to be behind, but for one that is done with nothing.
+const FARTHEST: u64 = 1 << 16;
+
+/// From as many steps on, fewer cards are looked at: playing takes a microsecond a step.
+const MANY: usize = 200_000;
+
+/// The least and the most of something, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Span {
+    /// The least.
+    pub least: u64,
+    /// The most.
+    pub most: u64,
+}
+
+impl Span {
+    /// From the least to the most of these; none if there are none.
+    pub fn of(all: impl IntoIterator<Item = u64>) -> Option<Self> {
+        all.into_iter().map(|one| Self { least: one, most: one }).reduce(Self::with)
+    }
+
+    /// From the least to the most of both.
+    pub fn with(self, other: Self) -> Self {
+        Self { least: self.least.min(other.least), most: self.most.max(other.most) }
+    }
+}
+
+/// What a card's default pool reserves, over cards that are behind by any number of calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reserved {
+    /// At most.
+    pub peak: Span,
+    /// At each mark.
+    pub at_marks: Vec<Span>,
+}
+
+/// Of what a process asked of the default pool of `card` in `steps`, with marks after as many steps as
+/// `marks` say, in their order.
+pub fn reserved(steps: &[Step], card: u32, marks: &[u64]) -> Reserved {
+    let factor = if steps.len() < MANY { 1 } else { 4 };
+    let behind = (0..=FARTHEST.ilog2()).step_by(factor).map(|power| Progress::Behind(1 << power));
+    let all = [Progress::KeepsUp, Progress::Stalled].into_iter().chain(behind);
+    let played: Vec<Played> = all.map(|progress| play(steps, card, marks, progress)).collect();
+    let span = |of: &dyn Fn(&Played) -> u64| {
+        Span::of(played.iter().map(of)).unwrap_or(Span { least: 0, most: 0 })
+    };
+    Reserved {
+        peak: span(&|played| played.peak),
+        at_marks: (0..marks.len()).map(|i| span(&|played| played.at_marks[i])).collect(),
+    }
+}
+
+/// What a pool came to on one card.
+struct Played {
+    peak: u64,
+    at_marks: Vec<u64>,
+}
+
+fn play(steps: &[Step], card: u32, marks: &[u64], progress: Progress) -> Played {
+    let mut replayed = Replayed::new(card, progress);
+    let mut played = Played { peak: 0, at_marks: Vec::new() };
+    let mut marks = marks.iter().peekable();
+    for (number, step) in (0..).zip(steps) {
+        while marks.next_if(|mark| **mark <= number).is_some() {
+            played.at_marks.push(replayed.pool.reserved());
         }
+        replayed.step(number, step);
+        played.peak = played.peak.max(replayed.pool.reserved());
+    }
+    played.at_marks.extend(marks.map(|_| replayed.pool.reserved()));
+    played
+}
+
+/// The pool of one card, and where its allocations lie in it.
+struct Replayed {
+    pool: Pool,
+    card: u32,
+    offsets: HashMap<u64, u64>,
+}
+
+impl Replayed {
+    fn new(card: u32, progress: Progress) -> Self {
+        let mut pool = Pool::new(GRANULE);
+        pool.set_up(PoolSettings::DEFAULT);
+        pool.set_progress(progress);
+        Self { pool, card, offsets: HashMap::new() }
+    }
+
+    fn step(&mut self, number: u64, step: &Step) {
         match *step {
-            Step::Allocate { card: on, memory: Memory::Pool, address, bytes, stream, .. }
-                if on == card =>
+            Step::Allocate { card, memory: Memory::Pool, address, bytes, stream, .. }
+                if card == self.card =>
             {
-                if let Some(placement) = pool.place(bytes, stream) {
-                    pool.take(placement);
-                    offsets.insert(address, placement.offset);
+                if let Some(placement) = self.pool.place(bytes, stream) {
+                    self.pool.take(placement);
+                    self.offsets.insert(address, placement.offset);
                 }
             }
             Step::Free { address, stream } => {
-                if let Some(offset) = offsets.remove(&address) {
-                    pool.free(offset, stream, number);
+                if let Some(offset) = self.offsets.remove(&address) {
+                    self.pool.free(offset, stream, number);
                 }
             }
             Step::SynchronizeStream { stream } => {
-                pool.synchronize(stream, u64::MAX);
+                self.pool.synchronize(stream, u64::MAX);
             }
-            Step::SynchronizeContext { card: on } if on == card => {
-                pool.synchronize_all();
+            Step::SynchronizeContext { card } if card == self.card => {
+                self.pool.synchronize_all();
             }
             Step::SynchronizeEvent { stream, until } => {
-                pool.synchronize(stream, until);
+                self.pool.synchronize(stream, until);
             }
-            Step::Wait { stream, other, until } => pool.wait(stream, other, until),
-            Step::Trim { card: on, keep } if on == card => {
-                pool.trim(keep);
+            Step::Wait { stream, other, until } => self.pool.wait(stream, other, until),
+            Step::Trim { card, keep } if card == self.card => {
+                self.pool.trim(keep);
             }
-            Step::Setting { card: on, attribute, value } if on == card => {
-                let mut settings = pool.settings();
+            Step::Setting { card, attribute, value } if card == self.card => {
+                let mut settings = self.pool.settings();
                 settings.set(attribute, value);
-                pool.set_up(settings);
+                self.pool.set_up(settings);
             }
-            _ => {}
+            Step::Allocate { .. }
+            | Step::SynchronizeContext { .. }
+            | Step::Trim { .. }
+            | Step::Setting { .. } => {}
         }
-        peak = peak.max(pool.reserved());
     }
-    found.extend(marks.map(|_| (pool.reserved(), peak)));
-    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allocate(address: u64, bytes: u64, stream: u64) -> Step {
+        Step::Allocate { card: 0, memory: Memory::Pool, address, bytes, stream, stack: None }
+    }
+
+    /// Two allocations are freed beside what the pool has: on a card that is done with them they are one
+    /// range with it, which holds the next; on one that is not, that is taken afresh.
+    #[test]
+    fn it_is_told_for_cards_that_keep_up_and_for_cards_that_do_not() {
+        let size = 24 << 20;
+        let steps = [
+            allocate(1, size, 0),
+            Step::Free { address: 1, stream: 0 },
+            allocate(2, size + 1, 0),
+            Step::SynchronizeStream { stream: 0 },
+        ];
+        let found = reserved(&steps, 0, &[1, 3, 4]);
+        assert_eq!(found.peak, Span { least: GRANULE, most: 2 * GRANULE });
+        assert_eq!(found.at_marks[0], Span { least: GRANULE, most: GRANULE });
+        assert_eq!(found.at_marks[1], found.peak);
+        assert_eq!(reserved(&steps, 1, &[4]).peak, Span { least: 0, most: 0 }, "another card");
+    }
+
+    #[test]
+    fn a_pool_that_reuses_by_the_order_of_calls_reserves_the_same_on_every_card() {
+        let opportunistic = Step::Setting { card: 0, attribute: 2, value: 0 };
+        let size = 24 << 20;
+        let steps = [
+            opportunistic,
+            allocate(1, size, 0),
+            Step::Free { address: 1, stream: 0 },
+            allocate(2, size + 1, 0),
+        ];
+        let found = reserved(&steps, 0, &[]);
+        assert_eq!(found.peak, Span { least: 2 * GRANULE, most: 2 * GRANULE });
+    }
 }

@@ -66,7 +66,7 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
         invocation: invocation(&args.program),
         card: card.clone(),
         runs: args.runs as usize,
-        requests: Wanted::Nothing,
+        requests: Wanted::Calls,
         output: match args.format {
             ListFormat::Table => Output::Through,
             ListFormat::Json => Output::ToStderr,
