@@ -1,16 +1,18 @@
 //! What a step will take, before anything runs.
 //!
-//! Allocated comes from the step's own ledger, to the byte. Reserved is that, rounded up to the
-//! granule of the card's pool, which a calibration holds. A calibration without one, such as the
-//! published constants, is answered from in its own way, by a line per tier.
+//! Allocated comes from the step's own ledger, to the byte. Reserved is what the model of the driver's
+//! pool holds for the ledger's requests, by the granule that a calibration has. A calibration without
+//! one, such as the published constants, is answered from in its own way, by a line per tier.
 
 use serde::Serialize;
 use vram_artifacts::calibration;
 use vram_artifacts::run_record::RunRecord;
 use vram_fit::calibration::{Calibration, TierConstants};
+use vram_metrics::phase::Phase;
 use vram_presets::library::{Library, Preset};
 use vram_presets::spec::WorkloadSpec;
 use vram_presets::step::StepKind;
+use vram_virtual_card::pool::Pool;
 use vram_workload::device_kind::DeviceKind;
 use vram_workload::ledger::Ledger;
 
@@ -99,13 +101,23 @@ enum Method<'a> {
 /// Granule of the pools that were measured.
 const USUAL_GRANULE: u64 = 32 << 20;
 
-/// Peaks of a step with any number of samples: allocated as its ledger says, reserved by an
-/// allocator that takes whole granules.
+/// Peaks of a step with any number of samples: allocated as its ledger says, reserved as the driver's
+/// pool does.
 #[derive(Debug)]
 pub struct Forecast {
     ledger: Ledger,
     granule: u64,
+    kind: DeviceKind,
 }
+
+/// A step's buffers are asked for on one stream.
+const STREAM: u64 = 0;
+
+/// The model keeps a list of granules: from here on, in bytes, there is no card whose they could be.
+const MODELLED: u64 = 1 << 44;
+
+/// From the third step on, nothing lies elsewhere than it did.
+const STEPS: usize = 3;
 
 impl Forecast {
     /// The forecast of `workload` on a kind of device, without a calibration: a card's pool has the
@@ -131,7 +143,7 @@ impl Forecast {
             StepKind::Plain => Ok(None),
             StepKind::Fused => {
                 let ledger = Ledger::new(&workload.shape, kind)?;
-                Ok(Some(Self { ledger, granule }))
+                Ok(Some(Self { ledger, granule, kind }))
             }
         }
     }
@@ -142,7 +154,46 @@ impl Forecast {
 
     /// Predicted peak reserved with this many samples, in bytes; none beyond 64 bits.
     pub fn reserved_bytes(&self, batch: u64) -> Option<u64> {
-        self.allocated_bytes(batch)?.checked_next_multiple_of(self.granule)
+        match self.kind {
+            // The host's allocator has no granules.
+            DeviceKind::Cpu => self.allocated_bytes(batch),
+            DeviceKind::Cuda => match self.allocated_bytes(batch)? {
+                0..MODELLED => self.reserved_by_pool(usize::try_from(batch).ok()?),
+                allocated => allocated.checked_next_multiple_of(self.granule),
+            },
+        }
+    }
+
+    /// What the model of the driver's pool reserves for the requests of a few steps, with a wait of the host
+    /// after each, as a probe has it: what was freed before it lies elsewhere for the next.
+    fn reserved_by_pool(&self, batch: usize) -> Option<u64> {
+        let (entries, bytes) = (self.ledger.entries(), self.ledger.bytes_with_batch(batch)?);
+        let mut pool = Pool::new(self.granule);
+        let mut live: Vec<Option<u64>> = vec![None; entries.len()];
+        let (mut call, mut peak) = (0, 0);
+        for step in 0..STEPS {
+            for asked_for in 0..=entries.len() {
+                for (entry, at) in entries.iter().zip(&mut live) {
+                    if entry.freed_after() == Some(asked_for)
+                        && let Some(offset) = at.take()
+                    {
+                        pool.free(offset, STREAM, call);
+                        call += 1;
+                    }
+                }
+                let Some(entry) = entries.get(asked_for) else { continue };
+                let is_set_up = entry.alive_at(Phase::Optimizer);
+                // A buffer of no bytes is no request.
+                if (step == 0 || !is_set_up) && bytes[asked_for] > 0 {
+                    let placement = pool.place(bytes[asked_for], STREAM)?;
+                    pool.take(placement);
+                    live[asked_for] = Some(placement.offset);
+                    peak = pool.reserved().max(peak);
+                }
+            }
+            pool.synchronize(STREAM, u64::MAX);
+        }
+        Some(peak)
     }
 
     /// The most samples whose predicted reserved is within `limit` bytes, none being zero.

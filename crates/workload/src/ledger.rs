@@ -51,8 +51,9 @@ impl Ledger {
         let kind = StepKind::Fused;
         let mut trainer = Trainer::in_context(small, kind, 0, &Device::Cpu, &context, mark)?;
         trainer.step(mark)?;
-        drop(trainer);
-        Ok(Self { shape: shape.clone(), entries: log.to_entries() })
+        // Before the trainer goes, and its buffers with it: they outlive the step.
+        let entries = log.to_entries();
+        Ok(Self { shape: shape.clone(), entries })
     }
 
     /// The step's sizes.
@@ -63,6 +64,13 @@ impl Ledger {
     /// Every buffer, in the order in which the step asks for them.
     pub fn entries(&self) -> &[LedgerEntry] {
         &self.entries
+    }
+
+    /// Bytes of each buffer with another number of samples, in the order of [`entries`](Self::entries);
+    /// none beyond 64 bits.
+    pub fn bytes_with_batch(&self, batch: usize) -> Option<Vec<u64>> {
+        let shape = Shape { batch, ..self.shape.clone() };
+        self.entries.iter().map(|entry| entry.bytes(&shape)).collect()
     }
 
     /// Bytes alive at a phase; none beyond 64 bits.

@@ -14,17 +14,30 @@ pub struct LedgerEntry {
     pub element_bytes: u64,
     /// Bit n is set if it is alive at phase n of [`Phase::ALL`].
     alive: u8,
+    /// How many buffers had been asked for when it was freed; none if it outlives the step.
+    freed_after: Option<usize>,
 }
 
 impl LedgerEntry {
     /// A buffer that is alive at no phase yet.
     pub(crate) fn new(spec: BufferSpec, element_bytes: u64) -> Self {
-        Self { spec, element_bytes, alive: 0 }
+        Self { spec, element_bytes, alive: 0, freed_after: None }
     }
 
     /// It is alive at this phase.
     pub(crate) fn mark(&mut self, phase: Phase) {
         self.alive |= bit(phase);
+    }
+
+    /// It is freed when so many buffers were asked for.
+    pub(crate) fn free_after(&mut self, buffers: usize) {
+        self.freed_after = Some(buffers);
+    }
+
+    /// How many of the ledger's buffers had been asked for when it was freed; none if it outlives the
+    /// step.
+    pub fn freed_after(&self) -> Option<usize> {
+        self.freed_after
     }
 
     /// Whether it is alive at a phase.

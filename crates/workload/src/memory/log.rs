@@ -52,6 +52,9 @@ pub(crate) struct AllocationGuard {
 
 impl Drop for AllocationGuard {
     fn drop(&mut self) {
-        self.log.entries().live[self.at] = false;
+        let Entries { all, live } = &mut *self.log.entries();
+        live[self.at] = false;
+        let so_far = all.len();
+        all[self.at].free_after(so_far);
     }
 }
