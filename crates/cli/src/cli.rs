@@ -7,7 +7,7 @@ use vram_console::verbosity::Verbosity;
 
 use crate::commands::{
     bandwidth, bench, capacity, cuda_toolkit, dry_run, env, explain, fit, max_batch, predict,
-    presets, probe, report, sweep, workload_id,
+    presets, probe, report, sweep, trace, workload_id,
 };
 
 /// GPU and host memory of a training step, measured, fitted and reported before anything big runs.
@@ -38,6 +38,8 @@ pub enum Command {
     Capacity(capacity::Args),
     /// Run any CUDA program on a virtual card and tell its peak of GPU memory, without a card
     DryRun(dry_run::Args),
+    /// Run any CUDA program on the card that is there and tell what it asks of GPU memory, and where
+    Trace(trace::Args),
     /// Find the largest number with which a program fits a card, without a card
     MaxBatch(max_batch::Args),
     /// Show what every byte of a step's peak is
@@ -73,6 +75,7 @@ pub fn run(cli: &Cli) -> miette::Result<Reply> {
         Command::Predict(args) => predict::run(args),
         Command::Capacity(args) => capacity::run(args),
         Command::DryRun(args) => dry_run::run(args),
+        Command::Trace(args) => trace::run(args),
         Command::MaxBatch(args) => max_batch::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Fit(args) => fit::run(args),

@@ -1,6 +1,8 @@
 //! Groups of flags that several subcommands have, and what they mean. Nothing here knows a
 //! subcommand.
 
+use std::path::PathBuf;
+
 use clap::ValueEnum;
 use miette::WrapErr;
 use vram_console::vram_size::VramSize;
@@ -19,6 +21,41 @@ pub enum ListFormat {
     Table,
     /// For programs.
     Json,
+}
+
+/// How a report on a program is printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// For reading.
+    #[default]
+    Table,
+    /// For programs.
+    Json,
+    /// For a page or an issue.
+    Markdown,
+}
+
+/// What a command line wants to know of where the bytes are.
+#[derive(Debug, Clone, clap::Args)]
+pub struct PlacesFlags {
+    /// Tell which functions of the program hold what is alive at the peak
+    #[arg(long)]
+    pub stacks: bool,
+    /// Write the stacks of what is alive at the peak, for flame graphs; implies --stacks
+    #[arg(long, value_name = "FILE")]
+    pub folded: Option<PathBuf>,
+    /// Write the report for a browser, with what is alive over the run; implies --stacks
+    #[arg(long, value_name = "FILE.html", value_parser = html_file)]
+    pub html: Option<PathBuf>,
+}
+
+/// A name that promises another format would be a lie about what is in the file.
+fn html_file(text: &str) -> Result<PathBuf, &'static str> {
+    let path = PathBuf::from(text);
+    match path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("html")) {
+        true => Ok(path),
+        false => Err("it is a page: expected a file name that ends in .html"),
+    }
 }
 
 /// What a command line changes in a spec before its id is computed.

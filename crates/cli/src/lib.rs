@@ -28,6 +28,8 @@ pub mod flags;
 mod machine;
 mod on_card;
 mod virtual_card;
+#[cfg(target_os = "linux")]
+mod where_bytes_are;
 
 use std::process::ExitCode;
 

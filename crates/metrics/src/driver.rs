@@ -1,6 +1,8 @@
 //! NVIDIA's driver, asked without linking it and without a context on the card.
 
 use std::error::Error;
+#[cfg(target_os = "linux")]
+use std::path::PathBuf;
 
 use cudarc::driver::result::{self, device};
 use cudarc::driver::sys::{self, CUdevice_attribute as Attribute, CUresult};
@@ -151,11 +153,7 @@ impl Driver {
     /// [`DriverError::Missing`] without a driver, [`DriverError::NoCard`] where it sees no card,
     /// [`DriverError::Failed`] if it lacks a function or does not start.
     pub fn open() -> Result<Self, DriverError> {
-        // SAFETY: the driver's library runs no code at load time that could break this process.
-        let library = unsafe { Library::new(LIBRARY) }.map_err(|error| DriverError::Missing {
-            library: LIBRARY,
-            reason: loader_said(&error),
-        })?;
+        let library = library()?;
         for call in FUNCTIONS {
             // SAFETY: it is looked up, and not called.
             unsafe { library.get::<unsafe extern "C" fn()>(call) }
@@ -163,6 +161,27 @@ impl Driver {
         }
         answer("cuInit", result::init())?;
         Ok(Self { _library: library })
+    }
+
+    /// The file that the loader takes for the driver's library, by its absolute path. The driver is not
+    /// initialised.
+    ///
+    /// # Errors
+    ///
+    /// [`DriverError::Missing`] without a driver, [`DriverError::Failed`] if the library does not say
+    /// where it lies.
+    #[cfg(target_os = "linux")]
+    pub fn file() -> Result<PathBuf, DriverError> {
+        let call = FUNCTIONS[0];
+        let failed = |reason: String| DriverError::Failed { call, code: 0, reason };
+        let library = library()?;
+        // SAFETY: it is looked up, and not called.
+        let function = unsafe { library.get::<unsafe extern "C" fn()>(call) }
+            .map_err(|error| failed(loader_said(&error)))?;
+        let address = *function as usize;
+        let maps = std::fs::read_to_string("/proc/self/maps").map_err(|e| failed(e.to_string()))?;
+        let file = maps.lines().find_map(|line| mapped_at(line, address));
+        file.ok_or_else(|| failed("it is mapped from no file".to_owned()))
     }
 
     /// The newest CUDA version that the driver supports, as it counts: 13000 is 13.0.
@@ -227,6 +246,23 @@ impl Driver {
     }
 }
 
+fn library() -> Result<Library, DriverError> {
+    // SAFETY: the driver's library runs no code at load time that could break this process.
+    unsafe { Library::new(LIBRARY) }
+        .map_err(|error| DriverError::Missing { library: LIBRARY, reason: loader_said(&error) })
+}
+
+/// The file of a line of `/proc/self/maps` (`begin-end rights offset device inode file`) that has an
+/// address.
+#[cfg(target_os = "linux")]
+fn mapped_at(line: &str, address: usize) -> Option<PathBuf> {
+    let (range, rest) = line.split_once(' ')?;
+    let (begin, end) = range.split_once('-')?;
+    let number = |text| usize::from_str_radix(text, 16).ok();
+    let file = &rest[rest.find('/')?..];
+    (number(begin)?..number(end)?).contains(&address).then(|| PathBuf::from(file))
+}
+
 /// What the system's loader said, which libloading keeps as the cause of its own words.
 fn loader_said(error: &libloading::Error) -> String {
     error.source().unwrap_or(error).to_string()
@@ -284,6 +320,20 @@ mod tests {
             old.to_string(),
             "the NVIDIA driver supports CUDA 12.4 and this build needs 13.0"
         );
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_file_of_an_address_is_the_one_that_is_mapped_there() {
+        let line = "7f00-7fff r-xp 00001000 08:01 42     /usr/lib/a b/libcuda.so.580";
+        let file = PathBuf::from("/usr/lib/a b/libcuda.so.580");
+        assert_eq!(mapped_at(line, 0x7f00), Some(file));
+        assert_eq!(mapped_at(line, 0x7fff), None);
+        assert_eq!(mapped_at("7f00-7fff rw-p 00000000 00:00 0 [heap]", 0x7f00), None);
+        match Driver::file() {
+            Ok(file) => assert!(file.is_absolute() && file.is_file(), "{file:?}"),
+            Err(error) => assert!(matches!(error, DriverError::Missing { .. }), "{error}"),
+        }
     }
 
     /// With a driver or without: an answer, and no panic.

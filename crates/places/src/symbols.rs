@@ -58,7 +58,9 @@ impl<'a> Symbols<'a> {
     }
 
     fn look_up(&mut self, address: u64) -> Vec<Frame> {
-        let inside = self.modules.iter().position(|module| module.code.contains(&address));
+        // A call is before the address that it returns to, which may be another line's or function's.
+        let call = address.saturating_sub(1);
+        let inside = self.modules.iter().position(|module| module.code.contains(&call));
         let Some(number) = inside else {
             return vec![unnamed(format!("0x{address:x}"), false)];
         };
@@ -69,8 +71,7 @@ impl<'a> Symbols<'a> {
         let shown = format!("{file}+0x{offset:x}");
         let loader = self.loaders.entry(number).or_insert_with(|| Loader::new(&module.path).ok());
         let Some(loader) = loader else { return vec![unnamed(shown, is_in_program)] };
-        // A call is before the address that it returns to, which may be another line's or function's.
-        let call = offset.saturating_sub(1);
+        let call = call.wrapping_sub(module.bias);
         let symbol = loader.find_symbol(call).map(demangled);
         let mut frames = described(loader, call, symbol.as_ref(), &shown, is_in_program);
         if frames.is_empty() {
@@ -184,6 +185,11 @@ mod tests {
         let modules = [Module { path: path.clone(), code: 0x1000..0x2000, bias: 0x800 }];
         let mut symbols = Symbols::new(&modules, &path);
         assert_eq!(symbols.frames(0x1234)[0].label(), "train+0xa34");
-        assert_eq!(symbols.frames(0x2000)[0].label(), "0x2000");
+        assert_eq!(
+            symbols.frames(0x2000)[0].label(),
+            "train+0x1800",
+            "a call may be the last of it"
+        );
+        assert_eq!(symbols.frames(0x2001)[0].label(), "0x2001");
     }
 }

@@ -29,8 +29,6 @@ pub mod catalogue;
 pub mod constants;
 pub mod defaults;
 pub mod document;
-#[cfg(target_os = "linux")]
-pub mod dry_run;
 pub mod error;
 pub mod exclusion;
 #[cfg(target_os = "linux")]
@@ -38,6 +36,8 @@ pub mod max_batch;
 pub mod memory_check;
 pub mod phase_chart;
 pub mod predictor;
+#[cfg(target_os = "linux")]
+pub mod program;
 pub mod results;
 pub mod run_ledger;
 pub mod runs;

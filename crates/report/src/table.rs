@@ -29,7 +29,13 @@ struct Head {
     is_number: bool,
     /// Columns of the highest rank are the first to go where there is no room; 0 stays.
     rank: u8,
+    /// Whether its cells may lose their ends in a terminal.
+    may_be_cut: bool,
 }
+
+/// Columns go before cells are cut to less than this, and nothing is cut to less than that.
+const WELL_CUT: usize = 36;
+const MOST_CUT: usize = 8;
 
 /// A column of a table of `T`s.
 pub struct Column<'a, T> {
@@ -40,8 +46,14 @@ pub struct Column<'a, T> {
 impl<'a, T> Column<'a, T> {
     /// Text. Columns of the highest rank are the first to go where there is no room; 0 stays.
     pub fn text(head: &str, rank: u8, cell: impl Fn(&T) -> String + 'a) -> Self {
-        let head = Head { text: head.to_owned(), is_number: false, rank };
+        let head = Head { text: head.to_owned(), is_number: false, rank, may_be_cut: false };
         Self { head, cell: Box::new(cell) }
+    }
+
+    /// Text that stays, and that loses its end where a terminal has no room for all of it.
+    pub fn shortened(head: &str, cell: impl Fn(&T) -> String + 'a) -> Self {
+        let text = Self::text(head, 0, cell);
+        Self { head: Head { may_be_cut: true, ..text.head }, ..text }
     }
 
     /// A number, at the right of its column; ranks as in [`Column::text`].
@@ -54,7 +66,12 @@ impl<'a, T> Column<'a, T> {
 impl Table {
     /// A table without rows, its columns text.
     pub fn new<const N: usize>(heads: [&str; N]) -> Self {
-        let head = |text: &str| Head { text: text.to_owned(), is_number: false, rank: 0 };
+        let head = |text: &str| Head {
+            text: text.to_owned(),
+            is_number: false,
+            rank: 0,
+            may_be_cut: false,
+        };
         Self { heads: heads.map(head).into(), rows: Vec::new() }
     }
 
@@ -89,39 +106,65 @@ impl Table {
 
     /// The table, and whether columns were left out of it for want of room.
     pub(crate) fn draw_what_fits(&self, style: Style) -> (String, bool) {
+        match style {
+            Style::Compact => (self.compact(), false),
+            Style::Markdown => self.fitted(style, None),
+            // In a pipe there is no width.
+            Style::Terminal => {
+                self.fitted(style, comfy_table::Table::new().width().map(usize::from))
+            }
+        }
+    }
+
+    /// As wide as `room`, where there is one and columns may go or be cut.
+    fn fitted(&self, style: Style, room: Option<usize>) -> (String, bool) {
         let mut shown: Vec<usize> = (0..self.heads.len()).collect();
         loop {
-            let (text, room) = match style {
-                Style::Compact => (self.compact(), None),
-                Style::Terminal | Style::Markdown => self.aligned(&shown, style),
-            };
+            let text = self.aligned(&shown, style, None);
             let width = text.lines().map(|l| l.chars().count()).max().unwrap_or(0);
+            let left_out = shown.len() < self.heads.len();
+            let Some(room) = room.filter(|room| width > *room) else { return (text, left_out) };
             let last = shown.iter().map(|&i| self.heads[i].rank).max().unwrap_or(0);
-            if last == 0 || room.is_none_or(|room| width <= room) {
-                return (text, shown.len() < self.heads.len());
+            if let Some(cut) = shown.iter().copied().find(|&i| self.heads[i].may_be_cut) {
+                let cells = self.rows.iter().map(|row| row[cut].chars().count());
+                let left = cells.max().unwrap_or(0).saturating_sub(width - room);
+                if last == 0 || left >= WELL_CUT {
+                    let cut = Some((cut, left.max(MOST_CUT)));
+                    return (self.aligned(&shown, style, cut), left_out);
+                }
+            }
+            if last == 0 {
+                return (text, left_out);
             }
             shown.retain(|&i| self.heads[i].rank < last);
         }
     }
 
-    /// These columns, and the terminal's width where they are for one.
-    fn aligned(&self, shown: &[usize], style: Style) -> (String, Option<usize>) {
+    /// These columns; the cells of one of them cut to so many characters.
+    fn aligned(&self, shown: &[usize], style: Style, cut: Option<(usize, usize)>) -> String {
         let mut table = comfy_table::Table::new();
         let is_terminal = style == Style::Terminal;
         table.load_style(if is_terminal { UTF8_FULL_CONDENSED } else { ASCII_MARKDOWN });
-        let room = table.width().map(usize::from).filter(|_| is_terminal);
         let wraps = is_terminal && self.heads.iter().all(|head| head.rank == 0);
         table.set_content_arrangement(match wraps {
             true => ContentArrangement::Dynamic,
             false => ContentArrangement::Disabled,
         });
-        let show = |cell: &String| match is_terminal {
-            true => escape::line(cell).into_owned(),
-            false => escape::markdown(cell),
+        let show = |row: &[String], i: usize| {
+            let cell = match cut.filter(|(column, _)| *column == i) {
+                Some((_, most)) => cut_to(&row[i], most),
+                None => row[i].clone(),
+            };
+            match is_terminal {
+                true => escape::line(&cell).into_owned(),
+                false => escape::markdown(&cell),
+            }
         };
         table.set_header(shown.iter().map(|&i| self.heads[i].text.clone()));
         table.add_rows(
-            self.rows.iter().map(|row| shown.iter().map(|&i| show(&row[i])).collect::<Vec<_>>()),
+            self.rows
+                .iter()
+                .map(|row| shown.iter().map(|&i| show(row, i)).collect::<Vec<String>>()),
         );
         for (drawn, &i) in table.column_iter_mut().zip(shown) {
             if self.heads[i].is_number {
@@ -129,7 +172,22 @@ impl Table {
             }
         }
         let lines = table.to_string();
-        (lines.lines().map(|line| line.trim_end().to_owned() + "\n").collect(), room)
+        lines.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
+    }
+
+    /// As an element of HTML.
+    pub(crate) fn html(&self) -> String {
+        let class = |i: usize| if self.heads[i].is_number { " class=\"number\"" } else { "" };
+        let cells = |row: &[String], element: &str| -> String {
+            let cell = |(i, text): (usize, &String)| {
+                format!("<{element}{}>{}</{element}>", class(i), escape::html(text))
+            };
+            format!("<tr>{}</tr>\n", row.iter().enumerate().map(cell).collect::<String>())
+        };
+        let heads: Vec<String> = self.heads.iter().map(|head| head.text.clone()).collect();
+        let rows: String = self.rows.iter().map(|row| cells(row, "td")).collect();
+        let head = cells(&heads, "th");
+        format!("<table>\n<thead>\n{head}</thead>\n<tbody>\n{rows}</tbody>\n</table>\n")
     }
 
     fn compact(&self) -> String {
@@ -139,6 +197,14 @@ impl Table {
         let rows = self.rows.iter();
         let rows = rows.map(|row| line(row.iter().map(|cell| escape::markdown(cell)).collect()));
         heads + &rule + &rows.collect::<String>()
+    }
+}
+
+/// The text, or so much of its beginning that with an ellipsis it has `most` characters.
+fn cut_to(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        None => text.to_owned(),
+        Some(_) => text.chars().take(most.saturating_sub(1)).chain(['…']).collect(),
     }
 }
 
@@ -181,5 +247,39 @@ mod tests {
             "| name | square |\n|------|--------|\n| n2   |      4 |\n| n12  |    144 |\n"
         );
         assert!(!left_out);
+    }
+
+    #[test]
+    fn a_narrow_terminal_cuts_what_may_be_cut_and_no_number() {
+        let long = "transformer::Attention::forward → Linear::forward → Tensor::matmul";
+        let columns = [
+            Column::number("bytes", 0, |_: &&str| "12,345,678".to_owned()),
+            Column::text("class", 1, |_: &&str| "activations".to_owned()),
+            Column::shortened("place", |place: &&str| (*place).to_owned()),
+            Column::text("at", 3, |_: &&str| "transformer.rs:93".to_owned()),
+        ];
+        let table = Table::of(&columns, &[long]);
+        let fitted = |room| table.fitted(Style::Terminal, room);
+        for (room, part, left_out) in [
+            (None, long, false),
+            (Some(90), "transformer::Attention::forward → Line… ┆ transformer.rs:93", false),
+            (Some(80), "transformer::Attention::forward → Linear::forward…", true),
+            (Some(60), "┆ transformer::Attention::forward → Linear:…", true),
+            (Some(20), "┆ transfo… │", true),
+        ] {
+            let (text, is_left_out) = fitted(room);
+            assert!(text.contains("12,345,678") && text.contains(part), "{room:?}\n{text}");
+            assert_eq!(is_left_out, left_out, "{room:?}\n{text}");
+            let width = text.lines().map(|line| line.chars().count()).max().unwrap();
+            assert!(room.is_none_or(|room| width <= room.max(25)), "{room:?}\n{text}");
+        }
+    }
+
+    #[test]
+    fn cells_in_html_are_text() {
+        let rows = [["<b>&\"", "7"].map(str::to_owned)];
+        let html = Table::new(["name", "n"]).numbers_from(1).with_rows(rows).html();
+        let row = "<tr><td>&lt;b&gt;&amp;&quot;</td><td class=\"number\">7</td></tr>";
+        assert!(html.contains(row), "{html}");
     }
 }

@@ -57,6 +57,22 @@ pub fn markdown(text: &str) -> String {
         .replace("](", "]\\(")
 }
 
+/// Text in an element or an attribute of HTML.
+pub fn html(text: &str) -> String {
+    // The ampersand first: the others' are no text.
+    line(text)
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
+}
+
+/// JSON within an element `script` of HTML: no text in it ends the element.
+pub fn script(json: &str) -> String {
+    json.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
+}
+
 /// A whole drawing: XML has no place for control characters, not even escaped.
 pub fn svg(drawing: &str) -> Cow<'_, str> {
     lines(drawing)
@@ -81,6 +97,14 @@ mod tests {
         assert_eq!(markdown("\\|"), "\\\\\\|");
         assert_eq!(markdown("<b>`x` ![](y)"), "\\<b>\\`x\\` ![]\\(y)");
         assert_eq!(markdown("1.0 [0.9, 1.1] **no**"), "1.0 [0.9, 1.1] **no**");
+    }
+
+    #[test]
+    fn text_in_html_is_text() {
+        assert_eq!(html("<a href='x'>\"&\n"), "&lt;a href=&#39;x&#39;&gt;&quot;&amp;\\n");
+        let json = script(&serde_json::json!("</script><!--").to_string());
+        assert_eq!(json, "\"\\u003c/script>\\u003c!--\"");
+        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), "</script><!--");
     }
 
     /// A JSON string that holds what JSON itself need not escape reads as before.

@@ -66,13 +66,6 @@ pub struct Answer {
     pub pinned_bytes: u64,
 }
 
-impl Answer {
-    /// Whether memory came from several streams, of which the model of the pool knows nothing.
-    pub fn has_several_streams(&self) -> bool {
-        self.reasons.iter().any(|reason| matches!(reason, Reason::Streams(_)))
-    }
-}
-
 /// What is told while it runs.
 pub trait Listener {
     /// The program is about to run for the `number`th time of `of`, from one.

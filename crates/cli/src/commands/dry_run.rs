@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use vram_console::reply::Reply;
 
-use crate::flags::{CardFlags, ListFormat};
+use crate::flags::{CardFlags, PlacesFlags, ReportFormat};
 
 /// `vram dry-run`.
 #[derive(Debug, clap::Args)]
@@ -18,11 +18,16 @@ Used (allocated) is what the program asked for; reserved is what the driver's po
 that, by a model of the pool; needed is reserved with all that lies outside pools. The exit code is
 0 if the program's was and there is a verdict.
 
+With --stacks the report ranks what is alive at the peak by the program's own functions, with lines
+where it was built with debug information (CARGO_PROFILE_RELEASE_DEBUG=line-tables-only).
+
 Linux. Not programs that link cudart statically (PyTorch), nor those that bring NVIDIA's libraries.
 
 Examples:
   vram dry-run -- target/release/train --batch 8
   vram dry-run --card h200 --vram 24GiB -- ./train
+  vram dry-run --stacks --html peak.html -- target/release/train
+  vram dry-run --folded peak.folded -- ./train && inferno-flamegraph peak.folded > peak.svg
   vram dry-run --runs 2 --format json -- ./train > peak.json"
 )]
 pub struct Args {
@@ -34,9 +39,11 @@ pub struct Args {
     /// How often the program runs
     #[arg(long, value_name = "N", default_value = "11", value_parser = clap::value_parser!(u32).range(1..=1000))]
     runs: u32,
-    /// How to print the report; as JSON it has stdout, and the program's output goes to stderr
+    #[command(flatten)]
+    places: PlacesFlags,
+    /// How to print the report; as JSON or Markdown it has stdout, the program's output goes to stderr
     #[arg(long, value_enum, default_value_t)]
-    format: ListFormat,
+    format: ReportFormat,
     /// The program and its arguments
     #[arg(last = true, required = true, value_name = "PROGRAM ARGS")]
     program: Vec<OsString>,
@@ -49,28 +56,26 @@ pub(crate) fn run(_: &Args) -> miette::Result<Reply> {
 
 #[cfg(target_os = "linux")]
 pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
-    use miette::IntoDiagnostic;
     use vram_console::exit::Exit;
     use vram_console::terminal;
-    use vram_report::dry_run::DryRunReport;
+    use vram_report::program::ProgramReport;
     use vram_report::units::times;
     use vram_virtual_card::card::Card;
     use vram_virtual_card::dry_run::{Options, dry_run};
     use vram_virtual_card::requests::Wanted;
-    use vram_virtual_card::run::Output;
 
     use crate::virtual_card::{Watcher, invocation, names, refused};
+    use crate::where_bytes_are::{output, printed};
 
+    args.places.refuse_unwritable()?;
     let card = Card::new(&args.card.card, args.card.vram, args.cards).map_err(refused)?;
     let options = Options {
         invocation: invocation(&args.program),
         card: card.clone(),
         runs: args.runs as usize,
-        requests: Wanted::Calls,
-        output: match args.format {
-            ListFormat::Table => Output::Through,
-            ListFormat::Json => Output::ToStderr,
-        },
+        // What may be reserved on a card that is behind is told from the calls.
+        requests: if args.places.want_stacks() { Wanted::Stacks } else { Wanted::Calls },
+        output: output(args.format),
     };
     let program = names(&args.program);
     let times = times(args.runs.into());
@@ -80,17 +85,12 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
         Ok(found) => found,
         Err(error) => return watcher.reply(error),
     };
-    let report = DryRunReport::new(&program, &card, &found);
+    let profile = args.places.profile(&found.runs[0].recording);
+    let report = ProgramReport::of_dry_run(&program, &card, &found, profile.as_ref());
+    args.places.write(profile.as_ref(), &report)?;
     let exit = match found.outcome.is_ok() && found.runs[0].ending.is_success() {
         true => Exit::Done,
         false => Exit::Failed,
     };
-    let text = match args.format {
-        ListFormat::Json => serde_json::to_string_pretty(&report).into_diagnostic()? + "\n",
-        ListFormat::Table => {
-            terminal::warn(report.text().trim_end());
-            String::new()
-        }
-    };
-    Ok(Reply { text, exit })
+    Ok(Reply { text: printed(args.format, &report)?, exit })
 }

@@ -14,4 +14,5 @@ pub mod presets;
 pub mod probe;
 pub mod report;
 pub mod sweep;
+pub mod trace;
 pub mod workload_id;

@@ -92,6 +92,15 @@ pub fn linked(name: &str, output: &str, libraries: &[PathBuf]) -> PathBuf {
     })
 }
 
+/// A program of `tests/programs` with debug information.
+pub fn with_lines(name: &str) -> PathBuf {
+    let driver = stub("libcuda.so.1", "cuda", None);
+    built(&format!("lines/{name}"), |output| {
+        let source = source(&format!("{name}.c"));
+        cc(output, &["-g", source.to_str().unwrap(), driver.to_str().unwrap()]);
+    })
+}
+
 /// A program of `tests/programs` without its symbols.
 pub fn stripped(name: &str) -> PathBuf {
     let whole = program(name);

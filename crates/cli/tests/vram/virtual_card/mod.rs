@@ -6,6 +6,7 @@ mod max_batch;
 #[allow(dead_code, reason = "the virtual card's own tests build more")]
 mod programs;
 mod signals;
+mod stacks;
 
 use std::fs::File;
 use std::os::unix::fs::symlink;
