@@ -12,7 +12,7 @@ use libloading::Library;
 #[derive(Debug)]
 pub struct Driver {
     /// Kept, so that it is not loaded again.
-    _library: Library,
+    library: Library,
 }
 
 /// A card as the driver sees it.
@@ -91,6 +91,14 @@ pub enum DriverError {
 }
 
 impl DriverError {
+    /// What the driver's function `call` failed with.
+    pub fn of(call: &'static str, error: result::DriverError) -> Self {
+        match error.0 {
+            CUresult::CUDA_ERROR_NO_DEVICE => Self::NoCard { visible: std::env::var(VISIBLE).ok() },
+            code => Self::Failed { call, code: code as i32, reason: meaning(error) },
+        }
+    }
+
     /// What to do about it.
     pub fn advice(&self) -> &'static str {
         match self {
@@ -153,14 +161,25 @@ impl Driver {
     /// [`DriverError::Missing`] without a driver, [`DriverError::NoCard`] where it sees no card,
     /// [`DriverError::Failed`] if it lacks a function or does not start.
     pub fn open() -> Result<Self, DriverError> {
-        let library = library()?;
-        for call in FUNCTIONS {
+        let driver = Self { library: library()? };
+        driver.requires(&FUNCTIONS)?;
+        answer("cuInit", result::init())?;
+        Ok(driver)
+    }
+
+    /// That the driver has these functions: whoever calls others than this crate's asks beforehand, for
+    /// cudarc panics at the call of one that is not there.
+    ///
+    /// # Errors
+    ///
+    /// [`DriverError::Failed`] with the first that it lacks.
+    pub fn requires(&self, functions: &[&'static str]) -> Result<(), DriverError> {
+        for &call in functions {
             // SAFETY: it is looked up, and not called.
-            unsafe { library.get::<unsafe extern "C" fn()>(call) }
+            unsafe { self.library.get::<unsafe extern "C" fn()>(call) }
                 .map_err(|e| DriverError::Failed { call, code: 0, reason: loader_said(&e) })?;
         }
-        answer("cuInit", result::init())?;
-        Ok(Self { _library: library })
+        Ok(())
     }
 
     /// The file that the loader takes for the driver's library, by its absolute path. The driver is not
@@ -279,12 +298,7 @@ fn answer<T>(
     call: &'static str,
     answered: Result<T, result::DriverError>,
 ) -> Result<T, DriverError> {
-    answered.map_err(|error| match error.0 {
-        CUresult::CUDA_ERROR_NO_DEVICE => {
-            DriverError::NoCard { visible: std::env::var(VISIBLE).ok() }
-        }
-        code => DriverError::Failed { call, code: code as i32, reason: meaning(error) },
-    })
+    answered.map_err(|error| DriverError::of(call, error))
 }
 
 fn meaning(error: result::DriverError) -> String {

@@ -128,10 +128,19 @@ pub struct SequenceError {
 ///
 /// [`SequenceError`] of the first line that is no call.
 pub fn parse(text: &str) -> Result<Vec<Line>, SequenceError> {
+    Ok(numbered(text)?.into_iter().map(|(_, line)| line).collect())
+}
+
+/// The same, with the number of the line in `text` that each call stands on, from one.
+///
+/// # Errors
+///
+/// [`SequenceError`] of the first line that is no call.
+pub fn numbered(text: &str) -> Result<Vec<(usize, Line)>, SequenceError> {
     let lines = text.lines().enumerate().filter_map(|(i, line)| {
         let call = line.split('#').next().unwrap_or_default().trim();
         let refused = |what| SequenceError { number: i + 1, line: line.to_owned(), what };
-        (!call.is_empty()).then(|| call.parse().map_err(refused))
+        (!call.is_empty()).then(|| Ok((i + 1, call.parse().map_err(refused)?)))
     });
     lines.collect()
 }
@@ -296,7 +305,9 @@ mod tests {
             sync on 2\nsync\nsync event 3\nsync all\ntrim 0\n";
         let lines = parse(text).unwrap();
         assert_eq!(lines.iter().map(|line| format!("{line}\n")).collect::<String>(), text);
-        assert_eq!(parse(&format!("# a comment\n\n{text}  # another\n")).unwrap(), lines);
+        let commented = format!("# a comment\n\n{text}  # another\n");
+        assert_eq!(parse(&commented).unwrap(), lines);
+        assert_eq!(numbered(&commented).unwrap()[0], (3, lines[0]));
     }
 
     #[test]
