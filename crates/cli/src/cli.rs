@@ -7,7 +7,7 @@ use vram_console::verbosity::Verbosity;
 
 use crate::commands::{
     bandwidth, bench, capacity, cuda_toolkit, dry_run, env, explain, fit, max_batch, predict,
-    presets, probe, report, sweep, trace, workload_id,
+    presets, probe, replay, report, sweep, trace, workload_id,
 };
 
 /// GPU and host memory of a training step, measured, fitted and reported before anything big runs.
@@ -42,6 +42,8 @@ pub enum Command {
     Trace(trace::Args),
     /// Find the largest number with which a program fits a card, without a card
     MaxBatch(max_batch::Args),
+    /// Play a sequence of memory requests on a card and tell what each came to
+    Replay(replay::Args),
     /// Show what every byte of a step's peak is
     Explain(explain::Args),
     /// Fit measured peaks and print predictions, errors and constants (VRA-34)
@@ -77,6 +79,7 @@ pub fn run(cli: &Cli) -> miette::Result<Reply> {
         Command::DryRun(args) => dry_run::run(args),
         Command::Trace(args) => trace::run(args),
         Command::MaxBatch(args) => max_batch::run(args),
+        Command::Replay(args) => replay::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Fit(args) => fit::run(args),
         Command::Report(args) => report::run(args),

@@ -21,6 +21,8 @@
 //! ```
 #![deny(missing_docs)]
 
+#[cfg(target_os = "linux")]
+mod calls;
 pub mod cli;
 pub mod commands;
 mod counted;

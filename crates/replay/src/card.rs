@@ -1,7 +1,7 @@
 //! A sequence on a card.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ptr;
 
 use cudarc::driver::result::{self, ctx, event, stream};
@@ -56,9 +56,9 @@ pub fn play(card: &Card, lines: &[Line]) -> Result<Vec<Seen>, ReplayError> {
     let context = Context::new(card.ordinal)?;
     let mut player = Player {
         pool: CudaPool::new(card.ordinal)?,
-        streams: HashMap::new(),
-        events: HashMap::new(),
-        live: HashMap::new(),
+        streams: BTreeMap::new(),
+        events: BTreeMap::new(),
+        live: BTreeMap::new(),
         first: None,
         _context: context,
     };
@@ -73,10 +73,10 @@ fn did(call: &'static str, done: Result<(), result::DriverError>) -> Result<(), 
 #[derive(Debug)]
 struct Player {
     pool: CudaPool,
-    streams: HashMap<u64, CUstream>,
-    events: HashMap<u64, CUevent>,
+    streams: BTreeMap<u64, CUstream>,
+    events: BTreeMap<u64, CUevent>,
     /// The address of each allocation that is alive.
-    live: HashMap<u64, CUdeviceptr>,
+    live: BTreeMap<u64, CUdeviceptr>,
     /// The address of the sequence's first.
     first: Option<CUdeviceptr>,
     /// Goes last: the others need it.
@@ -182,16 +182,16 @@ impl Drop for Player {
     /// What fails here is not told: either it was, or the process's end gives everything back.
     fn drop(&mut self) {
         let _ = ctx::synchronize();
-        for (_, address) in self.live.drain() {
-            // SAFETY: allocated here, and not freed: it was in the map.
+        for &address in self.live.values() {
+            // SAFETY: allocated here, and not freed: it is in the map.
             let _ = unsafe { result::free_async(address, ptr::null_mut()) };
         }
         let _ = ctx::synchronize();
-        for (_, event) in self.events.drain() {
+        for &event in self.events.values() {
             // SAFETY: made here, and destroyed nowhere else.
             let _ = unsafe { event::destroy(event) };
         }
-        for (_, stream) in self.streams.drain() {
+        for &stream in self.streams.values() {
             // SAFETY: made here, and destroyed nowhere else.
             let _ = unsafe { stream::destroy(stream) };
         }

@@ -1,6 +1,7 @@
 //! `vram dry-run`: any CUDA program on a virtual card.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use vram_console::reply::Reply;
 
@@ -28,7 +29,8 @@ Examples:
   vram dry-run --card h200 --vram 24GiB -- ./train
   vram dry-run --stacks --html peak.html -- target/release/train
   vram dry-run --folded peak.folded -- ./train && inferno-flamegraph peak.folded > peak.svg
-  vram dry-run --runs 2 --format json -- ./train > peak.json"
+  vram dry-run --runs 2 --format json -- ./train > peak.json
+  vram dry-run --calls calls.txt -- ./train && vram replay --model calls.txt"
 )]
 pub struct Args {
     #[command(flatten)]
@@ -41,6 +43,10 @@ pub struct Args {
     runs: u32,
     #[command(flatten)]
     places: PlacesFlags,
+    /// Write the first run's calls to this file, for `vram replay`: those of the process that asked for
+    /// the most, to the pools of the card that it held most of
+    #[arg(long, value_name = "FILE")]
+    calls: Option<PathBuf>,
     /// How to print the report; as JSON or Markdown it has stdout, the program's output goes to stderr
     #[arg(long, value_enum, default_value_t)]
     format: ReportFormat,
@@ -64,6 +70,7 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
     use vram_virtual_card::dry_run::{Options, dry_run};
     use vram_virtual_card::requests::Wanted;
 
+    use crate::calls;
     use crate::virtual_card::{Watcher, invocation, names, refused};
     use crate::where_bytes_are::{output, printed};
 
@@ -88,7 +95,8 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
     let profile = args.places.profile(&found.runs[0].recording);
     let report = ProgramReport::of_dry_run(&program, &card, &found, profile.as_ref());
     args.places.write(profile.as_ref(), &report)?;
-    let exit = match found.outcome.is_ok() && found.runs[0].ending.is_success() {
+    let written = args.calls.as_deref().is_none_or(|file| calls::write(file, &found.runs[0]));
+    let exit = match found.outcome.is_ok() && found.runs[0].ending.is_success() && written {
         true => Exit::Done,
         false => Exit::Failed,
     };

@@ -12,6 +12,7 @@ pub mod max_batch;
 pub mod predict;
 pub mod presets;
 pub mod probe;
+pub mod replay;
 pub mod report;
 pub mod sweep;
 pub mod trace;

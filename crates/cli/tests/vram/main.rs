@@ -8,6 +8,7 @@ mod disk;
 mod faults;
 mod one_run;
 mod probe;
+mod replay;
 mod steps;
 mod support;
 mod verbosity;

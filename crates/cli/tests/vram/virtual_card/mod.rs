@@ -5,6 +5,7 @@ mod max_batch;
 #[path = "../../../../virtual-card/tests/virtual_card/programs.rs"]
 #[allow(dead_code, reason = "the virtual card's own tests build more")]
 mod programs;
+mod replay;
 mod signals;
 mod stacks;
 
