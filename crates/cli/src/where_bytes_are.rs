@@ -18,7 +18,8 @@ impl PlacesFlags {
         self.stacks || self.files().next().is_some()
     }
 
-    /// The profile of the process that asked for the most, where stacks are wanted.
+    /// The profile of the process that asked for the most, where stacks are wanted and some of it was of a
+    /// card.
     pub(crate) fn profile(&self, recording: &Recording) -> Option<Profile> {
         let process: &Process = recording.processes.first().filter(|_| self.want_stacks())?;
         let marks: Vec<SetMark<'_>> = process
@@ -27,7 +28,8 @@ impl PlacesFlags {
             .filter(|mark| mark.kind == MarkKind::Mark)
             .map(|mark| SetMark { name: &mark.name, steps: mark.steps })
             .collect();
-        Some(Profile::new(process.requests.as_ref()?, &process.program, &marks))
+        let profile = Profile::new(process.requests.as_ref()?, &process.program, &marks);
+        (profile.peak_bytes > 0).then_some(profile)
     }
 
     /// The files that are to be written.
@@ -67,7 +69,7 @@ impl PlacesFlags {
         match (&self.folded, profile) {
             (Some(file), Some(profile)) => write_atomically(file, profile.folded().as_bytes())?,
             (Some(file), None) => {
-                tracing::error!("{} is not written: there are no stacks", file.display());
+                tracing::error!("{} is not written: nothing was allocated", file.display());
             }
             (None, _) => {}
         }

@@ -14,6 +14,8 @@ pub(crate) struct Born {
     pub made: u64,
     /// Requests that had been made when it went.
     pub freed: Option<u64>,
+    /// The step that it went by.
+    pub freed_by: Option<u64>,
     pub bytes: u64,
     pub stack: Option<u32>,
 }
@@ -49,10 +51,10 @@ pub(crate) fn replay(requests: &Requests) -> Replayed {
             Step::Allocate { card, address, bytes, stack, .. } => {
                 replayed.requests += 1;
                 let made = replayed.requests;
-                let born = Born { card, step, made, freed: None, bytes, stack };
+                let born = Born { card, step, made, freed: None, freed_by: None, bytes, stack };
                 // The driver gives no address out twice; a record that says so is of two allocations.
                 if let Some(before) = at.insert(address, replayed.born.len()) {
-                    end(&mut replayed.born[before], made - 1, &mut alive);
+                    end(&mut replayed.born[before], (made - 1, step), &mut alive);
                 }
                 replayed.born.push(born);
                 let now = alive.entry(card).or_default();
@@ -63,7 +65,7 @@ pub(crate) fn replay(requests: &Requests) -> Replayed {
             }
             Step::Free { address, .. } => {
                 if let Some(index) = at.remove(&address) {
-                    end(&mut replayed.born[index], replayed.requests, &mut alive);
+                    end(&mut replayed.born[index], (replayed.requests, step), &mut alive);
                 }
             }
             _ => {}
@@ -72,8 +74,9 @@ pub(crate) fn replay(requests: &Requests) -> Replayed {
     replayed
 }
 
-fn end(born: &mut Born, requests: u64, alive: &mut HashMap<u32, u64>) {
+fn end(born: &mut Born, (requests, step): (u64, u64), alive: &mut HashMap<u32, u64>) {
     born.freed = Some(requests);
+    born.freed_by = Some(step);
     let now = alive.entry(born.card).or_default();
     *now = now.saturating_sub(born.bytes);
 }

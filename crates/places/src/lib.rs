@@ -2,10 +2,11 @@
 //! the program.
 //!
 //! A [place](place::Place) is the innermost function of the program's own, with its line where there is
-//! debug information, and what it had a library do: candle's outermost operation, and the innermost of
-//! a tensor where that is another. `train → AdamW::step → Tensor::affine` is a temporary of an
+//! debug information, and what it had a library do: candle's outermost operation, and the innermost
+//! where that is another. `train → AdamW::step → Tensor::affine` is a temporary of an
 //! optimizer's step. Whose a function is tells its source, and without debug information the crate that
-//! its name begins with ([`Profile`](profile::Profile) has allocations, places and the peak).
+//! its name begins with ([`Profile`](profile::Profile) has allocations, places and the peak). A program
+//! that was stripped is told by module and offset, of the innermost code that not every eighth stack has.
 //!
 //! What memory is for, its [class](class::Class), is told by the stack and else by the marks that the
 //! program sets after each phase, the first of these that holds:
@@ -52,6 +53,7 @@ mod operation;
 mod origin;
 pub mod place;
 pub mod profile;
+mod stacks;
 mod symbols;
 
 /// The example of the package's page compiles and runs.

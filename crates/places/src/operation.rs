@@ -4,8 +4,8 @@ use crate::libraries::is_plumbing;
 use crate::name::Name;
 use crate::symbols::Frame;
 
-/// The outermost operation among the functions of libraries, and the innermost of a tensor where that
-/// is another. `called` begins with the driver's caller.
+/// The outermost operation among the functions of libraries, and the innermost of candle's where that is
+/// another. `called` begins with the driver's caller.
 pub(crate) fn operations(called: &[Frame]) -> Vec<String> {
     let known: Vec<(&String, &Name)> = called
         .iter()
@@ -15,28 +15,40 @@ pub(crate) fn operations(called: &[Frame]) -> Vec<String> {
         .filter(|(package, name)| !is_plumbing(package) && !name.is_closure_alone())
         .collect();
     let outermost = known.last().map(|(package, name)| shown(package, name));
-    let of_tensor = known.iter().find(|(package, name)| {
-        *package == "candle_core" && name.kind() == Some("Tensor") && !is_internal(name.function())
-    });
-    let innermost = of_tensor.map(|(package, name)| shown(package, name));
+    let innermost = known.iter().find(|(package, name)| is_operation(package, name));
+    let innermost = innermost.map(|(package, name)| shown(package, name));
     let innermost = innermost.filter(|inner| Some(inner) != outermost.as_ref());
     outermost.into_iter().chain(innermost).collect()
 }
 
-/// Whether a method of candle's tensor is a step of another.
-fn is_internal(function: &str) -> bool {
-    function.ends_with("_impl")
+/// Whether a function of candle's is one that programs call too: a method of its tensor, or whatever is
+/// built on those.
+fn is_operation(package: &str, name: &Name) -> bool {
+    let function = name.function();
+    // What methods of a tensor share, and what operations of others come in by.
+    let is_shared = function.ends_with("_impl")
+        || function.ends_with("_single_group")
+        || function.starts_with("apply_op");
+    match package {
+        "candle_core" => name.kind() == Some("Tensor") && !is_shared,
+        // What makes a variable is told by whatever declares it.
+        _ if matches!(name.kind(), Some("Init" | "VarMap" | "VarBuilderArgs")) => false,
+        _ => package.starts_with("candle_"),
+    }
 }
 
 fn shown(package: &str, name: &Name) -> String {
-    if name.kind().is_some() {
-        // `VarBuilder` is an alias.
-        return name.short(2).replace("VarBuilderArgs::", "VarBuilder::");
-    }
     let path = name.short(2);
+    if name.kind().is_some() {
+        // `VarBuilder` is an alias, and what is shared is called by a method of the name before it.
+        let path = path.replace("VarBuilderArgs::", "VarBuilder::");
+        return path.strip_suffix("_impl").unwrap_or(&path).to_owned();
+    }
     match path.split_once("::") {
-        // As it is exported: `candle_nn::linear`.
-        Some((module, function)) if module == function => format!("{package}::{function}"),
+        // As it is exported: `candle_nn::linear`, `candle_nn::linear_no_bias`.
+        Some((module, function)) if function.starts_with(module) => {
+            format!("{package}::{function}")
+        }
         _ => path,
     }
 }
@@ -70,7 +82,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_outermost_operation_and_the_innermost_of_a_tensor_are_named() {
+    fn the_outermost_operation_and_the_innermost_are_named() {
         let matmul = "candle_core::tensor::Tensor::matmul";
         assert_eq!(with(&[matmul]), ["Tensor::matmul"]);
         let backward = "candle_core::backprop::<impl candle_core::tensor::Tensor>::backward";
@@ -82,9 +94,24 @@ pub(crate) mod tests {
         let var = "candle_core::variable::Var::zeros";
         let step = "<candle_nn::optim::AdamW as candle_nn::optim::Optimizer>::new";
         assert_eq!(with(&[inner, var, step]), ["AdamW::new"]);
-        assert_eq!(with(&["candle_nn::linear::linear"]), ["candle_nn::linear"]);
+        let init = "candle_nn::init::Init::var";
+        assert_eq!(with(&[init, "candle_nn::linear::linear"]), ["candle_nn::linear"]);
+        let bare = "candle_nn::linear::linear_no_bias";
+        assert_eq!(with(&[bare]), ["candle_nn::linear_no_bias"]);
         assert_eq!(with(&["candle_nn::ops::softmax"]), ["ops::softmax"]);
         assert_eq!(with(&["candle_nn::var_builder::VarBuilderArgs<B>::get"]), ["VarBuilder::get"]);
+    }
+
+    #[test]
+    fn what_operations_share_is_not_one() {
+        let custom = "candle_core::custom_op::<impl candle_core::tensor::Tensor>::apply_op1_arc";
+        let lstm = "<candle_nn::rnn::LSTM as candle_nn::rnn::RNN>::seq";
+        assert_eq!(with(&[custom, "candle_nn::ops::sigmoid", lstm]), ["LSTM::seq", "ops::sigmoid"]);
+        let random = "candle_core::tensor::Tensor::randn_impl";
+        assert_eq!(with(&[random]), ["Tensor::randn"]);
+        let conv = "candle_core::conv::<impl candle_core::tensor::Tensor>::conv2d_single_group";
+        let layer = "<candle_nn::conv::Conv2d as candle_core::Module>::forward";
+        assert_eq!(with(&[conv, layer]), ["Conv2d::forward"]);
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub struct Place {
     pub file: Option<PathBuf>,
     /// The line in it that called a library, or the driver.
     pub line: Option<u32>,
-    /// What it called: the library's outermost operation, and the innermost of a tensor where that is
+    /// What it called: the library's outermost operation, and candle's innermost where that is
     /// another.
     pub operations: Vec<String>,
     /// What the memory is for.
@@ -30,13 +30,13 @@ pub struct Place {
 }
 
 impl Place {
-    /// Of a stack, the driver's caller first. Where the program has no names, code that `shared` says
-    /// every stack has is passed over: it allocates for all of them.
-    pub(crate) fn of(frames: &[Frame], class: Class, shared: &dyn Fn(&Frame) -> bool) -> Self {
+    /// Of a stack, the driver's caller first. Where the program has no names, the first `shared` frames
+    /// are passed over: they allocate for others.
+    pub(crate) fn of(frames: &[Frame], class: Class, shared: usize) -> Self {
         let own = frames.iter().position(|frame| frame.is_own);
         let nameless = |frame: &Frame| frame.name.is_none() && frame.is_in_program;
         let own = own
-            .or_else(|| frames.iter().position(|frame| nameless(frame) && !shared(frame)))
+            .or_else(|| Some(shared + frames.get(shared..)?.iter().position(nameless)?))
             .or_else(|| frames.iter().position(nameless));
         let called = &frames[..own.unwrap_or(frames.len())];
         let operations = operations(called);
@@ -90,8 +90,6 @@ mod tests {
     use super::*;
     use crate::operation::tests::named;
 
-    const NEVER: &dyn Fn(&Frame) -> bool = &|_| false;
-
     #[test]
     fn the_innermost_function_of_the_programs_own_is_the_place() {
         let mut frames = [
@@ -102,7 +100,7 @@ mod tests {
         ]
         .map(named);
         frames[2].source = Some((PathBuf::from("/home/a/src/attention.rs"), Some(93)));
-        let place = Place::of(&frames, Class::Activations, NEVER);
+        let place = Place::of(&frames, Class::Activations, 0);
         assert_eq!(place.label(), "model::Attention::forward → Tensor::matmul");
         assert_eq!((place.at().as_str(), place.line), ("attention.rs:93", Some(93)));
         assert_eq!(place.file.as_deref(), Some(Path::new("/home/a/src/attention.rs")));
@@ -116,14 +114,14 @@ mod tests {
             frame.is_own = frame.label() != "core::iter::map";
         }
         frames[0].source = Some((PathBuf::from("/home/a/src/net.rs"), Some(5)));
-        let place = Place::of(&frames, Class::Other, NEVER);
+        let place = Place::of(&frames, Class::Other, 0);
         assert_eq!((place.label().as_str(), place.line), ("toy::Net::forward", Some(5)));
     }
 
     #[test]
     fn a_thread_of_a_library_has_no_place_of_the_programs() {
         let frames = ["candle_core::tensor::Tensor::zeros", "std::thread::start"].map(named);
-        let place = Place::of(&frames, Class::Other, NEVER);
+        let place = Place::of(&frames, Class::Other, 0);
         assert_eq!(place.label(), "outside of the program's functions → Tensor::zeros");
         assert_eq!(place.at(), "");
     }
@@ -132,9 +130,9 @@ mod tests {
     fn a_stripped_program_is_told_by_module_and_offset() {
         let frame = |at: &str| Frame { name: None, address: format!("toy+{at}"), ..named("x::y") };
         let frames = ["0x1", "0x2", "0x3"].map(|at| Frame { is_own: false, ..frame(at) });
-        let place = Place::of(&frames, Class::Other, &|frame| frame.address == "toy+0x1");
+        let place = Place::of(&frames, Class::Other, 1);
         assert_eq!(place.label(), "toy+0x2");
-        let place = Place::of(&frames, Class::Other, &|_| true);
-        assert_eq!(place.label(), "toy+0x1", "one stack alone is all that every stack has");
+        let place = Place::of(&frames, Class::Other, 3);
+        assert_eq!(place.label(), "toy+0x1", "all of it is shared");
     }
 }

@@ -2,16 +2,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use std::rc::Rc;
 
 use serde::Serialize;
 use vram_virtual_card::requests::Requests;
 
 use crate::alive::{Born, Peak, replay};
-use crate::class::{Between, class};
+use crate::class::Between;
 use crate::folded::folded;
 use crate::place::Place;
-use crate::symbols::{Frame, Symbols};
+use crate::stacks::Stacks;
 
 /// A mark that the program set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +39,8 @@ pub struct Allocation {
     pub made: u64,
     /// Requests that had been made when it was freed; none for one that is alive at the end.
     pub freed: Option<u64>,
+    /// Marks that had been set when it was freed, and all of them for one that is alive at the end.
+    pub marks_until_freed: usize,
     /// An index of [`Profile::places`].
     pub place: usize,
 }
@@ -98,8 +99,9 @@ impl Profile {
         // Every stack comes again in every step, between marks of the same names.
         let mut known: HashMap<(Option<u32>, usize), usize> = HashMap::new();
         let mut allocations: Vec<Allocation> = Vec::new();
+        let set_before = |step| marks.partition_point(|mark| mark.steps <= step);
         for born in here() {
-            let phase = marks.partition_point(|mark| mark.steps <= born.step);
+            let phase = set_before(born.step);
             let place = *known.entry((born.stack, phase)).or_insert_with(|| {
                 let next = marks.get(phase).map(|mark| mark.name);
                 let place = stacks.place(born.stack, Between { after_a_mark: phase > 0, next });
@@ -108,8 +110,9 @@ impl Profile {
                     places.len() - 1
                 })
             });
-            let Born { made, freed, bytes, .. } = *born;
-            allocations.push(Allocation { bytes, made, freed, place });
+            let Born { made, freed, freed_by, bytes, .. } = *born;
+            let marks_until_freed = freed_by.map_or(marks.len(), set_before);
+            allocations.push(Allocation { bytes, made, freed, marks_until_freed, place });
         }
         let at_peak = here()
             .filter(|born| born.made <= request && born.freed.is_none_or(|freed| freed >= request));
@@ -187,52 +190,6 @@ fn placed(mark: &SetMark<'_>, born: &[Born]) -> PlacedMark {
     PlacedMark { name: mark.name.to_owned(), requests }
 }
 
-/// The stacks of a process, with names.
-struct Stacks<'a> {
-    stacks: &'a [Vec<u64>],
-    symbols: Symbols<'a>,
-    /// Where the innermost addresses of a stripped program lie that all its stacks have.
-    shared: Vec<String>,
-}
-
-impl<'a> Stacks<'a> {
-    fn new(requests: &'a Requests, program: &'a Path, used: impl Iterator<Item = u32>) -> Self {
-        let stacks = &requests.stacks;
-        let mut symbols = Symbols::new(&requests.modules, program);
-        let shared = shared_inner(used.filter_map(|stack| stacks.get(stack as usize)));
-        let shared = shared.iter().flat_map(|address| symbols.frames(*address).to_vec());
-        let shared = shared.map(|frame| frame.address).collect();
-        Self { stacks, symbols, shared }
-    }
-
-    /// The frames at each of its return addresses.
-    fn frames(&mut self, stack: Option<u32>) -> Vec<Rc<[Frame]>> {
-        let addresses = stack.and_then(|stack| self.stacks.get(stack as usize));
-        let addresses = addresses.map_or(&[][..], Vec::as_slice);
-        addresses.iter().map(|address| self.symbols.frames(*address)).collect()
-    }
-
-    fn place(&mut self, stack: Option<u32>, between: Between<'_>) -> Place {
-        let frames: Vec<Frame> =
-            self.frames(stack).iter().flat_map(|frames| frames.to_vec()).collect();
-        let class = class(&frames, between);
-        Place::of(&frames, class, &|frame| self.shared.contains(&frame.address))
-    }
-}
-
-/// The innermost addresses that all of these stacks begin with.
-fn shared_inner<'a>(mut stacks: impl Iterator<Item = &'a Vec<u64>>) -> Vec<u64> {
-    let mut shared = stacks.next().cloned().unwrap_or_default();
-    for stack in stacks {
-        let alike = shared.iter().zip(stack).take_while(|(a, b)| a == b).count();
-        shared.truncate(alike);
-        if shared.is_empty() {
-            break;
-        }
-    }
-    shared
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -263,6 +220,8 @@ mod tests {
         let shares: Vec<_> =
             profile.at_peak().iter().map(|s| (s.place.class, s.bytes, s.allocations)).collect();
         assert_eq!(shares, [(Class::Activations, 20, 1), (Class::Parameters, 10, 1)]);
+        let until_freed: Vec<_> = profile.allocations.iter().map(|a| a.marks_until_freed).collect();
+        assert_eq!(until_freed, [1, 3, 3]);
         assert_eq!(profile.allocations[2].place, 2, "what is not alive at the peak comes last");
         assert_eq!(profile.folded(), "no stack 30\n");
     }

@@ -263,8 +263,8 @@ mod tests {
         for (room, part, left_out) in [
             (None, long, false),
             (Some(90), "transformer::Attention::forward → Line… ┆ transformer.rs:93", false),
-            (Some(80), "transformer::Attention::forward → Linear::forward…", true),
-            (Some(60), "┆ transformer::Attention::forward → Linear:…", true),
+            (Some(80), "transformer::Attention::forward → Linear::forwar… │", true),
+            (Some(60), "┆ transformer::Attention::forward → Linear::… │", true),
             (Some(20), "┆ transfo… │", true),
         ] {
             let (text, is_left_out) = fitted(room);

@@ -24,6 +24,7 @@ fn help_names_the_contracts_and_the_exit_codes() {
         "fit",
         "cuda-toolkit",
         "dry-run",
+        "trace",
         "max-batch",
     ] {
         assert_snapshot!(format!("help_{command}"), stdout(&sandbox, &[command, "--help"]));

@@ -11,8 +11,8 @@ pub(super) enum Block {
     Rows {
         /// The heading, of media that have them.
         title: &'static str,
-        /// A sentence before the rows; empty for none.
-        note: String,
+        /// What is said before the rows, a line each.
+        notes: Vec<String>,
         /// The rows.
         table: Table,
     },

@@ -17,8 +17,8 @@
 
   // Of each layer, in the order in which they lie in it.
   const inLayer = layers.map(() => []);
-  for (const [place, made, freed, bytes] of bands) {
-    inLayer[Math.min(place, last)].push({ place, made, freed: freed || Infinity, bytes });
+  for (const [place, made, freed, bytes, marksUntilFreed] of bands) {
+    inLayer[Math.min(place, last)].push({ place, made, freed: freed || Infinity, bytes, marksUntilFreed });
   }
   inLayer[last].sort((a, b) => a.place - b.place || a.made - b.made);
   const isAlive = (band, request) => band.made <= request && request <= band.freed;
@@ -206,13 +206,13 @@
     return null;
   };
 
-  const phase = (requests) => {
-    const next = marks.findIndex(([, before]) => before >= requests);
+  // Where so many marks had been set.
+  const phase = (set) => {
     const quoted = (mark) => `“${mark[0]}”`;
     if (marks.length === 0) return "";
-    if (next < 0) return `, after ${quoted(marks[marks.length - 1])}`;
-    if (next === 0) return `, before ${quoted(marks[0])}`;
-    return `, between ${quoted(marks[next - 1])} and ${quoted(marks[next])}`;
+    if (set === 0) return `, before ${quoted(marks[0])}`;
+    if (set === marks.length) return `, after ${quoted(marks[set - 1])}`;
+    return `, between ${quoted(marks[set - 1])} and ${quoted(marks[set])}`;
   };
 
   const tell = ({ layer, band, column }) => {
@@ -220,8 +220,8 @@
     const lines = [place ? [place[1], place[2]].filter(Boolean).join(", ") : ""];
     if (band) {
       lines.push(`${number(band.bytes)} bytes (${bytesText(band.bytes)})`);
-      lines.push(`made by request ${number(band.made)}${phase(band.made)}`);
-      lines.push(band.freed === Infinity ? "alive at the end" : `freed after request ${number(band.freed)}${phase(band.freed)}`);
+      lines.push(`made by request ${number(band.made)}${phase(marks.filter(([, before]) => before < band.made).length)}`);
+      lines.push(band.freed === Infinity ? "alive at the end" : `freed after request ${number(band.freed)}${phase(band.marksUntilFreed)}`);
     } else {
       lines.push("one of many small allocations");
     }

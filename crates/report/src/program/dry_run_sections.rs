@@ -85,5 +85,5 @@ fn cards_table(cards: &[CardPeaks]) -> Block {
         Column::number("needed", 2, |(_, card): &(usize, &CardPeaks)| grouped(card.held)),
     ];
     let table = Table::of(&columns, &numbered);
-    Block::Rows { title: "Cards", note: String::new(), table }
+    Block::Rows { title: "Cards", notes: Vec::new(), table }
 }

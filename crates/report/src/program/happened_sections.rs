@@ -67,5 +67,5 @@ pub(super) fn marks_table(happened: &Happened<'_>, ranges: &[Span]) -> Option<Bl
         Column::number("requests", 3, |(mark, _): &Row<'_>| mark.requests.to_string()),
     ];
     let table = Table::of(&columns, &marks);
-    Some(Block::Rows { title: "Marks", note: String::new(), table })
+    Some(Block::Rows { title: "Marks", notes: Vec::new(), table })
 }

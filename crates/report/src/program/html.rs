@@ -27,10 +27,10 @@ pub(super) fn page(title: &str, blocks: &[Block], profile: Option<&Profile>) -> 
     for block in blocks {
         match block {
             Block::Facts(facts) => page.push_str(&list(facts)),
-            Block::Rows { title, note, table } => {
+            Block::Rows { title, notes, table } => {
                 let _ = writeln!(page, "<h2>{title}</h2>");
-                if !note.is_empty() {
-                    let _ = writeln!(page, "<p>{}</p>", escape::html(note));
+                if !notes.is_empty() {
+                    let _ = writeln!(page, "<p>{}</p>", escape::html(&notes.join(" ")));
                 }
                 let _ = write!(page, "<div class=\"wide\">\n{}</div>\n", table.html());
             }

@@ -14,10 +14,10 @@ pub(super) fn markdown(title: &str, blocks: &[Block]) -> String {
         text.push('\n');
         match block {
             Block::Facts(facts) => facts.iter().for_each(|fact| item(&mut text, fact)),
-            Block::Rows { title, note, table } => {
+            Block::Rows { title, notes, table } => {
                 let _ = write!(text, "## {title}\n\n");
-                if !note.is_empty() {
-                    let _ = write!(text, "{}\n\n", escape::markdown(note));
+                if !notes.is_empty() {
+                    let _ = write!(text, "{}\n\n", escape::markdown(&notes.join(" ")));
                 }
                 text.push_str(&table.draw(Style::Markdown));
             }

@@ -65,23 +65,28 @@ struct Row {
 
 pub(super) fn block(found: &PlacesAtPeak<'_>) -> Block {
     let allocations: u64 = found.places.iter().map(|share| share.allocations).sum();
-    let note = format!(
-        "{} bytes in {} were alive at request {}: {}",
-        grouped(found.peak_bytes),
-        several(allocations, "allocation"),
-        found.peak_at_request,
-        found.classes()
-    );
-    let columns = [
+    let notes = vec![
+        format!(
+            "{} bytes in {} were alive at request {}:",
+            grouped(found.peak_bytes),
+            several(allocations, "allocation"),
+            found.peak_at_request
+        ),
+        found.classes(),
+    ];
+    let rows = rows(&found.places);
+    let mut columns = vec![
         Column::number("bytes", 0, |row: &Row| grouped(row.bytes)),
         Column::number("of peak", 0, |row: &Row| found.part(row.bytes)),
         Column::number("allocations", 2, |row: &Row| grouped(row.allocations)),
         Column::text("class", 1, |row: &Row| row.class.to_owned()),
         Column::shortened("place", |row: &Row| row.place.clone()),
-        Column::text("at", 3, |row: &Row| row.at.clone()),
     ];
-    let table = Table::of(&columns, &rows(&found.places));
-    Block::Rows { title: "Where the bytes are", note, table }
+    if rows.iter().any(|row| !row.at.is_empty()) {
+        columns.push(Column::text("at", 3, |row: &Row| row.at.clone()));
+    }
+    let table = Table::of(&columns, &rows);
+    Block::Rows { title: "Where the bytes are", notes, table }
 }
 
 fn rows(shares: &[Share<'_>]) -> Vec<Row> {

@@ -11,10 +11,8 @@ pub(super) fn text(blocks: &[Block]) -> String {
     for block in blocks {
         match block {
             Block::Facts(facts) => facts.iter().for_each(|fact| line(&mut text, fact)),
-            Block::Rows { note, table, .. } => {
-                if !note.is_empty() {
-                    let _ = writeln!(text, "{note}");
-                }
+            Block::Rows { notes, table, .. } => {
+                notes.iter().for_each(|note| _ = writeln!(text, "{note}"));
                 text.push_str(&table.draw(Style::Terminal));
             }
         }

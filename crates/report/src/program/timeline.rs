@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use vram_places::class::Class;
 use vram_places::profile::{Allocation, Profile};
 
 use super::places::NAMED;
@@ -32,8 +33,8 @@ pub(super) struct Timeline {
     /// Of the layers, then of other places that bands have: label, line of source, class.
     places: Vec<(String, String, &'static str)>,
     /// The largest allocations: place, request that made it, requests until it was freed (0 for one
-    /// that was not), bytes.
-    bands: Vec<(usize, u64, u64, u64)>,
+    /// that was not), bytes, marks until it was freed.
+    bands: Vec<(usize, u64, u64, u64, usize)>,
     /// Names, and allocations that were made before them.
     marks: Vec<(String, u64)>,
 }
@@ -41,16 +42,16 @@ pub(super) struct Timeline {
 impl Timeline {
     pub fn new(profile: &Profile) -> Self {
         let columns = columns(profile);
-        let named = NAMED.min(profile.places.len());
+        let named = named(profile);
         let unit = profile.peak_bytes.div_ceil(HEIGHT).max(1);
-        let mut layers = layers(profile, &columns, named);
+        let mut layers = layers(profile, &columns, &named);
         layers.iter_mut().flatten().for_each(|bytes| *bytes /= unit);
         let largest = largest(profile, &columns);
-        let mut numbers: BTreeMap<usize, usize> = (0..named).map(|i| (i, i)).collect();
-        let others = largest.iter().map(|allocation| allocation.place);
-        for place in others.filter(|place| *place >= named) {
+        let mut numbers: BTreeMap<usize, usize> =
+            named.iter().enumerate().map(|(layer, place)| (*place, layer)).collect();
+        for allocation in &largest {
             let next = numbers.len();
-            numbers.entry(place).or_insert(next);
+            numbers.entry(allocation.place).or_insert(next);
         }
         let mut places: Vec<_> = numbers.iter().map(|(place, number)| (*number, *place)).collect();
         places.sort_unstable();
@@ -58,7 +59,9 @@ impl Timeline {
             let place = &profile.places[place];
             (place.label(), place.at(), place.class.name())
         };
-        let band = |a: &&Allocation| (numbers[&a.place], a.made, a.freed.unwrap_or(0), a.bytes);
+        let band = |a: &&Allocation| {
+            (numbers[&a.place], a.made, a.freed.unwrap_or(0), a.bytes, a.marks_until_freed)
+        };
         Self {
             requests: profile.requests,
             peak_request: profile.peak_request,
@@ -71,6 +74,19 @@ impl Timeline {
             layers,
         }
     }
+}
+
+/// The places that have a layer of their own: what stays is below what comes and goes.
+fn named(profile: &Profile) -> Vec<usize> {
+    let mut named: Vec<usize> = (0..NAMED.min(profile.places.len())).collect();
+    named.sort_by_key(|place| match profile.places[*place].class {
+        Class::Parameters => 0,
+        Class::Optimizer => 1,
+        Class::Activations => 2,
+        Class::Gradients => 3,
+        _ => 4,
+    });
+    named
 }
 
 /// The requests to show: all, or of each of so many stretches the one at which the most was alive.
@@ -95,11 +111,15 @@ fn totals(profile: &Profile) -> Vec<u64> {
     all
 }
 
-/// What each of the first `named` places holds at each column in bytes, and what all others do.
-fn layers(profile: &Profile, columns: &[u64], named: usize) -> Vec<Vec<u64>> {
-    let mut sums: Vec<Sums<'_>> = (0..=named).map(|_| Sums::new(columns)).collect();
+/// What each of the `named` places holds at each column in bytes, and what all others do.
+fn layers(profile: &Profile, columns: &[u64], named: &[usize]) -> Vec<Vec<u64>> {
+    let mut sums: Vec<Sums<'_>> = (0..=named.len()).map(|_| Sums::new(columns)).collect();
+    let mut layer_of = vec![named.len(); profile.places.len()];
+    for (layer, place) in named.iter().enumerate() {
+        layer_of[*place] = layer;
+    }
     for allocation in &profile.allocations {
-        sums[allocation.place.min(named)].add(allocation);
+        sums[layer_of[allocation.place]].add(allocation);
     }
     sums.iter()
         .map(|sums| {
@@ -219,7 +239,7 @@ mod tests {
         let profile = profile(steps.collect());
         let timeline = Timeline::new(&profile);
         assert!(timeline.columns.len() <= COLUMNS && timeline.bands.len() <= BANDS);
-        assert!(timeline.columns.contains(&123_457), "the peak's request is shown");
+        assert!(timeline.columns.contains(&profile.peak_request), "the peak is shown");
         let size = serde_json::to_string(&timeline).unwrap().len();
         assert!(size < 400_000, "{size} bytes");
     }

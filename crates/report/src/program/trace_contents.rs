@@ -21,6 +21,8 @@ pub(super) struct TraceContents<'a> {
     /// Peaks of each card.
     pub cards: &'a [CardPeaks],
     pub peak_used_bytes: u64,
+    /// What pools said at marks, at most.
+    pub peak_reserved_bytes: u64,
     pub outside_pool_bytes: u64,
     pub pinned_host_bytes: u64,
     /// Requests until the peak, and in all.
@@ -47,6 +49,7 @@ impl<'a> TraceContents<'a> {
             ending: traced.run.ending,
             cards: &recording.cards,
             peak_used_bytes: most(|card| card.used),
+            peak_reserved_bytes: most(|card| card.reserved),
             outside_pool_bytes: most(|card| card.outside),
             pinned_host_bytes: processes.iter().map(|p| p.pinned_bytes).max().unwrap_or(0),
             peak_at_request: first.map_or(0, |process| process.at_peak.requests),

@@ -42,6 +42,9 @@ pub(super) fn sections(contents: &TraceContents<'_>) -> Vec<Block> {
 fn numbers(facts: &mut Vec<Fact>, contents: &TraceContents<'_>) {
     let mut bytes = |label, bytes, note| facts.push(Fact::bytes(label, bytes, note));
     bytes("peak used", contents.peak_used_bytes, ", of pools, as requests went by");
+    if contents.peak_reserved_bytes > 0 {
+        bytes("peak reserved", contents.peak_reserved_bytes, ", as pools said at marks");
+    }
     if contents.outside_pool_bytes > 0 {
         bytes("outside pools", contents.outside_pool_bytes, "");
     }
@@ -79,12 +82,14 @@ fn counters(contents: &TraceContents<'_>) -> Option<Block> {
         Column::number("reserved", 2, |(_, counted): &Row<'_>| grouped(counted.reserved)),
         Column::number("beside it", 2, |(_, counted): &Row<'_>| or_dash(beside(counted), grouped)),
     ]);
-    let note = format!(
-        "The driver's counters at {}. Beside it is what its memory info has in use beyond what the \
-         pool reserves: contexts, libraries, other pools and other processes",
-        several(rows.len() as u64, "mark")
-    );
-    Some(Block::Rows { title: "Counters", note, table: Table::of(&columns, &rows) })
+    let notes = vec![
+        format!(
+            "The driver's counters at {}. Beside it is what else of the card is",
+            several(rows.len() as u64, "mark")
+        ),
+        "in use: contexts, libraries, other pools, other processes.".to_owned(),
+    ];
+    Some(Block::Rows { title: "Counters", notes, table: Table::of(&columns, &rows) })
 }
 
 /// Memory of the card in use beside the pool, by whomever; none where the driver was not asked.

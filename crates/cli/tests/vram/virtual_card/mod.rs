@@ -1,5 +1,6 @@
 //! `vram dry-run` and `vram max-batch`, on programs in C that lie in a sandbox.
 
+mod browser;
 mod dry_run;
 mod max_batch;
 #[path = "../../../../virtual-card/tests/virtual_card/programs.rs"]
@@ -8,6 +9,7 @@ mod programs;
 mod replay;
 mod signals;
 mod stacks;
+mod traces;
 
 use std::fs::File;
 use std::os::unix::fs::symlink;

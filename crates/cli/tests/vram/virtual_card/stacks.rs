@@ -9,14 +9,14 @@ use super::{programs, vram};
 use crate::support::{Ran, Sandbox};
 
 /// A sandbox in which `./trains` has debug information, and `./stripped` nothing.
-fn sandbox() -> Sandbox {
+pub fn sandbox() -> Sandbox {
     let sandbox = super::sandbox(&[]);
     symlink(programs::with_lines("trains"), sandbox.path("trains")).unwrap();
     symlink(programs::stripped("trains"), sandbox.path("stripped")).unwrap();
     sandbox
 }
 
-fn dry_run(sandbox: &Sandbox, flags: &[&str], program: &str) -> Ran {
+pub fn dry_run(sandbox: &Sandbox, flags: &[&str], program: &str) -> Ran {
     let ran = vram(sandbox, &[&["dry-run", "--runs", "2"], flags, &["--", program]].concat());
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     ran
