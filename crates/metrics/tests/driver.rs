@@ -21,6 +21,9 @@ const NEEDS: i32 = 12000;
 fn ask(ordinal: usize) -> Result<(i32, Card), DriverError> {
     let driver = Driver::open()?;
     driver.supports(NEEDS)?;
+    // Nobody has it, so that a caller is told and cudarc does not panic.
+    let lacking = driver.requires(&["cuInit", "cuNoSuchFunction"]);
+    assert!(matches!(lacking, Err(DriverError::Failed { call: "cuNoSuchFunction", .. })));
     Ok((driver.version()?, driver.card(ordinal)?))
 }
 

@@ -144,19 +144,20 @@ impl Player {
     }
 
     fn synchronize(&mut self, awaited: Awaited) -> Result<(), Refusal> {
-        Ok(match awaited {
+        let done = match awaited {
             Awaited::Stream(stream) => {
                 let stream = self.stream(stream)?;
                 // SAFETY: the stream is this context's, and alive.
-                did("cuStreamSynchronize", unsafe { stream::synchronize(stream) })?
+                did("cuStreamSynchronize", unsafe { stream::synchronize(stream) })
             }
             Awaited::Event(event) => {
                 let event = self.event(event)?;
                 // SAFETY: the event is this context's, and alive.
-                did("cuEventSynchronize", unsafe { event::synchronize(event) })?
+                did("cuEventSynchronize", unsafe { event::synchronize(event) })
             }
-            Awaited::All => did("cuCtxSynchronize", ctx::synchronize())?,
-        })
+            Awaited::All => did("cuCtxSynchronize", ctx::synchronize()),
+        };
+        Ok(done?)
     }
 
     /// The stream of this number, made where it is named first.

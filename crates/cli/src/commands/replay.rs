@@ -35,9 +35,9 @@ use outcome::{Outcome, Played};
 
 They are played one by one in a memory pool that is made for them, and each is printed with what it
 came to: ` = OFFSET USED RESERVED`, in bytes, the offset only of an allocation, from the first one.
-What is printed can be played again; results that FILE has are compared with. Whether the card did as
-the model of the driver's pool does is told at the end, and is no failure: the exit code is 0 unless
-a call was refused. docs/pool.md has the model's rules, each with a sequence that shows it.
+What is printed can be played again; results that FILE has are compared with. Whether the card did
+as the model of the driver's pool does is told at the end, and is no failure: the exit code is 0
+unless a call was refused. docs/pool.md has the model's rules, each with a sequence that shows it.
 
 A program's own calls are written by `vram dry-run --calls FILE`.
 
@@ -47,7 +47,7 @@ Examples:
   printf 'alloc 1 4096\\nfree 1\\nsync\\n' | vram replay --format json -")]
 pub struct Args {
     /// Card to play on: cuda or cuda:N
-    #[arg(long, default_value = "cuda:0", value_parser = card_number)]
+    #[arg(long, value_name = "cuda:N", default_value = "cuda:0", value_parser = card_number)]
     device: usize,
     /// Play on the model of the driver's pool, without a card
     #[arg(long, conflicts_with = "device")]

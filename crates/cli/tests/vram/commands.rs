@@ -26,6 +26,7 @@ fn help_names_the_contracts_and_the_exit_codes() {
         "dry-run",
         "trace",
         "max-batch",
+        "replay",
     ] {
         assert_snapshot!(format!("help_{command}"), stdout(&sandbox, &[command, "--help"]));
     }
