@@ -1,7 +1,7 @@
 //! The programs on a virtual card, held against what an H100 counted in them: every mark, to the byte.
 #![cfg(target_os = "linux")]
 
-use std::path::PathBuf;
+mod programs;
 
 use vram_virtual_card::card::Card;
 use vram_virtual_card::dry_run::{Answer, DryRun, Listener, Options, RUNS, dry_run};
@@ -35,24 +35,6 @@ fn recorded() -> Vec<Recorded> {
     runs
 }
 
-/// The executable of a program; none where its feature is off.
-fn executable(name: &str) -> Option<PathBuf> {
-    let path = match name {
-        "mlp" => env!("CARGO_BIN_EXE_mlp"),
-        "transformer" => env!("CARGO_BIN_EXE_transformer"),
-        "conv_net" => env!("CARGO_BIN_EXE_conv_net"),
-        "lstm" => env!("CARGO_BIN_EXE_lstm"),
-        "mixture_of_experts" => env!("CARGO_BIN_EXE_mixture_of_experts"),
-        "sampler" => env!("CARGO_BIN_EXE_sampler"),
-        // Cargo names them also where their feature is off, and then they are not built.
-        _ if !cfg!(feature = "transformers") => return None,
-        "llama" => option_env!("CARGO_BIN_EXE_llama")?,
-        "bert" => option_env!("CARGO_BIN_EXE_bert")?,
-        _ => panic!("there is no program {name}"),
-    };
-    Some(PathBuf::from(path))
-}
-
 struct Silent;
 
 impl Listener for Silent {
@@ -68,7 +50,7 @@ impl Listener for Silent {
 }
 
 fn run(command: &[String], runs: usize, listener: &mut dyn Listener) -> Option<DryRun> {
-    let program = executable(&command[0])?;
+    let program = programs::executable(&command[0])?;
     let arguments = command[1..].iter().map(Into::into).collect();
     let options = Options {
         invocation: Invocation { program, arguments },

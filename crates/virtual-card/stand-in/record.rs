@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::protocol::{COUNTERS, Counters, EVENTS, Request, TOTALS_FILE, Tally, Totals};
 
-use super::levels::{Of, add};
+use super::levels::{Of, add_own, add_shared, change};
 use super::mixed::mixed;
 use super::request_log::RequestLog;
 use super::{departed, shared_file};
@@ -91,7 +91,7 @@ impl Record {
 
     /// Counts one more of what bears on the verdict.
     pub fn tally(&self, of: fn(&Tally) -> &AtomicU64, more: u64) {
-        of(&self.counters.so_far).fetch_add(more, Relaxed);
+        change(of(&self.counters.so_far), |so_far| so_far.wrapping_add(more));
     }
 
     /// Counts a request for memory.
@@ -133,9 +133,9 @@ impl Record {
         else {
             return;
         };
-        add(of(all), bytes);
+        add_shared(of(all), bytes);
         let asked = [&mine.used, &mine.outside, &mine.asked];
-        if add(of(mine), bytes) && asked.iter().any(|level| std::ptr::eq(of(mine), *level)) {
+        if add_own(of(mine), bytes) && asked.iter().any(|level| std::ptr::eq(of(mine), *level)) {
             copy(&self.counters.so_far, &self.counters.at_peak);
         }
     }
@@ -145,7 +145,7 @@ impl Record {
         if let (Some(mine), Some(all)) =
             (self.counters.cards.get(card), self.totals.cards.get(card))
         {
-            of(mine).now.fetch_sub(bytes, Relaxed);
+            change(&of(mine).now, |now| now.wrapping_sub(bytes));
             of(all).now.fetch_sub(bytes, Relaxed);
         }
     }
@@ -161,23 +161,23 @@ impl Record {
     }
 
     pub fn pin(&self, bytes: u64) {
-        add(&self.counters.pinned, bytes);
+        add_own(&self.counters.pinned, bytes);
     }
 
     pub fn unpin(&self, bytes: u64) {
-        self.counters.pinned.now.fetch_sub(bytes, Relaxed);
+        change(&self.counters.pinned.now, |now| now.wrapping_sub(bytes));
     }
 
     /// One more allocation is alive.
     pub fn born(&self, bytes: u64) {
-        self.counters.live.fetch_add(1, Relaxed);
-        self.counters.live_bytes.fetch_add(bytes, Relaxed);
+        change(&self.counters.live, |live| live.wrapping_add(1));
+        change(&self.counters.live_bytes, |live| live.wrapping_add(bytes));
     }
 
     /// One less.
     pub fn died(&self, bytes: u64) {
-        self.counters.live.fetch_sub(1, Relaxed);
-        self.counters.live_bytes.fetch_sub(bytes, Relaxed);
+        change(&self.counters.live, |live| live.wrapping_sub(1));
+        change(&self.counters.live_bytes, |live| live.wrapping_sub(bytes));
     }
 
     /// Writes down what is held, at a mark or a synchronisation (`kind`), of every card in use. A

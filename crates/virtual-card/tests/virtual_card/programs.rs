@@ -93,6 +93,7 @@ pub fn linked(name: &str, output: &str, libraries: &[PathBuf]) -> PathBuf {
 }
 
 /// A program of `tests/programs` with debug information.
+#[allow(dead_code, reason = "the tests of `vram` take this file, too")]
 pub fn with_lines(name: &str) -> PathBuf {
     let driver = stub("libcuda.so.1", "cuda", None);
     built(&format!("lines/{name}"), |output| {
