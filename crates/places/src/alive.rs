@@ -18,6 +18,8 @@ pub(crate) struct Born {
     pub freed_by: Option<u64>,
     pub bytes: u64,
     pub stack: Option<u32>,
+    /// Whether it lies beside the card's pools.
+    pub is_outside: bool,
 }
 
 /// All that a process asked for of its cards.
@@ -48,10 +50,20 @@ pub(crate) fn replay(requests: &Requests) -> Replayed {
     for (step, taken) in (0..).zip(&requests.steps) {
         match *taken {
             Step::Allocate { memory: Memory::Host, .. } => replayed.requests += 1,
-            Step::Allocate { card, address, bytes, stack, .. } => {
+            Step::Allocate { card, memory, address, bytes, stack, .. } => {
                 replayed.requests += 1;
                 let made = replayed.requests;
-                let born = Born { card, step, made, freed: None, freed_by: None, bytes, stack };
+                let is_outside = memory == Memory::Outside;
+                let born = Born {
+                    card,
+                    step,
+                    made,
+                    freed: None,
+                    freed_by: None,
+                    bytes,
+                    is_outside,
+                    stack,
+                };
                 // The driver gives no address out twice; a record that says so is of two allocations.
                 if let Some(before) = at.insert(address, replayed.born.len()) {
                     end(&mut replayed.born[before], (made - 1, step), &mut alive);

@@ -17,14 +17,23 @@ pub enum Class {
     Gradients,
     /// What an optimizer made: its state, and what it computes a step with.
     Optimizer,
+    /// What lies beside the card's pools: what libraries take for themselves, and what is asked for with
+    /// `cuMemAlloc`.
+    Outside,
     /// Neither stack nor mark tells.
     Other,
 }
 
 impl Class {
     /// Every class.
-    pub const ALL: &[Self] =
-        &[Self::Parameters, Self::Activations, Self::Gradients, Self::Optimizer, Self::Other];
+    pub const ALL: &[Self] = &[
+        Self::Parameters,
+        Self::Activations,
+        Self::Gradients,
+        Self::Optimizer,
+        Self::Outside,
+        Self::Other,
+    ];
 
     /// Its name, for reading.
     pub fn name(self) -> &'static str {
@@ -33,6 +42,7 @@ impl Class {
             Self::Activations => "activations",
             Self::Gradients => "gradients",
             Self::Optimizer => "optimizer",
+            Self::Outside => "outside pools",
             Self::Other => "other",
         }
     }

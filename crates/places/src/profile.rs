@@ -7,7 +7,7 @@ use serde::Serialize;
 use vram_virtual_card::requests::Requests;
 
 use crate::alive::{Born, Peak, replay};
-use crate::class::Between;
+use crate::class::{Between, Class};
 use crate::folded::folded;
 use crate::place::Place;
 use crate::stacks::Stacks;
@@ -97,14 +97,17 @@ impl Profile {
         let mut places: Vec<Place> = Vec::new();
         let mut numbers: HashMap<Place, usize> = HashMap::new();
         // Every stack comes again in every step, between marks of the same names.
-        let mut known: HashMap<(Option<u32>, usize), usize> = HashMap::new();
+        let mut known: HashMap<(Option<u32>, bool, usize), usize> = HashMap::new();
         let mut allocations: Vec<Allocation> = Vec::new();
         let set_before = |step| marks.partition_point(|mark| mark.steps <= step);
         for born in here() {
             let phase = set_before(born.step);
-            let place = *known.entry((born.stack, phase)).or_insert_with(|| {
+            let place = *known.entry((born.stack, born.is_outside, phase)).or_insert_with(|| {
                 let next = marks.get(phase).map(|mark| mark.name);
-                let place = stacks.place(born.stack, Between { after_a_mark: phase > 0, next });
+                let mut place = stacks.place(born.stack, Between { after_a_mark: phase > 0, next });
+                if born.is_outside {
+                    place.class = Class::Outside;
+                }
                 *numbers.entry(place.clone()).or_insert_with(|| {
                     places.push(place);
                     places.len() - 1
@@ -197,7 +200,6 @@ mod tests {
 
     use super::*;
     use crate::alive::tests::{allocate, free};
-    use crate::class::Class;
 
     fn of(steps: Vec<Step>, stacks: Vec<Vec<u64>>, marks: &[SetMark<'_>]) -> Profile {
         let requests = Requests { steps, stacks, ..Requests::default() };

@@ -51,7 +51,7 @@ impl Budget {
             (m.peak_vram_allocated_bytes?, m.peak_vram_reserved_bytes?);
         let context = context.or_else(|| m.context_bytes.map(Context::of_virtual_card));
         let context = context.unwrap_or(Context::of_virtual_card(0));
-        // In the rows that were measured a card held as much, or one granule more.
+        // In the rows that were measured a card held as much; what other libraries free is not known.
         let most = m.pool_granule_bytes.and_then(|granule| reserved_bytes.checked_add(granule));
         Some(Self {
             allocated_bytes,

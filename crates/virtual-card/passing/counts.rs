@@ -93,12 +93,10 @@ impl Counts {
                     pool.used = pool.used.saturating_add(bytes);
                     pool.used_high = pool.used_high.max(pool.used);
                 }
-                record.grow(card, |c| &c.held, bytes);
                 record.grow(card, |c| &c.used, bytes);
                 kind::IN_POOL
             }
             Place::Outside => {
-                record.grow(card, |c| &c.held, bytes);
                 record.grow(card, |c| &c.outside, bytes);
                 kind::OUTSIDE
             }
@@ -131,7 +129,6 @@ impl Counts {
             Place::Host => record.unpin(bytes),
         }
         if place != Place::Host {
-            record.shrink(card, |c| &c.held, bytes);
             record.shrink(card, |c| &c.asked, bytes);
             record.died(bytes);
         }

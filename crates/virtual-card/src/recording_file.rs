@@ -94,7 +94,7 @@ pub(crate) fn recording(directory: &Path) -> Result<Recording, DryRunError> {
 
 /// Up to the last card of which anything was held.
 fn in_use(mut cards: Vec<CardPeaks>) -> Vec<CardPeaks> {
-    while cards.last().is_some_and(|card| card.held == 0) {
+    while cards.last().is_some_and(|card| card.held == 0 && card.asked == 0) {
         cards.pop();
     }
     cards

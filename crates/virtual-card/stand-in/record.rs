@@ -7,7 +7,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crate::protocol::{COUNTERS, Counters, EVENTS, Request, TOTALS_FILE, Tally, Totals};
+use crate::protocol::{
+    COUNTERS, CardLevels, Counters, EVENTS, Request, TOTALS_FILE, Tally, Totals,
+};
 
 use super::levels::{Of, add_own, add_shared, change};
 use super::mixed::mixed;
@@ -114,7 +116,9 @@ impl Record {
     pub fn step(&mut self, request: Request) {
         self.steps += 1;
         // What cannot be written is lost, and so is what follows it: a step is known by its number.
-        self.log = self.log.take().and_then(|mut log| log.step(request).then_some(log));
+        if self.log.as_mut().is_some_and(|log| !log.step(request)) {
+            self.log = None;
+        }
     }
 
     /// Whether steps are written down.
@@ -196,7 +200,7 @@ impl Record {
             self.requests_hash,
             so_far.computed_bytes_read.load(Relaxed),
         );
-        for card in self.counters.cards.iter().filter(|card| card.held.peak.load(Relaxed) > 0) {
+        for card in self.counters.cards.iter().filter(|card| is_used(card)) {
             for level in [&card.used, &card.reserved, &card.outside] {
                 let (now, peak) = (level.now.load(Relaxed), level.peak.load(Relaxed));
                 held.push_str(&format!("\t{now}\t{peak}"));
@@ -232,6 +236,11 @@ impl Record {
     pub fn give_back_departed(&self) {
         departed::give_back(&self.directory, 0, self.totals);
     }
+}
+
+/// Whether anything was ever held of a card, or asked of it: a trace knows the second alone.
+fn is_used(card: &CardLevels) -> bool {
+    [&card.held, &card.asked].iter().any(|level| level.peak.load(Relaxed) > 0)
 }
 
 fn copy(from: &Tally, to: &Tally) {

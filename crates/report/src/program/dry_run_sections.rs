@@ -39,7 +39,9 @@ pub(super) fn sections(contents: &DryRunContents<'_>) -> Vec<Block> {
 fn answer(facts: &mut Vec<Fact>, contents: &DryRunContents<'_>, numbers: &Numbers<'_>) {
     let verdict = numbers.verdict;
     facts.push(Fact::bytes("peak used", numbers.peak_used_bytes, format!(", {}", label(verdict))));
-    let (reserved, over) = match numbers.reserved_depends_on_progress {
+    let Span { least, most } = numbers.reserved_range_bytes;
+    let varies = least != most;
+    let (reserved, over) = match numbers.reserved_depends_on_progress && varies {
         true => (
             ", by the model of the driver's pool, on a card that keeps up",
             ", on one that does not",
@@ -47,8 +49,7 @@ fn answer(facts: &mut Vec<Fact>, contents: &DryRunContents<'_>, numbers: &Number
         false => (", by the model of the driver's pool", ", seen over the runs"),
     };
     facts.push(Fact::bytes("peak reserved", numbers.peak_reserved_bytes, reserved));
-    let Span { least, most } = numbers.reserved_range_bytes;
-    if least != most {
+    if varies {
         facts.push(Fact::bytes("  at least", least, over));
         facts.push(Fact::bytes("  at most", most, over));
     }
