@@ -17,6 +17,7 @@ fn trace(sandbox: &Sandbox, flags: &[&str], program: &[&str]) -> Ran {
 }
 
 #[test]
+#[cfg_attr(feature = "cuda", ignore = "vram is linked with a driver of its own here")]
 fn the_drivers_counters_stand_beside_ours() {
     let sandbox = sandbox(&["traced"]);
     let ran = trace(&sandbox, &[], &["./traced", "linked"]);
@@ -25,6 +26,7 @@ fn the_drivers_counters_stand_beside_ours() {
 }
 
 #[test]
+#[cfg_attr(feature = "cuda", ignore = "vram is linked with a driver of its own here")]
 fn counters_that_differ_fail_a_trace() {
     let sandbox = sandbox(&["traced"]);
     let ran = trace(&sandbox, &[], &["env", "LIES=7", "./traced", "linked"]);
@@ -34,6 +36,7 @@ fn counters_that_differ_fail_a_trace() {
 }
 
 #[test]
+#[cfg_attr(feature = "cuda", ignore = "vram is linked with a driver of its own here")]
 fn a_program_that_uses_no_card_fails_a_trace() {
     let sandbox = sandbox(&["traced"]);
     let ran = trace(&sandbox, &["--html", "peak.html"], &["./traced", "nothing"]);
@@ -43,6 +46,7 @@ fn a_program_that_uses_no_card_fails_a_trace() {
 }
 
 #[test]
+#[cfg_attr(feature = "cuda", ignore = "vram is linked with a driver of its own here")]
 fn places_of_a_trace_are_those_of_a_dry_run() {
     let sandbox = sandbox(&["traced"]);
     let flags = ["--stacks", "--folded", "peak.folded", "--format", "json"];
@@ -58,6 +62,11 @@ fn places_of_a_trace_are_those_of_a_dry_run() {
 }
 
 #[test]
+#[cfg_attr(feature = "cuda", ignore = "vram is linked with a driver of its own here")]
+#[cfg_attr(
+    feature = "cuda",
+    ignore = "vram is linked with a driver, and does not start without one"
+)]
 fn without_a_driver_a_trace_is_refused_with_what_to_do() {
     // Whoever has a driver is not told to install one.
     if ["/usr/lib", "/usr/lib64", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"]
