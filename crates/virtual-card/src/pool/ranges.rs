@@ -22,8 +22,8 @@ pub struct Ranges {
 }
 
 impl Ranges {
-    /// Adds a range, as one with those that it touches, and says where that begins.
-    pub fn add(&mut self, start: u64, range: Range) -> u64 {
+    /// Adds a range, as one with those that it touches.
+    pub fn add(&mut self, start: u64, range: Range) {
         let (mut start, mut range) = (start, range);
         let before = self.by_start.range(..start).next_back().map(|(at, r)| (*at, r.length));
         if let Some((at, length)) = before.filter(|(at, length)| at + length == start) {
@@ -35,7 +35,6 @@ impl Ranges {
         }
         self.by_start.insert(start, range);
         self.by_length.insert((range.length, range.since, start));
-        start
     }
 
     /// Takes the range that begins at `start` away.
