@@ -3,11 +3,11 @@
 
 mod programs;
 
-use vram_virtual_card::card::Card;
-use vram_virtual_card::dry_run::{Answer, DryRun, Listener, Options, RUNS, dry_run};
+use programs::Silent;
+use vram_virtual_card::dry_run::{Answer, DryRun, Listener, RUNS};
 use vram_virtual_card::recording::{Mark, MarkKind};
 use vram_virtual_card::requests::Wanted;
-use vram_virtual_card::run::{Invocation, Output, Run};
+use vram_virtual_card::run::Run;
 use vram_virtual_card::verdict::Verdict;
 
 /// `docs/virtual-card.md` says how it was recorded.
@@ -35,31 +35,8 @@ fn recorded() -> Vec<Recorded> {
     runs
 }
 
-struct Silent;
-
-impl Listener for Silent {
-    fn begins(&mut self, _: usize, _: usize) {}
-
-    fn failed(&mut self, number: usize, run: &Run) {
-        panic!("run {number}: {}\n{}", run.ending, String::from_utf8_lossy(&run.output));
-    }
-
-    fn is_interrupted(&self) -> bool {
-        false
-    }
-}
-
 fn run(command: &[String], runs: usize, listener: &mut dyn Listener) -> Option<DryRun> {
-    let program = programs::executable(&command[0])?;
-    let arguments = command[1..].iter().map(Into::into).collect();
-    let options = Options {
-        invocation: Invocation { program, arguments },
-        card: Card::new("h100", None, 1).unwrap(),
-        runs,
-        requests: Wanted::Nothing,
-        output: Output::Kept,
-    };
-    Some(dry_run(&options, listener).unwrap())
+    programs::run(command, ("h100", runs), Wanted::Nothing, listener)
 }
 
 fn answer(found: &DryRun) -> &Answer {

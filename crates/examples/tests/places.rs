@@ -1,40 +1,19 @@
 //! The places in the transformer that hold the peak, held against its source.
 #![cfg(target_os = "linux")]
 
+mod programs;
+
 use std::cmp::Reverse;
 
+use programs::Silent;
 use vram_places::class::Class;
 use vram_places::profile::{Profile, SetMark};
-use vram_virtual_card::card::Card;
-use vram_virtual_card::dry_run::{Listener, Options, dry_run};
 use vram_virtual_card::recording::MarkKind;
 use vram_virtual_card::requests::Wanted;
-use vram_virtual_card::run::{Invocation, Output, Run};
-
-struct Silent;
-
-impl Listener for Silent {
-    fn begins(&mut self, _: usize, _: usize) {}
-
-    fn failed(&mut self, number: usize, run: &Run) {
-        panic!("run {number}: {}", String::from_utf8_lossy(&run.output));
-    }
-
-    fn is_interrupted(&self) -> bool {
-        false
-    }
-}
 
 fn transformer() -> Profile {
-    let program = env!("CARGO_BIN_EXE_transformer").into();
-    let options = Options {
-        invocation: Invocation { program, arguments: vec!["8".into()] },
-        card: Card::new("h100", None, 1).unwrap(),
-        runs: 1,
-        requests: Wanted::Stacks,
-        output: Output::Kept,
-    };
-    let found = dry_run(&options, &mut Silent).unwrap();
+    let command = ["transformer", "8"].map(str::to_owned);
+    let found = programs::run(&command, ("h100", 1), Wanted::Stacks, &mut Silent).unwrap();
     let process = &found.runs[0].recording.processes[0];
     let marks = process.marks.iter().filter(|mark| mark.kind == MarkKind::Mark);
     let marks: Vec<_> = marks.map(|mark| SetMark { name: &mark.name, steps: mark.steps }).collect();

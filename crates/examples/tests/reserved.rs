@@ -4,12 +4,11 @@
 
 mod programs;
 
-use vram_virtual_card::card::Card;
-use vram_virtual_card::dry_run::{Answer, Listener, Options, dry_run};
+use programs::Silent;
+use vram_virtual_card::dry_run::Answer;
 use vram_virtual_card::recording::{Mark, MarkKind};
 use vram_virtual_card::requests::Wanted;
 use vram_virtual_card::reserved::Span;
-use vram_virtual_card::run::{Invocation, Output, Run};
 
 /// `docs/pool.md` says how it was recorded.
 const RECORDED: &str = include_str!("../../../docs/results/h200/programs/reserved.tsv");
@@ -41,33 +40,9 @@ fn recorded(is_meant: impl Fn(&str) -> bool) -> Vec<(Vec<String>, Vec<Recorded>)
     all
 }
 
-struct Silent;
-
-impl Listener for Silent {
-    fn begins(&mut self, _: usize, _: usize) {}
-
-    fn failed(&mut self, number: usize, run: &Run) {
-        panic!("run {number}: {}", String::from_utf8_lossy(&run.output));
-    }
-
-    fn is_interrupted(&self) -> bool {
-        false
-    }
-}
-
 /// The answer, and each named mark with what it reserves.
 fn predicted(command: &[String]) -> (Answer, Vec<(Mark, Span)>) {
-    let options = Options {
-        invocation: Invocation {
-            program: programs::executable(&command[0]).unwrap(),
-            arguments: command[1..].iter().map(Into::into).collect(),
-        },
-        card: Card::new("h200", None, 1).unwrap(),
-        runs: 1,
-        requests: Wanted::Calls,
-        output: Output::Kept,
-    };
-    let found = dry_run(&options, &mut Silent).unwrap();
+    let found = programs::run(command, ("h200", 1), Wanted::Calls, &mut Silent).unwrap();
     let answer = found.outcome.unwrap();
     let marks = found.runs[0].recording.processes[0].marks.iter();
     let marks = marks.enumerate().map(|(i, mark)| {

@@ -95,20 +95,9 @@ impl Names {
             }
             Step::Trim { card: of, keep } if of == card => Call::Trim { keep },
             Step::Setting { card: of, attribute, value } if of == card => {
-                Call::Set(setting(attribute, value)?)
+                Call::Set(Setting::of_attribute(attribute, value)?)
             }
             _ => return None,
         })
     }
-}
-
-/// By the numbers of `CUmemPool_attribute`. The others reset peaks.
-fn setting(attribute: u32, value: u64) -> Option<Setting> {
-    Some(match attribute {
-        1 => Setting::FollowEventDependencies(value != 0),
-        2 => Setting::AllowOpportunistic(value != 0),
-        3 => Setting::AllowInternalDependencies(value != 0),
-        4 => Setting::ReleaseThreshold(value),
-        _ => return None,
-    })
 }

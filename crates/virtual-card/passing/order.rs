@@ -48,13 +48,7 @@ fn recorded(session: &mut Session, event: Handle, stream: Handle) {
 fn waits(session: &mut Session, stream: Handle, event: Handle) {
     let order = session.events.get(&event).filter(|order| order.stream != stream);
     if let Some(Order { stream: other, steps }) = order.copied() {
-        session.record.step(Request {
-            kind: kind::WAIT,
-            address: other as u64,
-            bytes: steps,
-            stream: stream as u64,
-            ..Request::default()
-        });
+        session.record.step(Request::wait(stream as u64, other as u64, steps));
     }
 }
 
@@ -86,7 +80,7 @@ passed! {
         // SAFETY: passed on as it came.
         synchronize(|driver| unsafe { (driver.cuEventSynchronize)(event) }, |session, _| {
             let Order { stream, steps } = *session.events.get(&event)?;
-            Some(Request { kind: kind::EVENT, bytes: steps, stream: stream as u64, ..Request::default() })
+            Some(Request::event(stream as u64, steps))
         })
     }
 

@@ -181,6 +181,16 @@ impl Request {
     /// Words of 8 bytes that it takes.
     pub const WORDS: usize = 4;
 
+    /// `stream` waits for an event that was recorded on `other` after so many steps.
+    pub fn wait(stream: u64, other: u64, steps: u64) -> Self {
+        Self { kind: kind::WAIT, address: other, bytes: steps, stream, ..Self::default() }
+    }
+
+    /// The host waits for an event that was recorded on `stream` after so many steps.
+    pub fn event(stream: u64, steps: u64) -> Self {
+        Self { kind: kind::EVENT, bytes: steps, stream, ..Self::default() }
+    }
+
     /// As it stands in a file.
     pub fn to_words(self) -> [u64; Self::WORDS] {
         let first =

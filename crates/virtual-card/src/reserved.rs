@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::pool::{GRANULE, Pool, PoolSettings, Progress};
 use crate::requests::{Memory, Step};
+use crate::sequence::Setting;
 
 /// The most calls that a card is taken to be behind, but for one that is done with nothing.
 const FARTHEST: u64 = 1 << 16;
@@ -128,9 +129,11 @@ impl Replayed {
                 self.pool.trim(keep);
             }
             Step::Setting { card, attribute, value } if card == self.card => {
-                let mut settings = self.pool.settings();
-                settings.set(attribute, value);
-                self.pool.set_up(settings);
+                if let Some(setting) = Setting::of_attribute(attribute, value) {
+                    let mut settings = self.pool.settings();
+                    setting.apply(&mut settings);
+                    self.pool.set_up(settings);
+                }
             }
             Step::Allocate { .. }
             | Step::SynchronizeContext { .. }

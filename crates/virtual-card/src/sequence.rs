@@ -218,6 +218,17 @@ fn setting(name: &str, value: &str) -> Result<Setting, &'static str> {
 }
 
 impl Setting {
+    /// That of a number of `CUmemPool_attribute`; none for those that only count, or reset a peak.
+    pub fn of_attribute(attribute: u32, value: u64) -> Option<Self> {
+        Some(match attribute {
+            1 => Self::FollowEventDependencies(value != 0),
+            2 => Self::AllowOpportunistic(value != 0),
+            3 => Self::AllowInternalDependencies(value != 0),
+            4 => Self::ReleaseThreshold(value),
+            _ => return None,
+        })
+    }
+
     /// Makes it one of `settings`.
     pub fn apply(self, settings: &mut PoolSettings) {
         match self {

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::protocol::{Request, kind};
+use crate::protocol::Request;
 
 use super::context;
 use super::handles::{Handle, Object, Order};
@@ -81,12 +81,7 @@ driver! {
     fn cuEventSynchronize(event: Handle) {
         session::with(|session| {
             let Order { stream, steps } = order(session, event)?;
-            session.record.step(Request {
-                kind: kind::EVENT,
-                bytes: steps,
-                stream: stream as u64,
-                ..Request::default()
-            });
+            session.record.step(Request::event(stream as u64, steps));
             super::synchronize::synchronized(session, Awaited::Until(Order { stream, steps }));
             Ok(())
         })

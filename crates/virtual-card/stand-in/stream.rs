@@ -83,13 +83,7 @@ driver! {
             known(session, stream)?;
             let Order { stream: other, steps } = event::order(session, event)?;
             if other != stream {
-                session.record.step(Request {
-                    kind: kind::WAIT,
-                    address: other as u64,
-                    bytes: steps,
-                    stream: stream as u64,
-                    ..Request::default()
-                });
+                session.record.step(Request::wait(stream as u64, other as u64, steps));
                 pools::wait(session, stream, Order { stream: other, steps });
             }
             Ok(())

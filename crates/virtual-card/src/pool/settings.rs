@@ -31,18 +31,6 @@ impl PoolSettings {
         reuse_allow_internal_dependencies: false,
     };
 
-    /// Makes the attribute of this number in `CUmemPool_attribute` what it is set to. Numbers of what only
-    /// counts change nothing.
-    pub fn set(&mut self, attribute: u32, value: u64) {
-        match attribute {
-            1 => self.reuse_follow_event_dependencies = value != 0,
-            2 => self.reuse_allow_opportunistic = value != 0,
-            3 => self.reuse_allow_internal_dependencies = value != 0,
-            4 => self.release_threshold = value,
-            _ => {}
-        }
-    }
-
     /// Whether what is reserved depends on how far the card is when memory is asked for.
     pub fn depend_on_progress(&self) -> bool {
         self.reuse_allow_opportunistic
