@@ -63,10 +63,6 @@ fn places_of_a_trace_are_those_of_a_dry_run() {
 
 #[test]
 #[cfg_attr(feature = "cuda", ignore = "vram is linked with a driver of its own here")]
-#[cfg_attr(
-    feature = "cuda",
-    ignore = "vram is linked with a driver, and does not start without one"
-)]
 fn without_a_driver_a_trace_is_refused_with_what_to_do() {
     // Whoever has a driver is not told to install one.
     if ["/usr/lib", "/usr/lib64", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"]
