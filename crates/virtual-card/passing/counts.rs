@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::protocol::{MAX_CARDS, Request, kind};
 
+use super::alive::Alive;
 use super::driver::{Driver, Handle, SUCCESS};
 use super::mixed::ByMixed;
 use super::record::Record;
@@ -20,7 +21,7 @@ pub enum Place {
 }
 
 /// An allocation.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Live {
     pub card: usize,
     pub bytes: u64,
@@ -48,9 +49,9 @@ pub struct Card {
     is_described: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Counts {
-    live: HashMap<u64, Live, ByMixed>,
+    alive: Alive,
     pub pools: HashMap<Handle, PoolCount, ByMixed>,
     pub cards: [Card; MAX_CARDS],
 }
@@ -109,14 +110,14 @@ impl Counts {
             record.grow(card, |c| &c.asked, bytes);
             record.born(bytes);
         }
-        self.live.insert(address, live);
+        self.alive.insert(address, live);
         let (card, stream) = (card as u16, stream as u64);
         record.step(Request { kind, card, address, bytes, stream, ..Request::default() });
     }
 
     /// Counts a free in, and writes it down. `None` for what is not known here.
     pub fn remove(&mut self, record: &mut Record, address: u64, stream: Handle) -> Option<Live> {
-        let live = self.live.remove(&address)?;
+        let live = self.alive.remove(address)?;
         let Live { card, bytes, place } = live;
         match place {
             Place::Pool(pool) => {

@@ -41,6 +41,7 @@ mod unwinder;
 #[macro_use]
 mod passed;
 
+mod alive;
 mod counters;
 mod counts;
 mod device_memory;
