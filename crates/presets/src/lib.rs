@@ -33,6 +33,7 @@ mod parse;
 pub mod spec;
 pub mod step;
 pub mod sweep;
+pub mod tape;
 
 /// The example of the package's page compiles and runs.
 #[cfg(doctest)]

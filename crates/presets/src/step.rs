@@ -44,10 +44,15 @@ impl FromStr for StepKind {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let known = Self::ALL.iter().copied().find(|kind| kind.name() == text);
-        known.ok_or_else(|| {
-            let names: Vec<&str> = Self::ALL.iter().map(|kind| kind.name()).collect();
-            format!("expected {}, found `{text}`", names.join(" or "))
-        })
+        named(Self::ALL, text)
     }
+}
+
+/// The kind of this name, or the names that there are.
+pub(crate) fn named<K: Copy + Into<&'static str>>(all: &[K], text: &str) -> Result<K, String> {
+    let known = all.iter().copied().find(|kind| (*kind).into() == text);
+    known.ok_or_else(|| {
+        let names: Vec<&str> = all.iter().map(|kind| (*kind).into()).collect();
+        format!("expected {}, found `{text}`", names.join(" or "))
+    })
 }

@@ -11,8 +11,9 @@ const WIDTH: u32 = 900;
 const HEIGHT: u32 = 420;
 
 /// Colours that stay apart for most eyes (Okabe and Ito), then greys.
-const COLOURS: [RGBColor; 11] = [
+const COLOURS: [RGBColor; 12] = [
     RGBColor(0, 114, 178),
+    RGBColor(120, 94, 240),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),
     RGBColor(230, 159, 0),

@@ -23,10 +23,13 @@ use crate::shape::Shape;
 )]
 #[strum(serialize_all = "lowercase")]
 pub enum BufferKind {
-    /// One whole ring state per token.
+    /// What backward reads of the ring: one whole state per token, or the rows that each read.
     #[strum(serialize = "ring tape")]
     Tape,
-    /// Whole ring states beside the tape.
+    /// The ring state as it is now, in forward.
+    #[strum(serialize = "ring state")]
+    RingState,
+    /// The gradient of the ring state, in backward.
     #[strum(serialize = "ring gradient")]
     RingGradient,
     /// What forward keeps per token for backward.

@@ -3,7 +3,9 @@
 //! Every token reads a small neighbourhood of a large ring of slots, updates a hidden state,
 //! writes back around the pointer, and moves the pointer. One training step is forward over all
 //! `T = synth_len` tokens, cross-entropy on the last token's logits, backward, Adam. Its dominant
-//! memory is the tape: one whole fp32 ring state `[B,R,D]` per token, kept until backward.
+//! memory is the tape: one whole fp32 ring state `[B,R,D]` per token, kept until backward. Asked for
+//! ([`Shape::with_tape`]), it is the five rows that each token read instead, `[B,5,D]`, and every
+//! result is the same to the bit.
 //!
 //! **One decision: one model, two steps.** [`Od1`] is a candle model: named tensors from a
 //! `VarBuilder`, differentiable operations, any optimizer. But candle's autograd keeps a chain of
@@ -53,6 +55,7 @@
 //!
 //! [`Od1`]: model::od1::Od1
 //! [`FusedStep`]: step::fused::FusedStep
+//! [`Shape::with_tape`]: shape::Shape::with_tape
 #![deny(missing_docs)]
 
 pub mod buffer_spec;

@@ -1,6 +1,7 @@
 //! Every size of a step, checked before anything is allocated.
 
 use vram_presets::spec::{Precision, PtrDtype, WorkloadSpec};
+use vram_presets::tape::TapeKind;
 
 use crate::error::WorkloadError;
 
@@ -59,10 +60,13 @@ pub struct Shape {
     pub pointer: Pointer,
     /// Samples whose hidden state is watched, at most; 0 watches none.
     pub state_loop_samples: usize,
+    /// What the fused step keeps of the ring for backward.
+    pub tape: TapeKind,
 }
 
 impl Shape {
-    /// Checks that `spec` can run here and derives the step's sizes.
+    /// Checks that `spec` can run here and derives the step's sizes. The tape is the full one;
+    /// [`Shape::with_tape`] chooses.
     ///
     /// # Errors
     ///
@@ -100,14 +104,29 @@ impl Shape {
             // More than the address space holds is every sample, as is any number from `B` on.
             state_loop_samples: usize::try_from(spec.colony.state_loop_samples)
                 .unwrap_or(usize::MAX),
+            tape: TapeKind::default(),
         };
         shape.check_products()?;
         Ok(shape)
     }
 
+    /// The same step with another tape.
+    #[must_use]
+    pub fn with_tape(self, tape: TapeKind) -> Self {
+        Self { tape, ..self }
+    }
+
     /// Elements of one ring state, `B*R*D`.
     pub fn state_len(&self) -> usize {
         self.batch * self.ring_len * self.slot_dim
+    }
+
+    /// Rows that the tape keeps of a sample per token: the whole ring, or those that were read.
+    pub(crate) fn tape_rows(&self) -> usize {
+        match self.tape {
+            TapeKind::Full => self.ring_len,
+            TapeKind::Rows => TAPS,
+        }
     }
 
     /// Samples times tokens, `B*T`.

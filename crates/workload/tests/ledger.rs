@@ -6,8 +6,11 @@ mod phases;
 use phases::{Sizes, shape};
 use vram_metrics::phase::Phase;
 use vram_presets::spec::Precision;
+use vram_presets::tape::TapeKind;
+use vram_workload::buffer_spec::BufferKind;
 use vram_workload::device_kind::DeviceKind;
 use vram_workload::ledger::Ledger;
+use vram_workload::ledger_entry::LedgerEntry;
 use vram_workload::shape::Shape;
 
 #[cfg(feature = "cuda")]
@@ -40,17 +43,19 @@ mod on_any_card {
                     (99, (999, 33, 13, 17)),
                 ] {
                     let sizes = (ring_len, slot_dim, synth_len, batch, out_dim);
-                    let shape = watching(samples, shape(sizes, precision));
-                    let ledger = Ledger::new(&shape, DeviceKind::Cuda).unwrap();
-                    for (phase, measured) in measure(&cuda, &meter, &shape) {
-                        let expected = ledger.at(phase).unwrap();
-                        assert_eq!(measured, expected, "{precision} {shape:?} {phase}");
-                        compared += 1;
+                    for &tape in TapeKind::ALL {
+                        let shape = watching(samples, shape(sizes, precision)).with_tape(tape);
+                        let ledger = Ledger::new(&shape, DeviceKind::Cuda).unwrap();
+                        for (phase, measured) in measure(&cuda, &meter, &shape) {
+                            let expected = ledger.at(phase).unwrap();
+                            assert_eq!(measured, expected, "{precision} {shape:?} {phase}");
+                            compared += 1;
+                        }
                     }
                 }
             }
         }
-        assert_eq!(compared, 3 * 2 * 9 * 6);
+        assert_eq!(compared, 3 * 2 * 9 * 2 * 6);
     }
 }
 
@@ -73,6 +78,33 @@ fn dp1_needs_what_was_measured() {
     }
     assert_eq!(ledger.peak(), ledger.at(Phase::BackwardPeak));
     assert_eq!(ledger.peak_with_batch(16), ledger.peak());
+}
+
+/// Of the two tapes each has its own buffer and not the other's; the state that forward updates is
+/// gone before the first phase that backward shares with it, so that it is in no peak.
+#[test]
+fn each_tape_is_in_the_ledger_as_what_it_holds() {
+    for device in [DeviceKind::Cpu, DeviceKind::Cuda] {
+        let dp1 = shape((2048, 256, 256, 16, 1), Precision::Fp16);
+        let held = |tape| {
+            let ledger = Ledger::new(&dp1.clone().with_tape(tape), device).unwrap();
+            let kept = ledger.entries().iter().filter(|e| e.spec.kind == BufferKind::Tape);
+            let kept: Vec<_> = kept.map(|e| (e.spec.name, e.formula())).collect();
+            let state = |phase| ledger.kind_at(BufferKind::RingState, phase);
+            assert!(Phase::ALL.iter().all(|phase| state(*phase) == Some(0)));
+            let states = ledger.entries().iter().filter(|e| e.spec.kind == BufferKind::RingState);
+            assert_eq!(states.map(LedgerEntry::formula).collect::<Vec<_>>(), ["4 B R D"]);
+            (kept, ledger)
+        };
+        let (full, with_states) = held(TapeKind::Full);
+        assert_eq!(full, [("ring tape", "4 T B R D".to_owned())]);
+        let (rows, with_rows) = held(TapeKind::Rows);
+        assert_eq!(rows, [("rows read", "4 T B 5 D".to_owned())]);
+        for phase in [Phase::ForwardEnd, Phase::BackwardPeak] {
+            let less = with_states.at(phase).unwrap() - with_rows.at(phase).unwrap();
+            assert_eq!(less, 4 * 256 * 16 * (2048 - 5) * 256, "{device:?} {phase}");
+        }
+    }
 }
 
 /// What is watched costs its directions, `[D,8]`, for good, and its counts, `[n',12]`, in a step.

@@ -7,6 +7,7 @@ mod phases;
 use phases::{measure, shape, watching};
 use vram_metrics::host::{HostAllocator, HostMeter};
 use vram_presets::spec::Precision;
+use vram_presets::tape::TapeKind;
 use vram_workload::device_kind::DeviceKind;
 use vram_workload::ledger::Ledger;
 use vram_workload::threads::start_threads;
@@ -27,15 +28,17 @@ fn on_the_cpu_every_phase_is_within_half_a_thousandth() {
             (0, (4096, 384, 1, 1, 1)),
             (3, (2048, 256, 16, 4, 1)),
         ] {
-            let shape = watching(samples, shape(sizes, precision));
-            let ledger = Ledger::new(&shape, DeviceKind::Cpu).unwrap();
-            for (phase, measured) in measure(&candle_core::Device::Cpu, &meter, &shape) {
-                let expected = ledger.at(phase).unwrap();
-                let off = measured.abs_diff(expected) as f64;
-                assert!(
-                    off <= 5e-4 * expected as f64,
-                    "{precision} {sizes:?} {phase}: measured {measured}, ledger {expected}"
-                );
+            for &tape in TapeKind::ALL {
+                let shape = watching(samples, shape(sizes, precision)).with_tape(tape);
+                let ledger = Ledger::new(&shape, DeviceKind::Cpu).unwrap();
+                for (phase, measured) in measure(&candle_core::Device::Cpu, &meter, &shape) {
+                    let expected = ledger.at(phase).unwrap();
+                    let off = measured.abs_diff(expected) as f64;
+                    assert!(
+                        off <= 5e-4 * expected as f64,
+                        "{precision} {sizes:?} {tape} {phase}: measured {measured}, ledger {expected}"
+                    );
+                }
             }
         }
     }

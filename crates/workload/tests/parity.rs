@@ -13,9 +13,10 @@ use std::io::{self, Write};
 use candle_core::Device;
 use candle_nn::Optimizer;
 use support::fixture::Fixture;
-use support::{Step, distance, take, values};
+use support::{Case, Step, distance, take, tapes, values};
 use vram_presets::spec::{Precision, PtrDtype};
 use vram_presets::step::StepKind;
+use vram_presets::tape::TapeKind;
 use vram_workload::step::adam::Adam;
 
 struct Comparison<'a> {
@@ -42,9 +43,10 @@ impl Comparison<'_> {
     }
 }
 
-fn check(kind: StepKind, device: &Device, fixture: &Fixture) -> usize {
+fn check(kind: StepKind, tape: TapeKind, device: &Device, fixture: &Fixture) -> usize {
     let mut seen = Comparison { fixture: &fixture.name, compared: 0 };
-    let (model, inputs) = fixture.model(device, Precision::Fp32, PtrDtype::Fp64);
+    let case = Case { tape, ..fixture.case(Precision::Fp32, PtrDtype::Fp64) };
+    let (model, inputs) = fixture.model_of(&case, device);
     let batch = inputs.batch(&model);
     let mut step = Step::new(kind, &model);
     let mut adam = Adam::new(model.vars().unwrap(), fixture.learning_rate()).unwrap();
@@ -81,9 +83,16 @@ fn check(kind: StepKind, device: &Device, fixture: &Fixture) -> usize {
 #[expect(clippy::explicit_write, reason = "the test harness keeps what `println!` says")]
 fn every_fixture(kind: StepKind, device: &Device) {
     for fixture in Fixture::all() {
-        let compared = check(kind, device, &fixture);
-        // Past the test harness, which shows what a passing test prints only when asked.
-        writeln!(io::stdout(), "{}, {kind}: {compared} tensors compared", fixture.name).unwrap();
+        for &tape in tapes(kind) {
+            let compared = check(kind, tape, device, &fixture);
+            let name = &fixture.name;
+            let step = match kind {
+                StepKind::Fused => format!("{kind}, {tape}"),
+                StepKind::Plain => kind.to_string(),
+            };
+            // Past the test harness, which shows what a passing test prints only when asked.
+            writeln!(io::stdout(), "{name}, {step}: {compared} tensors compared").unwrap();
+        }
     }
 }
 

@@ -38,10 +38,9 @@ fn random(seed: u64, device: &Device) -> (Case, Od1, Inputs) {
         // Every other shape has experts.
         heads: if seed.is_multiple_of(2) { 1 } else { rng.random_range(2..=6) },
         update_every: rng.random_range(1..=2),
-        watched: 0,
-        precision: Precision::Fp32,
         pointer: if seed % 4 == 3 { PtrDtype::Fp32 } else { PtrDtype::Fp64 },
         seed,
+        ..SMALL
     };
     let mut inputs = case.inputs(device);
     let mut starts = values(&inputs.starts);

@@ -1,4 +1,5 @@
-//! The tape is what VRA-34 budgets: one whole ring state per token, and backward reads it.
+//! The tape is what VRA-34 budgets: one whole ring state per token, and backward reads it. Or it is
+//! the five rows of each that its token read, and backward reads those.
 
 #[macro_use]
 #[path = "support/devices.rs"]
@@ -7,12 +8,13 @@ mod support;
 
 use candle_core::Device;
 use support::fixture::Fixture;
-use support::{distance, gradient_of};
+use support::{Case, distance, gradient_of};
 use vram_metrics::host::HostAllocator;
 use vram_presets::spec::{Precision, PtrDtype};
 use vram_presets::step::StepKind;
+use vram_presets::tape::TapeKind;
 use vram_workload::model::od1::Od1;
-use vram_workload::shape::TAPS;
+use vram_workload::shape::{Shape, TAPS};
 use vram_workload::step::batch::Batch;
 use vram_workload::step::forward::Forward;
 use vram_workload::step::fused::FusedStep;
@@ -21,9 +23,10 @@ use vram_workload::step::loss_scale::LossScale;
 #[global_allocator]
 static ALLOC: HostAllocator = HostAllocator;
 
-fn forward(device: &Device) -> (FusedStep, Batch, Forward) {
+fn forward(tape: TapeKind, device: &Device) -> (FusedStep, Batch, Forward) {
     let fixture = Fixture::named("od1_parity_a");
-    let (model, inputs) = fixture.model(device, Precision::Fp32, PtrDtype::Fp64);
+    let case = Case { tape, ..fixture.case(Precision::Fp32, PtrDtype::Fp64) };
+    let (model, inputs) = fixture.model_of(&case, device);
     let batch = inputs.batch(&model);
     let mut step = FusedStep::new(&model).unwrap();
     let forward = step.forward(&batch, &inputs.starts).unwrap();
@@ -43,18 +46,20 @@ fn taps(p: f64, ring_len: usize) -> [(usize, f64); TAPS] {
     std::array::from_fn(|j| (slots[j] as usize, raw[j] / sum))
 }
 
-fn every_state(device: &Device) {
-    let (step, _, forward) = forward(device);
+/// What token t read, as `read` takes it from the recomputed state `[B,R,D]`, its pointers being `[B]`.
+fn every_token(tape: TapeKind, device: &Device, read: impl Fn(&Shape, &[f64], &[f64]) -> Vec<f64>) {
+    let (step, _, forward) = forward(tape, device);
     let shape = step.model().shape();
     let (r, d) = (shape.ring_len, shape.slot_dim);
     let mut state = vec![0.0f64; shape.state_len()];
     assert_eq!(forward.tape().len(), shape.synth_len);
     for t in 0..shape.synth_len {
         let got: Vec<f64> = forward.tape().state(t).unwrap().into_iter().map(f64::from).collect();
-        let (worst, _) = distance(&got, &state);
-        assert!(worst < 1e-5, "state of token {t} is off by {worst:e}");
+        let pointers = forward.pointers(t).unwrap();
+        let (worst, _) = distance(&got, &read(shape, &state, &pointers));
+        assert!(worst < 1e-5, "what token {t} read is off by {worst:e}");
         let hidden = forward.hidden(t).unwrap();
-        for (b, &p) in forward.pointers(t).unwrap().iter().enumerate() {
+        for (b, &p) in pointers.iter().enumerate() {
             let h = &hidden[b * d..(b + 1) * d];
             for (slot, weight) in taps(p, r) {
                 let row = &mut state[(b * r + slot) * d..][..d];
@@ -65,9 +70,23 @@ fn every_state(device: &Device) {
     assert!(state.iter().any(|&m| m != 0.0));
 }
 
+fn every_state(device: &Device) {
+    every_token(TapeKind::Full, device, |_, state, _| state.to_vec());
+}
+
+fn every_row(device: &Device) {
+    every_token(TapeKind::Rows, device, |shape, state, pointers| {
+        let (r, d) = (shape.ring_len, shape.slot_dim);
+        let of_sample = |(b, p): (usize, &f64)| {
+            taps(*p, r).map(|(slot, _)| state[(b * r + slot) * d..][..d].to_vec()).concat()
+        };
+        pointers.iter().enumerate().flat_map(of_sample).collect()
+    });
+}
+
 /// The gradient of the context's logit, after a change of what forward left.
-fn gradient(device: &Device, change: impl FnOnce(&mut Forward, &Od1)) -> Vec<f64> {
-    let (step, batch, mut forward) = forward(device);
+fn gradient(tape: TapeKind, device: &Device, change: impl FnOnce(&mut Forward, &Od1)) -> Vec<f64> {
+    let (step, batch, mut forward) = forward(tape, device);
     change(&mut forward, step.model());
     let mut scale = LossScale::new(step.model().shape(), device).unwrap();
     let got = step.backward(&batch, forward, &mut scale, &mut |_| ()).unwrap();
@@ -77,8 +96,9 @@ fn gradient(device: &Device, change: impl FnOnce(&mut Forward, &Od1)) -> Vec<f64
 /// Changing what token t read changes the gradients, for every token that reads a non-zero state;
 /// changing a row that nobody read changes nothing.
 fn each_tokens_rows(device: &Device) {
-    let untouched = gradient(device, |_, _| ());
-    let tokens = forward(device).0.model().shape().synth_len;
+    let gradient = |change: &dyn Fn(&mut Forward, &Od1)| gradient(TapeKind::Full, device, change);
+    let untouched = gradient(&|_, _| ());
+    let tokens = forward(TapeKind::Full, device).0.model().shape().synth_len;
     for t in 0..tokens {
         let overwrite = |forward: &mut Forward, model: &Od1, offset: usize| {
             let shape = model.shape();
@@ -88,16 +108,35 @@ fn each_tokens_rows(device: &Device) {
             let sevens = vec![7.0; shape.slot_dim];
             forward.tape_mut().overwrite(t, row, &sevens).unwrap();
         };
-        let read = gradient(device, |f, m| overwrite(f, m, 0));
+        let read = gradient(&|f, m| overwrite(f, m, 0));
         assert_ne!(read, untouched, "token {t} did not read its state from the tape");
-        let half_a_ring_away = gradient(device, |f, m| overwrite(f, m, 16));
+        let half_a_ring_away = gradient(&|f, m| overwrite(f, m, 16));
         assert_eq!(half_a_ring_away, untouched, "token {t} read a slot it should not");
+    }
+}
+
+/// Changing any row that token t kept changes the gradients.
+fn each_tokens_kept_rows(device: &Device) {
+    let untouched = gradient(TapeKind::Rows, device, |_, _| ());
+    let (step, _, forward) = forward(TapeKind::Rows, device);
+    let shape = step.model().shape();
+    let d = shape.slot_dim;
+    for t in 0..forward.tape().len() {
+        for row in [0, 1, 2, 3, 4, TAPS * shape.batch - 1] {
+            let overwrite = |forward: &mut Forward, _: &Od1| {
+                forward.tape_mut().overwrite(t, row * d, &vec![7.0; d]).unwrap();
+            };
+            let changed = gradient(TapeKind::Rows, device, overwrite);
+            assert_ne!(changed, untouched, "row {row} of token {t} was not read from the tape");
+        }
     }
 }
 
 test_devices! {
     every_state_on_the_tape_equals_a_recomputed_one => every_state;
     backward_reads_each_tokens_rows_from_the_tape => each_tokens_rows;
+    every_row_on_the_tape_is_of_a_recomputed_state => every_row;
+    backward_reads_each_row_that_was_kept => each_tokens_kept_rows;
 }
 
 /// The pages are really there: `VmHWM` of this process against the peak that its allocator counted.
@@ -107,7 +146,6 @@ fn the_resident_set_shows_the_tape() {
     use vram_metrics::host::HostMeter;
     use vram_metrics::meter::Meter;
     use vram_presets::spec::{AntSpec, ColonySpec, WorkloadSpec};
-    use vram_workload::shape::Shape;
     use vram_workload::step::trainer::Trainer;
 
     let ant = AntSpec {

@@ -330,20 +330,6 @@ impl<'a> View<'a, MaybeUninit<f32>> {
     }
 }
 
-impl<'a> ViewMut<'a, MaybeUninit<f32>> {
-    /// # Safety
-    ///
-    /// Every element has been written.
-    pub(crate) unsafe fn assume_written(self) -> ViewMut<'a, f32> {
-        match self {
-            // SAFETY: the caller's.
-            Self::Host(values) => ViewMut::Host(unsafe { values.assume_init_mut() }),
-            #[cfg(feature = "cuda")]
-            Self::Card(at, len) => ViewMut::Card(at.cast(), len),
-        }
-    }
-}
-
 impl Buffer<MaybeUninit<f32>> {
     /// The values of a range, in host memory. Waits for the card.
     ///

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use candle_core::CudaDevice;
 use candle_core::cuda_backend::DeviceId;
 use candle_core::cuda_backend::cudarc::driver::result::{self, DriverError};
-use candle_core::cuda_backend::cudarc::driver::sys::CUresult;
+use candle_core::cuda_backend::cudarc::driver::sys::{CUdevice_attribute, CUresult};
 use candle_core::cuda_backend::cudarc::driver::{
     CudaEvent, CudaFunction, CudaModule, CudaSlice, CudaStream, DeviceRepr, LaunchConfig,
     PushKernelArg,
@@ -36,12 +36,13 @@ pub(crate) struct Card(Arc<Opened>);
 struct Opened {
     device: CudaDevice,
     stream: Arc<CudaStream>,
-    /// Copies the next ring state while the cell computes.
-    copies: Arc<CudaStream>,
-    /// In `stream`: the state to be copied is complete.
-    written: CudaEvent,
-    /// In `copies`: it is copied.
-    copied: CudaEvent,
+    /// For what runs beside the chain of tokens.
+    beside: Arc<CudaStream>,
+    /// In `stream`: what was launched beside last may begin.
+    ready: CudaEvent,
+    /// In `beside`: it is over.
+    over: CudaEvent,
+    multiprocessors: usize,
     module: Arc<CudaModule>,
     /// By name, looked up when it is first launched.
     functions: RwLock<HashMap<&'static str, CudaFunction>>,
@@ -90,12 +91,14 @@ impl Card {
         }
         let context = stream.context().clone();
         // SAFETY: a step's work goes through the device's one stream, whose order is the program's,
-        // but for the copies of states, which are fenced by events of their own. Two events for
+        // but for what is launched beside, which is fenced by events of its own. Two events for
         // each allocation would cost more than the launch that follows.
         unsafe { device.disable_event_tracking() };
-        let copies = context.new_stream().map_err(&opened)?;
+        let beside = context.new_stream().map_err(&opened)?;
         let event = || context.new_event(None).map_err(&opened);
-        let (written, copied) = (event()?, event()?);
+        let (ready, over) = (event()?, event()?);
+        let count = CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT;
+        let multiprocessors = context.attribute(count).map_err(&opened)?.max(1) as usize;
         let module =
             context.load_module(Ptx::from_binary(FATBIN.to_vec())).map_err(
                 |error| match error.0 {
@@ -113,7 +116,21 @@ impl Card {
             )?;
         let functions = RwLock::default();
         let device = device.clone();
-        Ok(Self(Arc::new(Opened { device, stream, copies, written, copied, module, functions })))
+        Ok(Self(Arc::new(Opened {
+            device,
+            stream,
+            beside,
+            ready,
+            over,
+            multiprocessors,
+            module,
+            functions,
+        })))
+    }
+
+    /// How many multiprocessors it has.
+    pub(crate) fn multiprocessors(&self) -> usize {
+        self.0.multiprocessors
     }
 
     /// Launches the kernel of this name with its one argument.
@@ -128,13 +145,49 @@ impl Card {
         grid: Grid,
         arguments: A,
     ) -> Result<(), WorkloadError> {
+        // SAFETY: the caller's.
+        unsafe { self.launch_in(&self.0.stream, name, grid, arguments) }
+    }
+
+    /// As [`Card::launch`], in the stream beside, once what the stream has been given so far is over.
+    /// [`Card::join`] orders what needs the result.
+    ///
+    /// # Safety
+    ///
+    /// As [`Card::launch`]; what it reads and writes is not written in the stream until that joins.
+    pub(crate) unsafe fn launch_beside<A: DeviceRepr>(
+        &self,
+        name: &'static str,
+        grid: Grid,
+        arguments: A,
+    ) -> Result<(), WorkloadError> {
+        let Opened { stream, beside, ready, over, .. } = &*self.0;
+        let fork = ready.record(stream).and_then(|()| beside.wait(ready));
+        fork.map_err(failed("launching beside"))?;
+        // SAFETY: the caller's.
+        unsafe { self.launch_in(beside, name, grid, arguments) }?;
+        over.record(beside).map_err(failed("launching beside"))
+    }
+
+    /// What is enqueued from here on runs after what was launched beside.
+    pub(super) fn join(&self) -> Result<(), WorkloadError> {
+        self.0.stream.wait(&self.0.over).map_err(failed("waiting for what runs beside"))
+    }
+
+    unsafe fn launch_in<A: DeviceRepr>(
+        &self,
+        stream: &Arc<CudaStream>,
+        name: &'static str,
+        grid: Grid,
+        arguments: A,
+    ) -> Result<(), WorkloadError> {
         let function = self.function(name)?;
         let config = LaunchConfig {
             grid_dim: (grid.blocks.0 as u32, grid.blocks.1 as u32, 1),
             block_dim: (grid.threads as u32, 1, 1),
             shared_mem_bytes: 0,
         };
-        let mut launch = self.0.stream.launch_builder(&function);
+        let mut launch = stream.launch_builder(&function);
         launch.arg(&arguments);
         // SAFETY: the caller's.
         unsafe { launch.launch(config) }.map(drop).map_err(failed("launching a kernel"))
@@ -150,37 +203,6 @@ impl Card {
         let mut known = self.0.functions.write().unwrap_or_else(PoisonError::into_inner);
         known.insert(name, function.clone());
         Ok(function)
-    }
-
-    /// Copies `len` elements in the stream of copies, once what the stream has been given so far is
-    /// over. [`Card::wait_for_copy`] orders what needs the result.
-    ///
-    /// # Safety
-    ///
-    /// Both addresses have room, and the places do not overlap.
-    pub(crate) unsafe fn copy_beside<T>(
-        &self,
-        from: Ptr<T>,
-        to: Ptr<T>,
-        len: usize,
-    ) -> Result<(), WorkloadError> {
-        let Opened { stream, copies, written, copied, .. } = &*self.0;
-        let copy = || {
-            written.record(stream)?;
-            copies.wait(written)?;
-            let bytes = len * size_of::<T>();
-            // SAFETY: the caller's.
-            unsafe {
-                result::memcpy_dtod_async(to.address(), from.address(), bytes, copies.cu_stream())?;
-            }
-            copied.record(copies)
-        };
-        copy().map_err(failed("copying on the card"))
-    }
-
-    /// What is launched from here on runs after the last copy beside.
-    pub(crate) fn wait_for_copy(&self) -> Result<(), WorkloadError> {
-        self.0.stream.wait(&self.0.copied).map_err(failed("waiting for a copy"))
     }
 
     /// Copies `len` elements in the stream.
@@ -216,7 +238,7 @@ impl Card {
 
     pub(super) fn wait(&self) -> Result<(), WorkloadError> {
         let waited = failed("waiting for the card");
-        self.0.copies.synchronize().map_err(&waited)?;
+        self.0.beside.synchronize().map_err(&waited)?;
         self.0.stream.synchronize().map_err(waited)
     }
 

@@ -83,6 +83,15 @@ impl Context {
         Ok(())
     }
 
+    /// What is run from here on finds what runs beside it over.
+    pub(crate) fn join(&self) -> Result<(), WorkloadError> {
+        match &self.place {
+            #[cfg(feature = "cuda")]
+            Place::Card(card) => card.join(),
+            _ => Ok(()),
+        }
+    }
+
     /// The spec's elements, which hold zero.
     pub(crate) fn zeros<T: Element + Default>(
         &self,

@@ -9,31 +9,9 @@ use crate::memory::context::Kernel;
 #[cfg(feature = "cuda")]
 use {crate::error::WorkloadError, crate::memory::card::Card};
 
-/// On the CPU a copy is cut into pieces of this many elements (1 MiB) for the threads to share.
-const PIECE: usize = 1 << 18;
-
-/// A ring state becomes the next one, before the token's write. On a card the copy runs beside the
-/// token's cell, which does not need it; the next ring step waits for it.
-pub(crate) struct CopyState<'a> {
-    pub(crate) from: View<'a, f32>,
-    pub(crate) to: ViewMut<'a, MaybeUninit<f32>>,
-    pub(crate) len: usize,
-}
-
-impl Kernel for CopyState<'_> {
-    fn cpu(self) {
-        let pieces = self.to.host().par_chunks_mut(PIECE).zip(self.from.host().par_chunks(PIECE));
-        pieces.for_each(|(to, from)| {
-            to.write_copy_of_slice(from);
-        });
-    }
-
-    #[cfg(feature = "cuda")]
-    fn cuda(self, card: &Card) -> Result<(), WorkloadError> {
-        // SAFETY: two states of a tape, which do not overlap.
-        unsafe { card.copy_beside(self.from.card(), self.to.card().cast(), self.len) }
-    }
-}
+/// On the CPU what is as large as a ring state is cut into pieces of this many elements (1 MiB) for
+/// the threads to share.
+pub(super) const PIECE: usize = 1 << 18;
 
 /// The first ring state: zero.
 pub(crate) struct ClearState<'a> {
@@ -64,7 +42,8 @@ pub(crate) struct CopyAll<'a> {
 
 impl Kernel for CopyAll<'_> {
     fn cpu(self) {
-        self.to.host().copy_from_slice(self.from.host());
+        let pieces = self.to.host().par_chunks_mut(PIECE).zip(self.from.host().par_chunks(PIECE));
+        pieces.for_each(|(to, from)| to.copy_from_slice(from));
     }
 
     #[cfg(feature = "cuda")]

@@ -16,3 +16,4 @@
 #include "sensory_inputs.cu"
 #include "sensory_step_backward.cu"
 #include "state_loop.cu"
+#include "write_states.cu"

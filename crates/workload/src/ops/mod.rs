@@ -29,3 +29,4 @@ pub(crate) mod sensory_inputs;
 pub(crate) mod sensory_step_backward;
 pub(crate) mod state_loop;
 pub(crate) mod weights;
+pub(crate) mod write_states;

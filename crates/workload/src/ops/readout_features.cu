@@ -2,14 +2,14 @@
 #include "ring_axis.cuh"
 
 struct ReadoutFeaturesArguments {
-    const float *last_state, *hidden; // [B,R,D], [B,D]
+    const float *state, *hidden; // [B,R,D], [B,D]
     const double *pointers;           // [T+1,B]
     float *features;                  // [B,D]
     unsigned *slots;                  // [B]
     int tokens, batch, ring_len, slot_dim, mode, padding;
 };
 ASSERT_SIZE(ReadoutFeaturesArguments, 64);
-ASSERT_OFFSET(ReadoutFeaturesArguments, last_state, 0);
+ASSERT_OFFSET(ReadoutFeaturesArguments, state, 0);
 ASSERT_OFFSET(ReadoutFeaturesArguments, hidden, 8);
 ASSERT_OFFSET(ReadoutFeaturesArguments, pointers, 16);
 ASSERT_OFFSET(ReadoutFeaturesArguments, features, 24);
@@ -26,7 +26,7 @@ template <class P> __device__ void readout_features(const ReadoutFeaturesArgumen
     const RingAxis<P> axis = {p.ring_len, nullptr, nullptr};
     const int slot = axis.slot(p.pointers[(size_t)p.tokens * p.batch + b]);
     const Taps taps = axis.taps(p.pointers[(size_t)(p.tokens - 1) * p.batch + b]);
-    const float *row = p.last_state + ((size_t)b * p.ring_len + slot) * d;
+    const float *row = p.state + ((size_t)b * p.ring_len + slot) * d;
     for (int i = threadIdx.x; i < d; i += blockDim.x) {
         const float h = p.hidden[(size_t)b * d + i];
         float f = row[i];

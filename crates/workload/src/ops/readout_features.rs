@@ -18,11 +18,11 @@ use {
     crate::memory::pointer::Ptr,
 };
 
-/// `last_state [B,R,D]` is what the last token read, `hidden [B,D]` follows it, `pointers` are
+/// `state [B,R,D]` is the ring state that the last token read, `hidden [B,D]` follows it, `pointers` are
 /// `[T+1,B]`; `features [B,D]`, `slots [B]`.
 pub(crate) struct ReadoutFeatures<'a> {
     pub(crate) shape: &'a Shape,
-    pub(crate) last_state: View<'a, f32>,
+    pub(crate) state: View<'a, f32>,
     pub(crate) hidden: View<'a, f32>,
     pub(crate) pointers: View<'a, f64>,
     pub(crate) features: ViewMut<'a, f32>,
@@ -40,7 +40,7 @@ impl Kernel for ReadoutFeatures<'_> {
     fn cuda(self, card: &Card) -> Result<(), WorkloadError> {
         let shape = self.shape;
         let arguments = ReadoutFeaturesArguments {
-            last_state: self.last_state.card(),
+            state: self.state.card(),
             hidden: self.hidden.card(),
             pointers: self.pointers.card(),
             features: self.features.card(),
@@ -62,7 +62,7 @@ impl ReadoutFeatures<'_> {
     fn run<N: Numeric, P: Real>(self) {
         let (b, r, d) = (self.shape.batch, self.shape.ring_len, self.shape.slot_dim);
         let axis = RingAxis::<P>::new(r, &[], &[]);
-        let (state, hidden) = (self.last_state.host(), self.hidden.host());
+        let (state, hidden) = (self.state.host(), self.hidden.host());
         let (before, after) = self.pointers.host()[(self.shape.synth_len - 1) * b..].split_at(b);
         let rows = self.features.host().chunks_exact_mut(d).zip(self.slots.host());
         for (i, (features, last)) in rows.enumerate() {
@@ -82,7 +82,7 @@ impl ReadoutFeatures<'_> {
 kernel_arguments! {
     /// `ReadoutFeaturesArguments` of readout_features.cu.
     struct ReadoutFeaturesArguments: 64 {
-        last_state: Ptr<f32> = 0,
+        state: Ptr<f32> = 0,
         hidden: Ptr<f32> = 8,
         pointers: Ptr<f64> = 16,
         features: Ptr<f32> = 24,

@@ -8,8 +8,18 @@
 //! One sample at a time: `M [R,D]`, `h, inp, cur [D]`. Slots repeat when the ring has fewer than
 //! five; sums over j take that in their stride.
 
+use std::mem::MaybeUninit;
+
 use super::ring_axis::Taps;
 use crate::shape::TAPS;
+
+/// The five rows that are read, in the order of the taps: `[5,D]` into `kept`.
+pub(crate) fn keep(ring: &[f32], taps: &Taps, kept: &mut [MaybeUninit<f32>]) {
+    let d = kept.len() / TAPS;
+    for (slot, kept) in taps.slots.iter().zip(kept.chunks_exact_mut(d)) {
+        kept.write_copy_of_slice(row(ring, *slot, d));
+    }
+}
 
 /// `cur` into `out`.
 pub(crate) fn read(ring: &[f32], taps: &Taps, out: &mut [f32]) {
@@ -27,10 +37,10 @@ pub(crate) fn scatter(ring: &mut [f32], taps: &Taps, values: &[f32]) {
     }
 }
 
-/// `M[c_j, :] . values` for every tap: the gradients of the weights, `values` being the other
-/// factor's gradient (read) or the other factor (write).
-pub(crate) fn project(ring: &[f32], taps: &Taps, values: &[f32]) -> [f32; TAPS] {
-    taps.slots.map(|slot| dot(row(ring, slot, values.len()), values))
+/// `M[c_j, :] . values` for every tap, its row being at place `places[j]` of `rows`: the gradients of
+/// the weights, `values` being the other factor's gradient (read) or the other factor (write).
+pub(crate) fn project(rows: &[f32], places: [usize; TAPS], values: &[f32]) -> [f32; TAPS] {
+    places.map(|place| dot(row(rows, place, values.len()), values))
 }
 
 /// `sum_j w_j g_j`: what the gain on the read value gets from the taps' projections.

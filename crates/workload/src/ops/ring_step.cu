@@ -10,20 +10,22 @@ struct RingStepArguments {
     double *pointers;             // [T+1,B]
     const float *hidden;          // [T+1,B,D]
     const float *bridged;         // [T,B,D]
-    float *next_state;            // [B,R,D], what token `from + 1` reads
+    float *state;                 // [B,R,D], the ring state, updated in place
+    float *kept;                  // [B,5,D], the rows that token `from + 1` reads, or null
     double *carry, *moved;        // [B,2], [B]
     float *x;                     // [T,B,D]
 };
-ASSERT_SIZE(RingStepArguments, 184);
+ASSERT_SIZE(RingStepArguments, 192);
 ASSERT_OFFSET(RingStepArguments, ring, 0);
 ASSERT_OFFSET(RingStepArguments, heads, 120);
 ASSERT_OFFSET(RingStepArguments, pointers, 128);
 ASSERT_OFFSET(RingStepArguments, hidden, 136);
 ASSERT_OFFSET(RingStepArguments, bridged, 144);
-ASSERT_OFFSET(RingStepArguments, next_state, 152);
-ASSERT_OFFSET(RingStepArguments, carry, 160);
-ASSERT_OFFSET(RingStepArguments, moved, 168);
-ASSERT_OFFSET(RingStepArguments, x, 176);
+ASSERT_OFFSET(RingStepArguments, state, 152);
+ASSERT_OFFSET(RingStepArguments, kept, 160);
+ASSERT_OFFSET(RingStepArguments, carry, 168);
+ASSERT_OFFSET(RingStepArguments, moved, 176);
+ASSERT_OFFSET(RingStepArguments, x, 184);
 
 template <class P>
 __device__ void ring_step(const RingStepArguments &g) {
@@ -31,7 +33,7 @@ __device__ void ring_step(const RingStepArguments &g) {
     const int b = blockIdx.x, d = a.slot_dim, next = a.from + 1;
     const size_t row = (size_t)a.ring_len * d;
     const RingAxis<P> axis = {a.ring_len, a.theta_ptr, a.theta_gate};
-    float *ring = g.next_state + b * row;
+    float *ring = g.state + b * row;
     double p = g.pointers[(size_t)max(a.from, 0) * a.batch + b];
     if (a.from >= 0) {
         const float *h = g.hidden + ((size_t)next * a.batch + b) * d;
@@ -49,8 +51,10 @@ __device__ void ring_step(const RingStepArguments &g) {
             for (int i = threadIdx.x; i < d; i += blockDim.x) {
                 const float hv = h[i];
 #pragma unroll
-                for (int j = 0; j < TAPS; j++)
-                    ring[(size_t)taps.slots[j] * d + i] += taps.weights[j] * hv;
+                for (int j = 0; j < TAPS; j++) {
+                    float &m = ring[(size_t)taps.slots[j] * d + i];
+                    m = written(m, taps.weights[j], hv);
+                }
             }
         }
         double distance;
@@ -72,9 +76,16 @@ __device__ void ring_step(const RingStepArguments &g) {
     const float gain = sigmoid(*a.context_logit);
     const size_t at = ((size_t)next * a.batch + b) * d;
     for (int i = threadIdx.x; i < d; i += blockDim.x) {
-        float cur = 0.0f;
+        float cur = 0.0f, read[TAPS];
 #pragma unroll
-        for (int j = 0; j < TAPS; j++) cur += taps.weights[j] * ring[(size_t)taps.slots[j] * d + i];
+        for (int j = 0; j < TAPS; j++) {
+            read[j] = ring[(size_t)taps.slots[j] * d + i];
+            cur += taps.weights[j] * read[j];
+        }
+        if (g.kept) {
+#pragma unroll
+            for (int j = 0; j < TAPS; j++) g.kept[((size_t)b * TAPS + j) * d + i] = read[j];
+        }
         g.x[at + i] = round_to(a.mode, g.bridged[at + i] + gain * cur);
     }
 }

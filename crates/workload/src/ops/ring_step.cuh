@@ -1,7 +1,7 @@
 // What forward and backward of a token are both given: the twin of `RingToken` in ring_step.rs.
 #pragma once
 #include "gru.cuh"
-#include "ring_axis.cuh"
+#include "ring_rows.cuh"
 
 // `from` is the token that is over, -1 at the start; the token that follows is `from + 1`.
 struct RingToken {

@@ -7,8 +7,11 @@
 //! read:   x' = inp' + sigmoid(context_logit) sum_j w'_j M'[c'_j, :]
 //! ```
 //!
-//! After the last token only heads and pointers are left: its write is never read as a whole, the
-//! readout adds its rows.
+//! One ring state is updated in place; rows that the tape keeps are what the read finds, before
+//! anything is written. After the last token only heads and pointers are left: its write is never
+//! read as a whole, the readout adds its rows.
+
+use std::mem::MaybeUninit;
 
 use rayon::prelude::*;
 
@@ -18,7 +21,7 @@ use super::ring_rows;
 use super::weights::Steering;
 use crate::memory::buffer::{View, ViewMut};
 use crate::memory::context::Kernel;
-use crate::shape::Shape;
+use crate::shape::{Shape, TAPS};
 #[cfg(feature = "cuda")]
 use {
     crate::error::WorkloadError,
@@ -63,14 +66,16 @@ impl RingToken<'_> {
 
 /// The step from token `from` to the next. Sizes: `heads [T,B,4]`, `pointers [T+1,B]`,
 /// `hidden [T+1,B,D]`, `bridged [T,B,D]`, `x [T,B,D]`, `carry [B,2]` (anchor and residual),
-/// `moved [B]`, `next_state [B,R,D]`: the state that the next token reads, where there is one.
+/// `moved [B]`, `state [B,R,D]`: the ring state, updated in place where a token follows that reads it,
+/// `kept [B,5,D]`: the rows that it read, where the tape keeps those.
 pub(crate) struct RingStep<'a> {
     pub(crate) token: RingToken<'a>,
     pub(crate) heads: ViewMut<'a, f32>,
     pub(crate) pointers: ViewMut<'a, f64>,
     pub(crate) hidden: View<'a, f32>,
     pub(crate) bridged: View<'a, f32>,
-    pub(crate) next_state: Option<ViewMut<'a, f32>>,
+    pub(crate) state: ViewMut<'a, f32>,
+    pub(crate) kept: Option<ViewMut<'a, MaybeUninit<f32>>>,
     pub(crate) carry: ViewMut<'a, f64>,
     pub(crate) moved: ViewMut<'a, f64>,
     pub(crate) x: ViewMut<'a, f32>,
@@ -86,17 +91,14 @@ impl Kernel for RingStep<'_> {
     #[cfg(feature = "cuda")]
     fn cuda(self, card: &Card) -> Result<(), WorkloadError> {
         let shape = self.token.shape;
-        if self.token.from.is_some() && self.token.reads() {
-            // The next state is copied in a stream of its own.
-            card.wait_for_copy()?;
-        }
         let arguments = RingStepArguments {
             ring: RingTokenArguments::new(&self.token),
             heads: self.heads.card(),
             pointers: self.pointers.card(),
             hidden: self.hidden.card(),
             bridged: self.bridged.card(),
-            next_state: self.next_state.map_or(Ptr::NULL, |state| state.card()),
+            state: self.state.card(),
+            kept: self.kept.map_or(Ptr::NULL, |kept| kept.card().cast()),
             carry: self.carry.card(),
             moved: self.moved.card(),
             x: self.x.card(),
@@ -114,11 +116,11 @@ impl RingStep<'_> {
         let (b, d) = (shape.batch, shape.slot_dim);
         let axis = token.axis::<P>();
         let (heads, pointers) = (self.heads.host(), self.pointers.host());
-        let mut next_state = self.next_state.map(ViewMut::host);
+        let state = self.state.host();
         if let Some(t) = token.from {
             let h = &hidden.host()[(t + 1) * b * d..(t + 2) * b * d];
             scalar_heads(&token.steering, h, &mut heads[t * b * 4..(t + 1) * b * 4]);
-            if let Some(state) = &mut next_state {
+            if token.reads() {
                 let samples = state
                     .par_chunks_exact_mut(shape.ring_len * d)
                     .zip(&pointers[t * b..(t + 1) * b])
@@ -127,19 +129,27 @@ impl RingStep<'_> {
             }
             let carries = self.carry.host().chunks_exact_mut(2).zip(self.moved.host());
             for (i, (carry, moved)) in carries.enumerate() {
-                let state = State { p: pointers[t * b + i], anchor: carry[0], residual: carry[1] };
-                let (next, distance) = axis.advance(state, token.heads_at(heads, t, i));
+                let before = State { p: pointers[t * b + i], anchor: carry[0], residual: carry[1] };
+                let (next, distance) = axis.advance(before, token.heads_at(heads, t, i));
                 pointers[(t + 1) * b + i] = next.p;
                 carry.copy_from_slice(&[next.anchor, next.residual]);
                 *moved += distance;
             }
         }
-        let Some(state) = next_state else { return };
+        if !token.reads() {
+            return;
+        }
         let gain = token.steering.gain();
         let at = token.next();
-        let samples = state
-            .par_chunks_exact(shape.ring_len * d)
-            .zip(&pointers[at * b..(at + 1) * b])
+        let rings = || {
+            let rings = state.par_chunks_exact(shape.ring_len * d);
+            rings.zip(&pointers[at * b..(at + 1) * b])
+        };
+        if let Some(kept) = self.kept {
+            let samples = rings().zip(kept.host().par_chunks_exact_mut(TAPS * d));
+            samples.for_each(|((ring, &p), kept)| ring_rows::keep(ring, &axis.taps(p), kept));
+        }
+        let samples = rings()
             .zip(self.bridged.host()[at * b * d..(at + 1) * b * d].par_chunks_exact(d))
             .zip(self.x.host()[at * b * d..(at + 1) * b * d].par_chunks_exact_mut(d));
         samples.for_each(|(((ring, &p), inp), x)| {
@@ -212,15 +222,16 @@ impl RingTokenArguments {
 #[cfg(feature = "cuda")]
 kernel_arguments! {
     /// `RingStepArguments` of ring_step.cu.
-    struct RingStepArguments: 184 {
+    struct RingStepArguments: 192 {
         ring: RingTokenArguments = 0,
         heads: Ptr<f32> = 120,
         pointers: Ptr<f64> = 128,
         hidden: Ptr<f32> = 136,
         bridged: Ptr<f32> = 144,
-        next_state: Ptr<f32> = 152,
-        carry: Ptr<f64> = 160,
-        moved: Ptr<f64> = 168,
-        x: Ptr<f32> = 176,
+        state: Ptr<f32> = 152,
+        kept: Ptr<f32> = 160,
+        carry: Ptr<f64> = 168,
+        moved: Ptr<f64> = 176,
+        x: Ptr<f32> = 184,
     }
 }

@@ -3,7 +3,7 @@
 
 struct RingStepBackwardArguments {
     RingToken ring;
-    const float *next_state;     // [B,R,D], what token `from + 1` read
+    RowSource read;              // of token `from + 1`
     const double *pointers;      // [T+1,B]
     const float *hidden;         // [T+1,B,D]
     float *heads;                // [T,B,4], gradients in place of values
@@ -17,22 +17,22 @@ struct RingStepBackwardArguments {
     double *d_pointer;           // [B,2]
     float *d_target;             // [T,B]
 };
-ASSERT_SIZE(RingStepBackwardArguments, 232);
+ASSERT_SIZE(RingStepBackwardArguments, 240);
 ASSERT_OFFSET(RingStepBackwardArguments, ring, 0);
-ASSERT_OFFSET(RingStepBackwardArguments, next_state, 120);
-ASSERT_OFFSET(RingStepBackwardArguments, pointers, 128);
-ASSERT_OFFSET(RingStepBackwardArguments, hidden, 136);
-ASSERT_OFFSET(RingStepBackwardArguments, heads, 144);
-ASSERT_OFFSET(RingStepBackwardArguments, bridged, 152);
-ASSERT_OFFSET(RingStepBackwardArguments, gates, 160);
-ASSERT_OFFSET(RingStepBackwardArguments, d_ring, 168);
-ASSERT_OFFSET(RingStepBackwardArguments, d_hidden, 176);
-ASSERT_OFFSET(RingStepBackwardArguments, d_before, 184);
-ASSERT_OFFSET(RingStepBackwardArguments, d_x, 192);
-ASSERT_OFFSET(RingStepBackwardArguments, d_taps, 200);
-ASSERT_OFFSET(RingStepBackwardArguments, d_gain, 208);
-ASSERT_OFFSET(RingStepBackwardArguments, d_pointer, 216);
-ASSERT_OFFSET(RingStepBackwardArguments, d_target, 224);
+ASSERT_OFFSET(RingStepBackwardArguments, read, 120);
+ASSERT_OFFSET(RingStepBackwardArguments, pointers, 136);
+ASSERT_OFFSET(RingStepBackwardArguments, hidden, 144);
+ASSERT_OFFSET(RingStepBackwardArguments, heads, 152);
+ASSERT_OFFSET(RingStepBackwardArguments, bridged, 160);
+ASSERT_OFFSET(RingStepBackwardArguments, gates, 168);
+ASSERT_OFFSET(RingStepBackwardArguments, d_ring, 176);
+ASSERT_OFFSET(RingStepBackwardArguments, d_hidden, 184);
+ASSERT_OFFSET(RingStepBackwardArguments, d_before, 192);
+ASSERT_OFFSET(RingStepBackwardArguments, d_x, 200);
+ASSERT_OFFSET(RingStepBackwardArguments, d_taps, 208);
+ASSERT_OFFSET(RingStepBackwardArguments, d_gain, 216);
+ASSERT_OFFSET(RingStepBackwardArguments, d_pointer, 224);
+ASSERT_OFFSET(RingStepBackwardArguments, d_target, 232);
 
 template <class P> __device__ void ring_step_backward(const RingStepBackwardArguments &g) {
     const RingToken &a = g.ring;
@@ -43,7 +43,9 @@ template <class P> __device__ void ring_step_backward(const RingStepBackwardArgu
     PointerGradient grad = {g.d_pointer[2 * b], g.d_pointer[2 * b + 1]};
     if (next < a.tokens) { // what token `next` read
         const Taps taps = axis.taps(g.pointers[(size_t)next * a.batch + b]);
-        const float *ring = g.next_state + b * row;
+        const float *rows[TAPS];
+#pragma unroll
+        for (int j = 0; j < TAPS; j++) rows[j] = g.read.row(b, taps, j, d);
         float *bridged = g.bridged + ((size_t)next * a.batch + b) * d;
         const float gain = sigmoid(*a.context_logit);
         float d_read[TAPS] = {};
@@ -52,9 +54,8 @@ template <class P> __device__ void ring_step_backward(const RingStepBackwardArgu
             bridged[i] = round_to(a.mode, dx * (1.0f - v * v));
 #pragma unroll
             for (int j = 0; j < TAPS; j++) {
-                const size_t at = (size_t)taps.slots[j] * d + i;
-                d_read[j] += ring[at] * dx;
-                d_ring[at] += taps.weights[j] * (dx * gain);
+                d_read[j] += rows[j][i] * dx;
+                d_ring[(size_t)taps.slots[j] * d + i] += taps.weights[j] * (dx * gain);
             }
         }
         block_sum(d_read);

@@ -1,10 +1,11 @@
 //! Backward of ring_step.rs, down to the gradients of the gates of the token that is over.
 
 use rayon::prelude::*;
+use vram_presets::tape::TapeKind;
 
 use super::gru::gate_gradients;
 use super::numeric::{Numeric, in_compute, in_pointer};
-use super::ring_axis::{Gradient, Real};
+use super::ring_axis::{Gradient, Real, Taps};
 use super::ring_rows;
 use super::ring_step::RingToken;
 #[cfg(feature = "cuda")]
@@ -22,8 +23,9 @@ use {
 /// Backward of the step from token `from` to the next.
 pub(crate) struct RingStepBackward<'a> {
     pub(crate) token: RingToken<'a>,
-    /// The state that the next token read, `[B,R,D]`, where there is one.
-    pub(crate) next_state: Option<View<'a, f32>>,
+    /// What the tape holds of the next token, where there is one: the state that it read, `[B,R,D]`, or
+    /// the rows, `[B,5,D]`.
+    pub(crate) read: Option<View<'a, f32>>,
     /// `[T+1,B]`
     pub(crate) pointers: View<'a, f64>,
     /// `[T+1,B,D]`
@@ -63,7 +65,11 @@ impl Kernel for RingStepBackward<'_> {
         let shape = self.token.shape;
         let arguments = RingStepBackwardArguments {
             ring: RingTokenArguments::new(&self.token),
-            next_state: self.next_state.map_or(Ptr::NULL, View::card),
+            read: RowSourceArguments {
+                rows: self.read.map_or(Ptr::NULL, View::card),
+                sample_rows: shape.tape_rows() as i32,
+                by_tap: i32::from(shape.tape == TapeKind::Rows),
+            },
             pointers: self.pointers.card(),
             hidden: self.hidden.card(),
             heads: self.heads.card(),
@@ -87,7 +93,7 @@ impl Kernel for RingStepBackward<'_> {
 /// The same on the CPU, as slices.
 struct OnHost<'a> {
     token: RingToken<'a>,
-    next_state: Option<&'a [f32]>,
+    read: Option<&'a [f32]>,
     pointers: &'a [f64],
     hidden: &'a [f32],
     heads: &'a mut [f32],
@@ -107,7 +113,7 @@ impl<'a> RingStepBackward<'a> {
     fn on_host(self) -> OnHost<'a> {
         OnHost {
             token: self.token,
-            next_state: self.next_state.map(View::host),
+            read: self.read.map(View::host),
             pointers: self.pointers.host(),
             hidden: self.hidden.host(),
             heads: self.heads.host(),
@@ -125,6 +131,14 @@ impl<'a> RingStepBackward<'a> {
     }
 }
 
+/// Where in what the tape holds of a sample the rows lie that its taps read.
+fn places(tape: TapeKind, taps: &Taps) -> [usize; TAPS] {
+    match tape {
+        TapeKind::Full => taps.slots,
+        TapeKind::Rows => std::array::from_fn(|j| j),
+    }
+}
+
 impl OnHost<'_> {
     fn run<N: Numeric, P: Real>(mut self) {
         self.read_backward::<N, P>();
@@ -137,13 +151,13 @@ impl OnHost<'_> {
     /// What the next token read: gradients of the ring's rows, of the taps, of the pointers, of
     /// the gain and (in place of its value, through the tanh) of the bridge.
     fn read_backward<N: Numeric, P: Real>(&mut self) {
-        let Some(state) = self.next_state else { return };
+        let Some(read) = self.read else { return };
         let (shape, t) = (self.token.shape, self.token.next());
         let (b, r, d) = (shape.batch, shape.ring_len, shape.slot_dim);
         let gain = self.token.steering.gain();
         let axis = self.token.axis::<P>();
-        let samples = state
-            .par_chunks_exact(r * d)
+        let samples = read
+            .par_chunks_exact(shape.tape_rows() * d)
             .zip(self.d_ring.par_chunks_exact_mut(r * d))
             .zip(self.d_x.par_chunks_exact_mut(d))
             .zip(self.bridged[t * b * d..(t + 1) * b * d].par_chunks_exact_mut(d))
@@ -152,9 +166,9 @@ impl OnHost<'_> {
             .zip(&self.pointers[t * b..(t + 1) * b])
             .zip(self.d_pointer.par_chunks_exact_mut(2));
         samples.for_each(
-            |(((((((state, d_ring), d_x), bridged), d_written), d_gain), &p), d_pointer)| {
+            |(((((((rows, d_ring), d_x), bridged), d_written), d_gain), &p), d_pointer)| {
                 let taps = axis.taps(p);
-                let d_read = ring_rows::project(state, &taps, d_x);
+                let d_read = ring_rows::project(rows, places(shape.tape, &taps), d_x);
                 *d_gain += ring_rows::dot_taps(&taps, &d_read);
                 let d_taps = std::array::from_fn(|j| d_written[j] + gain * d_read[j]);
                 d_pointer[0] += taps.backward(d_taps);
@@ -203,7 +217,7 @@ impl OnHost<'_> {
                 ring_rows::axpy(*g, weight, d_h);
             }
             let taps = axis.taps(p);
-            d_taps.copy_from_slice(&ring_rows::project(d_ring, &taps, h));
+            d_taps.copy_from_slice(&ring_rows::project(d_ring, taps.slots, h));
             taps.slots.iter().zip(taps.weights).for_each(|(slot, w)| {
                 ring_rows::axpy(w, ring_rows::row(d_ring, *slot, d), d_h);
             });
@@ -220,21 +234,31 @@ impl OnHost<'_> {
 #[cfg(feature = "cuda")]
 kernel_arguments! {
     /// `RingStepBackwardArguments` of ring_step_backward.cu.
-    struct RingStepBackwardArguments: 232 {
+    struct RingStepBackwardArguments: 240 {
         ring: RingTokenArguments = 0,
-        next_state: Ptr<f32> = 120,
-        pointers: Ptr<f64> = 128,
-        hidden: Ptr<f32> = 136,
-        heads: Ptr<f32> = 144,
-        bridged: Ptr<f32> = 152,
-        gates: Ptr<f32> = 160,
-        d_ring: Ptr<f32> = 168,
-        d_hidden: Ptr<f32> = 176,
-        d_before: Ptr<f32> = 184,
-        d_x: Ptr<f32> = 192,
-        d_taps: Ptr<f32> = 200,
-        d_gain: Ptr<f32> = 208,
-        d_pointer: Ptr<f64> = 216,
-        d_target: Ptr<f32> = 224,
+        read: RowSourceArguments = 120,
+        pointers: Ptr<f64> = 136,
+        hidden: Ptr<f32> = 144,
+        heads: Ptr<f32> = 152,
+        bridged: Ptr<f32> = 160,
+        gates: Ptr<f32> = 168,
+        d_ring: Ptr<f32> = 176,
+        d_hidden: Ptr<f32> = 184,
+        d_before: Ptr<f32> = 192,
+        d_x: Ptr<f32> = 200,
+        d_taps: Ptr<f32> = 208,
+        d_gain: Ptr<f32> = 216,
+        d_pointer: Ptr<f64> = 224,
+        d_target: Ptr<f32> = 232,
+    }
+}
+
+#[cfg(feature = "cuda")]
+kernel_arguments! {
+    /// `RowSource` of ring_rows.cuh.
+    struct RowSourceArguments: 16 {
+        rows: Ptr<f32> = 0,
+        sample_rows: i32 = 8,
+        by_tap: i32 = 12,
     }
 }

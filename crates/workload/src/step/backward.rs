@@ -153,10 +153,10 @@ impl Pass<'_> {
         let Self { context, shape, weights, work, .. } = self;
         let Forward { tape, acts, .. } = forward;
         let token = RingToken { shape, steering: weights.steering()?, from };
-        let next_state = token.reads().then(|| tape.view(token.next()));
+        let read = token.reads().then(|| tape.view(token.next()));
         context.run(RingStepBackward {
             token,
-            next_state,
+            read,
             pointers: acts.pointers.view(),
             hidden: acts.hidden.view(),
             heads: acts.heads.view_mut(),

@@ -4,16 +4,19 @@ use std::time::Instant;
 
 use candle_core::Device;
 
-use super::tape::Tape;
+use crate::buffer_spec::{BufferKind, BufferSpec};
 use crate::error::WorkloadError;
 use crate::memory::context::Context;
+use crate::ops::copy::CopyAll;
 
 /// Copies that are timed; the median counts.
 const COPIES: usize = 7;
 
-/// How fast this device copies one ring state into the next, in bytes per second, read and written
-/// counted: the rate that the step's floor is taken from, measured with the step's own copy. A state
-/// has whole elements of four bytes, and one at least.
+const STATE: BufferSpec = BufferSpec::new(BufferKind::RingState, "a state to copy", &[]);
+
+/// How fast this device copies one ring state, in bytes per second, read and written counted: the
+/// rate that the step's floor is taken from. A state has whole elements of four bytes, and one at
+/// least.
 ///
 /// # Errors
 ///
@@ -22,22 +25,17 @@ const COPIES: usize = 7;
 pub fn copy_rate(device: &Device, state_bytes: usize) -> Result<f64, WorkloadError> {
     let context = Context::new(device)?;
     let len = (state_bytes / size_of::<f32>()).max(1);
-    let mut tape = Tape::of(&context, len, 2)?;
-    tape.start(&context)?;
-    let piece = vec![1.0; len.min(1 << 20)];
-    for at in (0..len).step_by(piece.len()) {
-        tape.overwrite(0, at, &piece[..piece.len().min(len - at)])?;
-    }
+    let from = context.zeros_of::<f32>(&STATE, len)?;
+    let mut to = context.zeros_of::<f32>(&STATE, len)?;
     let mut seconds = Vec::new();
-    // The first copy touches the pages.
+    // The first copy warms up.
     for copy in 0..=COPIES {
         let began = Instant::now();
-        tape.copy_last(&context)?;
+        context.run(CopyAll { from: from.view(), to: to.view_mut(), len })?;
         context.wait()?;
         if copy > 0 {
             seconds.push(began.elapsed().as_secs_f64());
         }
-        tape.forget_last();
     }
     Ok(rate(len * size_of::<f32>(), &mut seconds))
 }

@@ -10,7 +10,7 @@ use super::tape::Tape;
 use crate::buffer_spec::{BufferKind, BufferSpec};
 use crate::error::WorkloadError;
 use crate::extent::Extent;
-use crate::extent::names::{B, C, D};
+use crate::extent::names::{B, C, D, R};
 use crate::memory::buffer::{Buffer, TensorRead};
 use crate::memory::context::Context;
 use crate::memory::log::AllocationGuard;
@@ -58,6 +58,7 @@ const fn readout(name: &'static str, extents: &'static [Extent]) -> BufferSpec {
     BufferSpec::new(BufferKind::Readout, name, extents)
 }
 
+const STATE: BufferSpec = BufferSpec::new(BufferKind::RingState, "ring state", &[B, R, D]);
 const FEATURES: BufferSpec = readout("features", &[B, D]);
 const LOGITS: BufferSpec = readout("logits", &[B, C]);
 const SLOTS: BufferSpec = readout("last slots", &[B]);
@@ -88,12 +89,12 @@ impl Forward {
         &self.results.logits
     }
 
-    /// The ring states that backward will read.
+    /// What backward will read of the ring.
     pub fn tape(&self) -> &Tape {
         &self.tape
     }
 
-    /// The ring states that backward will read, to be changed.
+    /// What backward will read of the ring, to be changed.
     pub fn tape_mut(&mut self) -> &mut Tape {
         &mut self.tape
     }
@@ -133,6 +134,8 @@ struct Pass<'a> {
     shape: &'a Shape,
     weights: &'a Weights<'a>,
     tape: Tape,
+    /// What the tokens read and write, `[B,R,D]`. Backward needs none of it.
+    state: Buffer<f32>,
     acts: Activations,
 }
 
@@ -152,26 +155,26 @@ impl FusedStep {
         // All of forward's memory before its first kernel, the tape first: what does not fit is most
         // likely that.
         let tape = Tape::new(&context, &shape)?;
+        let state = context.zeros(&STATE, &shape)?;
         let acts = Activations::new(&context, &shape)?;
         let mut readout = ReadoutBuffers::new(&context, &shape)?;
         self.cast_weights()?;
         let weights = self.weights()?;
-        let mut pass = Pass { context: &context, shape: &shape, weights: &weights, tape, acts };
+        let (context, shape, weights) = (&context, &shape, &weights);
+        let mut pass = Pass { context, shape, weights, tape, state, acts };
         pass.sensory_forward(batch)?;
         pass.start(starts)?;
         pass.ring_step(None)?;
         for t in 0..shape.synth_len {
-            if t + 1 < shape.synth_len {
-                pass.tape.copy_last(&context)?;
-            }
             pass.cell(t)?;
             pass.ring_step(Some(t))?;
+            pass.tape.follow(context, shape, &pass.acts, t)?;
         }
         pass.readout(self, batch, &mut readout)?;
+        context.join()?;
         let Pass { tape, acts, .. } = pass;
-        drop(weights);
-        let (features, results) = readout.into_results(&shape)?;
-        Ok(Forward { tape, acts, features, grads, results, shape })
+        let (features, results) = readout.into_results(shape)?;
+        Ok(Forward { tape, acts, features, grads, results, shape: shape.clone() })
     }
 }
 
@@ -224,7 +227,7 @@ impl Pass<'_> {
         })
     }
 
-    /// State 0 and the pointers before token 0.
+    /// The tape's beginning and the pointers before token 0.
     fn start(&mut self, starts: &Tensor) -> Result<(), WorkloadError> {
         let Self { context, shape, tape, acts, .. } = self;
         tape.start(context)?;
@@ -259,16 +262,17 @@ impl Pass<'_> {
     /// From token `from` (none at the start) to the next: heads, write, move, and the next token's
     /// read.
     fn ring_step(&mut self, from: Option<usize>) -> Result<(), WorkloadError> {
-        let Self { context, shape, weights, tape, acts } = self;
+        let Self { context, shape, weights, tape, state, acts } = self;
         let token = RingToken { shape, steering: weights.steering()?, from };
-        let next_state = token.reads().then(|| tape.view_mut(token.next()));
+        let kept = if token.reads() { tape.next_rows() } else { None };
         context.run(RingStep {
             token,
             heads: acts.heads.view_mut(),
             pointers: acts.pointers.view_mut(),
             hidden: acts.hidden.view(),
             bridged: acts.bridged.view(),
-            next_state,
+            state: state.view_mut(),
+            kept,
             carry: acts.carry.view_mut(),
             moved: acts.moved.view_mut(),
             x: acts.x.view_mut(),
@@ -282,11 +286,11 @@ impl Pass<'_> {
         batch: &Batch,
         to: &mut ReadoutBuffers,
     ) -> Result<(), WorkloadError> {
-        let Self { context, shape, weights, tape, acts } = self;
+        let Self { context, shape, weights, state, acts, .. } = self;
         let last = shape.synth_len - 1;
         context.run(ReadoutFeatures {
             shape,
-            last_state: tape.view(last),
+            state: state.view(),
             hidden: acts.hidden.token(last + 1, shape.batch * shape.slot_dim),
             pointers: acts.pointers.view(),
             features: to.features.view_mut(),

@@ -1,46 +1,50 @@
-//! The ring states that forward keeps for backward.
+//! What forward keeps of the ring for backward.
 
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
+use vram_presets::tape::TapeKind;
+
+use super::activations::Activations;
 use crate::buffer_spec::{BufferKind, BufferSpec};
 use crate::error::WorkloadError;
-use crate::extent::names::{B, D, R, T};
+use crate::extent::names::{B, D, K, R, T};
 use crate::memory::buffer::{Buffer, View, ViewMut};
 use crate::memory::context::Context;
-use crate::ops::copy::{ClearState, CopyState};
+use crate::ops::copy::ClearState;
+use crate::ops::write_states::{MOST_STATES, WriteStates};
 use crate::shape::Shape;
 
-/// The ring states that backward reads: one whole fp32 state `[B,R,D]` per token, state t being
-/// what token t read. `T * B*R*D*4` bytes, the dominant term of the VRA-34 budget.
+/// What backward reads of the ring. Full: one whole fp32 state `[B,R,D]` per token, state t being
+/// what token t read; `T * B*R*D*4` bytes, the dominant term of the VRA-34 budget. Rows: of each state
+/// only the five rows `[B,5,D]` that the token read.
 ///
-/// All states lie in one allocation, so that a step that does not fit fails before it starts.
+/// All of it lies in one allocation, so that a step that does not fit fails before it starts.
 #[derive(Debug)]
 pub struct Tape {
-    states: Buffer<MaybeUninit<f32>>,
-    state_len: usize,
+    kind: TapeKind,
+    values: Buffer<MaybeUninit<f32>>,
+    /// Elements per token.
+    token_len: usize,
     filled: usize,
 }
 
 const STATES: BufferSpec = BufferSpec::new(BufferKind::Tape, "ring tape", &[T, B, R, D]);
+const ROWS: BufferSpec = BufferSpec::new(BufferKind::Tape, "rows read", &[T, B, K, D]);
 
 impl Tape {
     /// An empty tape with room for every token.
     pub(crate) fn new(context: &Context, shape: &Shape) -> Result<Self, WorkloadError> {
-        Self::of(context, shape.state_len(), shape.synth_len)
+        let spec = match shape.tape {
+            TapeKind::Full => &STATES,
+            TapeKind::Rows => &ROWS,
+        };
+        let values = context.uninit(spec, spec.len(shape))?;
+        let token_len = shape.batch * shape.tape_rows() * shape.slot_dim;
+        Ok(Self { kind: shape.tape, values, token_len, filled: 0 })
     }
 
-    /// An empty tape with room for `states` states.
-    pub(crate) fn of(
-        context: &Context,
-        state_len: usize,
-        states: usize,
-    ) -> Result<Self, WorkloadError> {
-        let states = context.uninit(&STATES, state_len * states)?;
-        Ok(Self { states, state_len, filled: 0 })
-    }
-
-    /// Number of states on the tape.
+    /// Number of tokens on the tape.
     pub fn len(&self) -> usize {
         self.filled
     }
@@ -50,7 +54,9 @@ impl Tape {
         self.filled == 0
     }
 
-    /// The state that token `t` read, `[B,R,D]` row-major, in host memory.
+    /// What backward reads of token `t`, row-major, in host memory: the state that it read, `[B,R,D]`,
+    /// or of a tape of rows those that it read, `[B,5,D]`, in the order of their slots around the
+    /// pointer.
     ///
     /// # Errors
     ///
@@ -61,11 +67,12 @@ impl Tape {
     /// If the tape holds no token `t`.
     pub fn state(&self, t: usize) -> Result<Vec<f32>, WorkloadError> {
         let range = self.range(t);
-        // SAFETY: `range` allows only states that have been written.
-        unsafe { self.states.read_written(range) }
+        // SAFETY: `range` allows only tokens that have been written.
+        unsafe { self.values.read_written(range) }
     }
 
-    /// Overwrites the state that token `t` read, from element `at` on: backward sees the change.
+    /// Overwrites what [`Tape::state`] gives of token `t`, from element `at` on: backward sees the
+    /// change.
     ///
     /// # Errors
     ///
@@ -73,55 +80,78 @@ impl Tape {
     ///
     /// # Panics
     ///
-    /// If the tape holds no token `t`, or the values reach past its state.
+    /// If the tape holds no token `t`, or the values reach past it.
     pub fn overwrite(&mut self, t: usize, at: usize, values: &[f32]) -> Result<(), WorkloadError> {
-        assert!(at + values.len() <= self.state_len, "past the end of a state");
+        assert!(at + values.len() <= self.token_len, "past the end of a token");
         let start = self.range(t).start + at;
-        self.states.overwrite(start, values)
+        self.values.overwrite(start, values)
     }
 
-    /// State 0: zero.
+    /// Before the first token: a state of zeros, where states are kept.
     pub(crate) fn start(&mut self, context: &Context) -> Result<(), WorkloadError> {
-        let len = self.state_len;
-        context.run(ClearState { state: self.states.view_mut().slice(0..len), len })?;
-        self.filled = 1;
+        if self.kind == TapeKind::Full {
+            let len = self.token_len;
+            context.run(ClearState { state: self.values.view_mut().slice(0..len), len })?;
+            self.filled = 1;
+        }
         Ok(())
     }
 
-    /// The next state begins as a copy of the last.
-    pub(crate) fn copy_last(&mut self, context: &Context) -> Result<(), WorkloadError> {
-        let len = self.state_len;
-        let (done, free) = self.states.view_mut().split_at(self.filled * len);
-        let last = done.into_view().slice((self.filled - 1) * len..self.filled * len);
-        // SAFETY: `filled` states have been written.
-        let from = unsafe { last.assume_written() };
-        context.run(CopyState { from, to: free.slice(0..len), len })?;
+    /// Where the rows go that the next token reads, where rows are kept. They are written before
+    /// anything else is done with the tape.
+    pub(crate) fn next_rows(&mut self) -> Option<ViewMut<'_, MaybeUninit<f32>>> {
+        if self.kind == TapeKind::Full {
+            return None;
+        }
         self.filled += 1;
+        let range = self.range(self.filled - 1);
+        Some(self.values.view_mut().slice(range))
+    }
+
+    /// Token `t` has been computed, and so have its predecessors: writes the states that follow them,
+    /// where states are kept, as soon as there are enough or no more will be. On a card they are
+    /// written beside what is run next.
+    pub(crate) fn follow(
+        &mut self,
+        context: &Context,
+        shape: &Shape,
+        acts: &Activations,
+        t: usize,
+    ) -> Result<(), WorkloadError> {
+        // The last token's write is no token's read.
+        let states = (t + 2).min(shape.synth_len);
+        let count = states.saturating_sub(self.filled);
+        let due = count == MOST_STATES || (count > 0 && states == shape.synth_len);
+        if self.kind == TapeKind::Rows || !due {
+            return Ok(());
+        }
+        let (len, first) = (self.token_len, self.filled - 1);
+        let (done, free) = self.values.view_mut().split_at(self.filled * len);
+        let last = done.into_view().slice(first * len..self.filled * len);
+        let (b, row) = (shape.batch, shape.batch * shape.slot_dim);
+        context.run(WriteStates {
+            shape,
+            count,
+            // SAFETY: `filled` states have been written.
+            first: unsafe { last.assume_written() },
+            next: free.slice(0..count * len),
+            pointers: acts.pointers.view().slice(first * b..(first + count) * b),
+            hidden: acts.hidden.view().slice((first + 1) * row..(first + 1 + count) * row),
+        })?;
+        self.filled = states;
         Ok(())
     }
 
-    /// The last state is written anew by the next copy.
-    pub(crate) fn forget_last(&mut self) {
-        self.filled -= 1;
-    }
-
-    /// The state that token `t` reads.
+    /// What token `t` read.
     pub(crate) fn view(&self, t: usize) -> View<'_, f32> {
         let range = self.range(t);
-        // SAFETY: `range` allows only states that have been written.
-        unsafe { self.states.view().slice(range).assume_written() }
+        // SAFETY: `range` allows only tokens that have been written.
+        unsafe { self.values.view().slice(range).assume_written() }
     }
 
-    /// As [`Tape::view`], to be changed.
-    pub(crate) fn view_mut(&mut self, t: usize) -> ViewMut<'_, f32> {
-        let range = self.range(t);
-        // SAFETY: `range` allows only states that have been written.
-        unsafe { self.states.view_mut().slice(range).assume_written() }
-    }
-
-    /// Where state `t` lies.
+    /// Where token `t` lies.
     fn range(&self, t: usize) -> Range<usize> {
-        assert!(t < self.filled, "no state of token {t} on the tape");
-        t * self.state_len..(t + 1) * self.state_len
+        assert!(t < self.filled, "no token {t} on the tape");
+        t * self.token_len..(t + 1) * self.token_len
     }
 }

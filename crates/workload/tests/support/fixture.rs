@@ -82,7 +82,11 @@ impl Fixture {
 
     /// A model with the fixture's initial weights on `device`, and the inputs of its first step.
     pub fn model(&self, device: &Device, precision: Precision, pointer: PtrDtype) -> (Od1, Inputs) {
-        let case = self.case(precision, pointer);
+        self.model_of(&self.case(precision, pointer), device)
+    }
+
+    /// As [`Fixture::model`], of a case that is this fixture's but for what changes no size.
+    pub fn model_of(&self, case: &Case, device: &Device) -> (Od1, Inputs) {
         let mut weights = case.weights(device);
         let params = self.with_prefix("param.");
         assert_eq!(params.len(), weights.all_vars().len());

@@ -10,6 +10,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use vram_presets::spec::{AntSpec, ColonySpec, Precision, PtrDtype, WorkloadSpec};
 use vram_presets::step::StepKind;
+use vram_presets::tape::TapeKind;
 use vram_workload::model::draw::draw_parameters;
 use vram_workload::model::od1::Od1;
 use vram_workload::model::plain::Output;
@@ -35,6 +36,7 @@ pub struct Case {
     pub watched: usize,
     pub precision: Precision,
     pub pointer: PtrDtype,
+    pub tape: TapeKind,
     /// Of weights and inputs.
     pub seed: u64,
 }
@@ -49,6 +51,7 @@ pub const SMALL: Case = Case {
     watched: 0,
     precision: Precision::Fp32,
     pointer: PtrDtype::Fp64,
+    tape: TapeKind::Full,
     seed: 7,
 };
 
@@ -71,7 +74,8 @@ impl Case {
     }
 
     pub fn shape(&self) -> Shape {
-        Shape::new(&self.spec(), self.heads as u64, self.precision != Precision::Fp32).unwrap()
+        let amp = self.precision != Precision::Fp32;
+        Shape::new(&self.spec(), self.heads as u64, amp).unwrap().with_tape(self.tape)
     }
 
     /// Always the same weights for the same sizes and seed.
@@ -112,6 +116,14 @@ pub struct Inputs {
 impl Inputs {
     pub fn batch(&self, model: &Od1) -> Batch {
         Batch::new(model.shape(), &self.x, &self.y).unwrap()
+    }
+}
+
+/// The tapes that a step of this kind can have.
+pub fn tapes(kind: StepKind) -> &'static [TapeKind] {
+    match kind {
+        StepKind::Fused => TapeKind::ALL,
+        StepKind::Plain => &[TapeKind::Full],
     }
 }
 
