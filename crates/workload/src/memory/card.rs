@@ -7,10 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use candle_core::CudaDevice;
 use candle_core::cuda_backend::DeviceId;
 use candle_core::cuda_backend::cudarc::driver::result::{self, DriverError};
-use candle_core::cuda_backend::cudarc::driver::sys::{CUdevice_attribute, CUresult};
+use candle_core::cuda_backend::cudarc::driver::sys::{
+    CUdevice_attribute, CUfunction_attribute, CUresult,
+};
 use candle_core::cuda_backend::cudarc::driver::{
-    CudaEvent, CudaFunction, CudaModule, CudaSlice, CudaStream, DeviceRepr, LaunchConfig,
-    PushKernelArg,
+    CudaContext, CudaEvent, CudaFunction, CudaModule, CudaSlice, CudaStream, DeviceRepr,
+    LaunchConfig, PushKernelArg,
 };
 use candle_core::cuda_backend::cudarc::nvrtc::Ptx;
 
@@ -42,7 +44,7 @@ struct Opened {
     ready: CudaEvent,
     /// In `beside`: it is over.
     over: CudaEvent,
-    multiprocessors: usize,
+    room: Room,
     module: Arc<CudaModule>,
     /// By name, looked up when it is first launched.
     functions: RwLock<HashMap<&'static str, CudaFunction>>,
@@ -51,6 +53,28 @@ struct Opened {
 impl fmt::Debug for Card {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cuda:{}", self.0.stream.context().ordinal())
+    }
+}
+
+/// What a launch has room for on a card.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Room {
+    pub(crate) multiprocessors: usize,
+    /// Of shared memory, for one block.
+    pub(crate) shared_bytes: usize,
+    /// Whether blocks of a launch may wait for each other.
+    pub(crate) is_cooperative: bool,
+}
+
+impl Room {
+    fn of(context: &CudaContext) -> Result<Self, DriverError> {
+        use CUdevice_attribute as Attribute;
+        let of = |attribute| context.attribute(attribute).map(|value| value.max(0) as usize);
+        Ok(Self {
+            multiprocessors: of(Attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?.max(1),
+            shared_bytes: of(Attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)?,
+            is_cooperative: of(Attribute::CU_DEVICE_ATTRIBUTE_COOPERATIVE_LAUNCH)? == 1,
+        })
     }
 }
 
@@ -65,6 +89,14 @@ impl Grid {
     /// One thread an element.
     pub(crate) fn elements(len: usize) -> Self {
         Self { blocks: (len.div_ceil(256), 1), threads: 256 }
+    }
+
+    fn config(self, shared_bytes: usize) -> LaunchConfig {
+        LaunchConfig {
+            grid_dim: (self.blocks.0 as u32, self.blocks.1 as u32, 1),
+            block_dim: (self.threads as u32, 1, 1),
+            shared_mem_bytes: shared_bytes as u32,
+        }
     }
 }
 
@@ -97,8 +129,7 @@ impl Card {
         let beside = context.new_stream().map_err(&opened)?;
         let event = || context.new_event(None).map_err(&opened);
         let (ready, over) = (event()?, event()?);
-        let count = CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT;
-        let multiprocessors = context.attribute(count).map_err(&opened)?.max(1) as usize;
+        let room = Room::of(&context).map_err(&opened)?;
         let module =
             context.load_module(Ptx::from_binary(FATBIN.to_vec())).map_err(
                 |error| match error.0 {
@@ -116,21 +147,12 @@ impl Card {
             )?;
         let functions = RwLock::default();
         let device = device.clone();
-        Ok(Self(Arc::new(Opened {
-            device,
-            stream,
-            beside,
-            ready,
-            over,
-            multiprocessors,
-            module,
-            functions,
-        })))
+        Ok(Self(Arc::new(Opened { device, stream, beside, ready, over, room, module, functions })))
     }
 
-    /// How many multiprocessors it has.
-    pub(crate) fn multiprocessors(&self) -> usize {
-        self.0.multiprocessors
+    /// What a launch has room for.
+    pub(crate) fn room(&self) -> Room {
+        self.0.room
     }
 
     /// Launches the kernel of this name with its one argument.
@@ -147,6 +169,30 @@ impl Card {
     ) -> Result<(), WorkloadError> {
         // SAFETY: the caller's.
         unsafe { self.launch_in(&self.0.stream, name, grid, arguments) }
+    }
+
+    /// As [`Card::launch`], all blocks at once, with so many bytes of shared memory each: they may wait
+    /// for each other.
+    ///
+    /// # Safety
+    ///
+    /// As [`Card::launch`].
+    pub(crate) unsafe fn launch_together<A: DeviceRepr>(
+        &self,
+        name: &'static str,
+        grid: Grid,
+        shared_bytes: usize,
+        arguments: A,
+    ) -> Result<(), WorkloadError> {
+        let function = self.function(name)?;
+        let attribute = CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+        let launching = failed("launching a chain of tokens");
+        function.set_attribute(attribute, shared_bytes as i32).map_err(&launching)?;
+        let mut launch = self.0.stream.launch_builder(&function);
+        launch.arg(&arguments);
+        let config = grid.config(shared_bytes);
+        // SAFETY: the caller's.
+        unsafe { launch.launch_cooperative(config) }.map(drop).map_err(launching)
     }
 
     /// As [`Card::launch`], in the stream beside, once what the stream has been given so far is over.
@@ -182,11 +228,7 @@ impl Card {
         arguments: A,
     ) -> Result<(), WorkloadError> {
         let function = self.function(name)?;
-        let config = LaunchConfig {
-            grid_dim: (grid.blocks.0 as u32, grid.blocks.1 as u32, 1),
-            block_dim: (grid.threads as u32, 1, 1),
-            shared_mem_bytes: 0,
-        };
+        let config = grid.config(0);
         let mut launch = stream.launch_builder(&function);
         launch.arg(&arguments);
         // SAFETY: the caller's.
@@ -342,6 +384,23 @@ macro_rules! by_compute {
     };
 }
 pub(crate) use by_compute;
+
+/// The name of a kernel in half-precision numbers of its products and in the pointer's.
+macro_rules! by_half_and_pointer {
+    ($compute:expr, $pointer:expr, $name:literal) => {
+        match ($compute, $pointer) {
+            ($crate::shape::Compute::Bf16, $crate::shape::Pointer::Fp64) => {
+                concat!($name, "_bf16_fp64")
+            }
+            ($crate::shape::Compute::Bf16, $crate::shape::Pointer::Fp32) => {
+                concat!($name, "_bf16_fp32")
+            }
+            (_, $crate::shape::Pointer::Fp64) => concat!($name, "_fp16_fp64"),
+            (_, $crate::shape::Pointer::Fp32) => concat!($name, "_fp16_fp32"),
+        }
+    };
+}
+pub(crate) use by_half_and_pointer;
 
 /// The name of a kernel in the pointer's numbers.
 macro_rules! by_pointer {

@@ -25,6 +25,13 @@ pub(crate) trait Kernel {
     fn cuda(self, card: &Card) -> Result<(), WorkloadError>;
 }
 
+/// Kernels of many tokens as one launch, for cards that have room for it.
+pub(crate) trait Chain {
+    /// Launches it in the card's stream. Whether it did: `false` where the card has no room.
+    #[cfg(feature = "cuda")]
+    fn cuda(self, card: &Card) -> Result<bool, WorkloadError>;
+}
+
 /// Where a step allocates and runs.
 #[derive(Debug, Clone)]
 pub(crate) struct Context {
@@ -81,6 +88,16 @@ impl Context {
             Place::Recording(..) => (),
         }
         Ok(())
+    }
+
+    /// Runs many tokens as one launch. `false` where nothing was run: each token is for itself then.
+    #[cfg_attr(not(feature = "cuda"), expect(unused_variables, reason = "for cards alone"))]
+    pub(crate) fn run_at_once(&self, chain: impl Chain) -> Result<bool, WorkloadError> {
+        match &self.place {
+            #[cfg(feature = "cuda")]
+            Place::Card(card) => chain.cuda(card),
+            _ => Ok(false),
+        }
     }
 
     /// What is run from here on finds what runs beside it over.

@@ -17,3 +17,6 @@
 #include "sensory_step_backward.cu"
 #include "state_loop.cu"
 #include "write_states.cu"
+// Of what those above do, for many tokens.
+#include "forward_chain.cu"
+#include "backward_chain.cu"

@@ -6,10 +6,14 @@
 #![cfg_attr(not(feature = "cuda"), allow(dead_code, reason = "lengths and tables for the card"))]
 
 pub(crate) mod adam;
+pub(crate) mod backward_chain;
 pub(crate) mod cast;
+#[cfg(feature = "cuda")]
+mod chain;
 pub(crate) mod check_gradients;
 pub(crate) mod copy;
 pub(crate) mod field_gradients;
+pub(crate) mod forward_chain;
 pub(crate) mod gemm;
 mod gru;
 pub(crate) mod gru_backward;

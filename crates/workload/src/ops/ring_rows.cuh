@@ -16,6 +16,11 @@ struct RowSource {
     __device__ const float *row(int b, const Taps &taps, int j, int d) const {
         return rows + ((size_t)b * sample_rows + (by_tap ? j : taps.slots[j])) * d;
     }
+
+    // Of token `t`, where this is of token 0.
+    __device__ RowSource of_token(int t, int batch, int d) const {
+        return {rows + (size_t)t * batch * sample_rows * d, sample_rows, by_tap};
+    }
 };
 ASSERT_SIZE(RowSource, 16);
 ASSERT_OFFSET(RowSource, rows, 0);

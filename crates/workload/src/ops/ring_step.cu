@@ -27,19 +27,21 @@ ASSERT_OFFSET(RingStepArguments, carry, 168);
 ASSERT_OFFSET(RingStepArguments, moved, 176);
 ASSERT_OFFSET(RingStepArguments, x, 184);
 
+// Sample b's step from token `from` to the next, whose rows go to `kept` [B,5,D], if anywhere. To be
+// called by a whole block; another may have written the hidden state.
 template <class P>
-__device__ void ring_step(const RingStepArguments &g) {
+__device__ void ring_step(const RingStepArguments &g, int b, int from, float *kept) {
     const RingToken &a = g.ring;
-    const int b = blockIdx.x, d = a.slot_dim, next = a.from + 1;
+    const int d = a.slot_dim, next = from + 1;
     const size_t row = (size_t)a.ring_len * d;
     const RingAxis<P> axis = {a.ring_len, a.theta_ptr, a.theta_gate};
     float *ring = g.state + b * row;
-    double p = g.pointers[(size_t)max(a.from, 0) * a.batch + b];
-    if (a.from >= 0) {
+    double p = g.pointers[(size_t)max(from, 0) * a.batch + b];
+    if (from >= 0) {
         const float *h = g.hidden + ((size_t)next * a.batch + b) * d;
         float heads[4] = {};
         for (int i = threadIdx.x; i < d; i += blockDim.x) {
-            const float hv = h[i];
+            const float hv = __ldcg(h + i);
 #pragma unroll
             for (int k = 0; k < 4; k++) heads[k] += a.head_weights[k][i] * hv;
         }
@@ -49,7 +51,7 @@ __device__ void ring_step(const RingStepArguments &g) {
         if (next < a.tokens) {
             const Taps taps = axis.taps(p);
             for (int i = threadIdx.x; i < d; i += blockDim.x) {
-                const float hv = h[i];
+                const float hv = __ldcg(h + i);
 #pragma unroll
                 for (int j = 0; j < TAPS; j++) {
                     float &m = ring[(size_t)taps.slots[j] * d + i];
@@ -59,7 +61,7 @@ __device__ void ring_step(const RingStepArguments &g) {
         }
         double distance;
         const State state = axis.advance({p, g.carry[2 * b], g.carry[2 * b + 1]},
-                                           a.from % a.update_every == 0, heads, distance);
+                                           from % a.update_every == 0, heads, distance);
         p = state.p;
         __syncthreads(); // every thread has read carry
         if (threadIdx.x == 0) {
@@ -68,7 +70,7 @@ __device__ void ring_step(const RingStepArguments &g) {
             g.carry[2 * b + 1] = state.residual;
             g.moved[b] += distance;
 #pragma unroll
-            for (int k = 0; k < 4; k++) g.heads[((size_t)a.from * a.batch + b) * 4 + k] = heads[k];
+            for (int k = 0; k < 4; k++) g.heads[((size_t)from * a.batch + b) * 4 + k] = heads[k];
         }
     }
     if (next >= a.tokens) return;
@@ -82,11 +84,15 @@ __device__ void ring_step(const RingStepArguments &g) {
             read[j] = ring[(size_t)taps.slots[j] * d + i];
             cur += taps.weights[j] * read[j];
         }
-        if (g.kept) {
+        if (kept) {
 #pragma unroll
-            for (int j = 0; j < TAPS; j++) g.kept[((size_t)b * TAPS + j) * d + i] = read[j];
+            for (int j = 0; j < TAPS; j++) kept[((size_t)b * TAPS + j) * d + i] = read[j];
         }
         g.x[at + i] = round_to(a.mode, g.bridged[at + i] + gain * cur);
     }
+}
+
+template <class P> __device__ void ring_step(const RingStepArguments &g) {
+    ring_step<P>(g, blockIdx.x, g.ring.from, g.kept);
 }
 FOR_POINTERS(ring_step, __launch_bounds__(512), RingStepArguments)

@@ -34,9 +34,13 @@ ASSERT_OFFSET(RingStepBackwardArguments, d_gain, 216);
 ASSERT_OFFSET(RingStepBackwardArguments, d_pointer, 224);
 ASSERT_OFFSET(RingStepBackwardArguments, d_target, 232);
 
-template <class P> __device__ void ring_step_backward(const RingStepBackwardArguments &g) {
+// Sample b's step from token `from`; `read` is what the next token read. To be called by a whole
+// block; another may have written `d_x` and `d_hidden`.
+template <class P>
+__device__ void ring_step_backward(const RingStepBackwardArguments &g, int b, int from,
+                                   const RowSource &read, const float *d_hidden, float *d_before) {
     const RingToken &a = g.ring;
-    const int b = blockIdx.x, d = a.slot_dim, next = a.from + 1;
+    const int d = a.slot_dim, next = from + 1;
     const size_t row = (size_t)a.ring_len * d;
     const RingAxis<P> axis = {a.ring_len, a.theta_ptr, a.theta_gate};
     float *d_ring = g.d_ring + b * row;
@@ -45,12 +49,12 @@ template <class P> __device__ void ring_step_backward(const RingStepBackwardArgu
         const Taps taps = axis.taps(g.pointers[(size_t)next * a.batch + b]);
         const float *rows[TAPS];
 #pragma unroll
-        for (int j = 0; j < TAPS; j++) rows[j] = g.read.row(b, taps, j, d);
+        for (int j = 0; j < TAPS; j++) rows[j] = read.row(b, taps, j, d);
         float *bridged = g.bridged + ((size_t)next * a.batch + b) * d;
         const float gain = sigmoid(*a.context_logit);
         float d_read[TAPS] = {};
         for (int i = threadIdx.x; i < d; i += blockDim.x) {
-            const float dx = g.d_x[(size_t)b * d + i], v = bridged[i];
+            const float dx = __ldcg(g.d_x + (size_t)b * d + i), v = bridged[i];
             bridged[i] = round_to(a.mode, dx * (1.0f - v * v));
 #pragma unroll
             for (int j = 0; j < TAPS; j++) {
@@ -68,19 +72,19 @@ template <class P> __device__ void ring_step_backward(const RingStepBackwardArgu
         grad.p += taps_backward(taps, d_taps);
         if (threadIdx.x == 0) g.d_gain[b] += d_gain;
     }
-    if (a.from < 0) return;
+    if (from < 0) return;
 
-    const size_t at = (size_t)a.from * a.batch + b;
+    const size_t at = (size_t)from * a.batch + b;
     const double p = g.pointers[at];
     float heads[4], d_heads[4], d_target;
 #pragma unroll
     for (int k = 0; k < 4; k++) heads[k] = g.heads[at * 4 + k];
-    grad = axis.advance_backward(p, a.from % a.update_every == 0, heads, grad, d_heads, d_target);
+    grad = axis.advance_backward(p, from % a.update_every == 0, heads, grad, d_heads, d_target);
     const Taps taps = axis.taps(p);
     const float *before = g.hidden + at * d, *after = before + (size_t)a.batch * d;
     float d_taps[TAPS] = {};
     for (int i = threadIdx.x; i < d; i += blockDim.x) {
-        float dh = g.d_hidden[(size_t)b * d + i];
+        float dh = __ldcg(d_hidden + (size_t)b * d + i);
 #pragma unroll
         for (int k = 0; k < 4; k++) dh += a.head_weights[k][i] * d_heads[k];
         const float h = after[i];
@@ -90,7 +94,7 @@ template <class P> __device__ void ring_step_backward(const RingStepBackwardArgu
             d_taps[j] += written * h;
             dh += taps.weights[j] * written;
         }
-        g.d_before[(size_t)b * d + i] =
+        d_before[(size_t)b * d + i] =
             gru_deactivate(dh, before[i], g.gates + at * 4 * d + i, d, a.mode);
     }
     block_sum(d_taps); // its barriers also say that every thread has read heads and d_pointer
@@ -102,5 +106,9 @@ template <class P> __device__ void ring_step_backward(const RingStepBackwardArgu
     g.d_target[at] = d_target;
     g.d_pointer[2 * b] = grad.p;
     g.d_pointer[2 * b + 1] = grad.residual;
+}
+
+template <class P> __device__ void ring_step_backward(const RingStepBackwardArguments &g) {
+    ring_step_backward<P>(g, blockIdx.x, g.ring.from, g.read, g.d_hidden, g.d_before);
 }
 FOR_POINTERS(ring_step_backward, __launch_bounds__(512), RingStepBackwardArguments)

@@ -63,27 +63,7 @@ impl Kernel for RingStepBackward<'_> {
     #[cfg(feature = "cuda")]
     fn cuda(self, card: &Card) -> Result<(), WorkloadError> {
         let shape = self.token.shape;
-        let arguments = RingStepBackwardArguments {
-            ring: RingTokenArguments::new(&self.token),
-            read: RowSourceArguments {
-                rows: self.read.map_or(Ptr::NULL, View::card),
-                sample_rows: shape.tape_rows() as i32,
-                by_tap: i32::from(shape.tape == TapeKind::Rows),
-            },
-            pointers: self.pointers.card(),
-            hidden: self.hidden.card(),
-            heads: self.heads.card(),
-            bridged: self.bridged.card(),
-            gates: self.gates.card(),
-            d_ring: self.d_ring.card(),
-            d_hidden: self.d_hidden.card(),
-            d_before: self.d_before.card(),
-            d_x: self.d_x.card(),
-            d_taps: self.d_taps.card(),
-            d_gain: self.d_gain.card(),
-            d_pointer: self.d_pointer.card(),
-            d_target: self.d_target.card(),
-        };
+        let arguments = RingStepBackwardArguments::new(self);
         let name = by_pointer!(shape.pointer, "ring_step_backward");
         // SAFETY: the views are the step's, sized as the struct says.
         unsafe { card.launch(name, row_grid(shape), arguments) }
@@ -250,6 +230,34 @@ kernel_arguments! {
         d_gain: Ptr<f32> = 216,
         d_pointer: Ptr<f64> = 224,
         d_target: Ptr<f32> = 232,
+    }
+}
+
+#[cfg(feature = "cuda")]
+impl RingStepBackwardArguments {
+    pub(super) fn new(step: RingStepBackward) -> Self {
+        let shape = step.token.shape;
+        Self {
+            ring: RingTokenArguments::new(&step.token),
+            read: RowSourceArguments {
+                rows: step.read.map_or(Ptr::NULL, View::card),
+                sample_rows: shape.tape_rows() as i32,
+                by_tap: i32::from(shape.tape == TapeKind::Rows),
+            },
+            pointers: step.pointers.card(),
+            hidden: step.hidden.card(),
+            heads: step.heads.card(),
+            bridged: step.bridged.card(),
+            gates: step.gates.card(),
+            d_ring: step.d_ring.card(),
+            d_hidden: step.d_hidden.card(),
+            d_before: step.d_before.card(),
+            d_x: step.d_x.card(),
+            d_taps: step.d_taps.card(),
+            d_gain: step.d_gain.card(),
+            d_pointer: step.d_pointer.card(),
+            d_target: step.d_target.card(),
+        }
     }
 }
 

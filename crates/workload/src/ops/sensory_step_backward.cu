@@ -27,19 +27,23 @@ ASSERT_OFFSET(SensoryStepBackwardArguments, len, 68);
 ASSERT_OFFSET(SensoryStepBackwardArguments, width, 72);
 ASSERT_OFFSET(SensoryStepBackwardArguments, mode, 76);
 
-extern "C" __global__ void
-sensory_step_backward(const __grid_constant__ SensoryStepBackwardArguments p) {
-    const int i = blockIdx.x * blockDim.x + threadIdx.x, next = p.from + 1;
-    if (i >= p.len) return;
+// One element `i` of [B,S]. `dx` is of token from + 1, `d_state` of the state after token `from`.
+__device__ inline void sensory_step_backward(const SensoryStepBackwardArguments &p, int from, int i,
+                                             float dx, float d_state, float *d_before) {
+    const int next = from + 1;
     if (next < p.tokens) {
         float *input = p.inputs + (size_t)next * p.len + i;
-        *input = round_to(p.mode, p.dx[i] * (1.0f - *input * *input));
-        if (next >= p.delay) p.d_states[(size_t)(next - p.delay) * p.len + i] += p.dx[i];
+        *input = round_to(p.mode, dx * (1.0f - *input * *input));
+        if (next >= p.delay) p.d_states[(size_t)(next - p.delay) * p.len + i] += dx;
     }
-    if (p.from < 0) return;
-    const float dh = p.d_state[i] + p.d_states[(size_t)p.from * p.len + i];
-    const size_t gate =
-        ((size_t)p.from * (p.len / p.width) + i / p.width) * 4 * p.width + i % p.width;
-    p.d_before[i] = gru_deactivate(dh, p.states[(size_t)p.from * p.len + i], p.gates + gate,
-                                   p.width, p.mode);
+    if (from < 0) return;
+    const float dh = d_state + p.d_states[(size_t)from * p.len + i];
+    const size_t gate = ((size_t)from * (p.len / p.width) + i / p.width) * 4 * p.width + i % p.width;
+    *d_before = gru_deactivate(dh, p.states[(size_t)from * p.len + i], p.gates + gate, p.width, p.mode);
+}
+
+extern "C" __global__ void
+sensory_step_backward(const __grid_constant__ SensoryStepBackwardArguments p) {
+    const int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < p.len) sensory_step_backward(p, p.from, i, p.dx[i], p.d_state[i], p.d_before + i);
 }

@@ -60,21 +60,7 @@ impl Kernel for SensoryStepBackward<'_> {
     fn cuda(self, card: &Card) -> Result<(), WorkloadError> {
         let shape = self.shape;
         let len = shape.batch * shape.sensory;
-        let arguments = SensoryStepBackwardArguments {
-            dx: self.dx.card(),
-            inputs: self.inputs.card(),
-            d_states: self.d_states.card(),
-            states: self.states.card(),
-            d_state: self.d_state.card(),
-            d_before: self.d_before.card(),
-            gates: self.gates.card(),
-            from: self.from.map_or(-1, |t| t as i32),
-            tokens: shape.synth_len as i32,
-            delay: i32::try_from(shape.sensory_delay).unwrap_or(i32::MAX),
-            len: len as i32,
-            width: shape.sensory as i32,
-            mode: mode(shape.compute),
-        };
+        let arguments = SensoryStepBackwardArguments::new(self);
         // SAFETY: the sensory path's buffers of this step.
         unsafe { card.launch("sensory_step_backward", Grid::elements(len), arguments) }
     }
@@ -97,5 +83,27 @@ kernel_arguments! {
         len: i32 = 68,
         width: i32 = 72,
         mode: i32 = 76,
+    }
+}
+
+#[cfg(feature = "cuda")]
+impl SensoryStepBackwardArguments {
+    pub(super) fn new(step: SensoryStepBackward) -> Self {
+        let shape = step.shape;
+        Self {
+            dx: step.dx.card(),
+            inputs: step.inputs.card(),
+            d_states: step.d_states.card(),
+            states: step.states.card(),
+            d_state: step.d_state.card(),
+            d_before: step.d_before.card(),
+            gates: step.gates.card(),
+            from: step.from.map_or(-1, |t| t as i32),
+            tokens: shape.synth_len as i32,
+            delay: i32::try_from(shape.sensory_delay).unwrap_or(i32::MAX),
+            len: (shape.batch * shape.sensory) as i32,
+            width: shape.sensory as i32,
+            mode: mode(shape.compute),
+        }
     }
 }

@@ -61,7 +61,7 @@ impl Kernel for WriteStates<'_> {
         };
         let name = by_pointer!(shape.pointer, "write_states");
         let rows = shape.batch * shape.ring_len;
-        let grid = Grid { blocks: (rows.min(2 * card.multiprocessors()), 1), threads: 512 };
+        let grid = Grid { blocks: (rows.min(2 * card.room().multiprocessors), 1), threads: 512 };
         // SAFETY: the views are the step's, sized as the struct says, and what follows the first
         // state is the next ones.
         unsafe { card.launch_beside(name, grid, arguments) }

@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use vram_metrics::phase::Phase;
 
+use super::activations::Activations;
 use super::batch::Batch;
 use super::forward::{Forward, Results};
 use super::fused::{FusedStep, StepResults};
@@ -19,6 +20,7 @@ use crate::error::WorkloadError;
 use crate::memory::buffer::{TensorRead, View, ViewMut};
 use crate::memory::context::Context;
 use crate::model::od1::Od1;
+use crate::ops::backward_chain::{BackwardChain, SensoryBackwardChain};
 use crate::ops::check_gradients::CheckGradients;
 use crate::ops::field_gradients::{ContextGradient, FieldGradients};
 use crate::ops::gru_backward::GruBackward;
@@ -64,12 +66,7 @@ impl FusedStep {
         let work = Workspace::new(context, shape)?;
         let mut pass = Pass { context, model, shape, weights: &weights, work };
         pass.readout_backward(self, batch, &mut forward, scale)?;
-        for t in (0..shape.synth_len).rev() {
-            pass.ring_step_backward(&mut forward, Some(t))?;
-            pass.cell_backward(&mut forward, t)?;
-            swap(&mut pass.work.d_hidden, &mut pass.work.d_before);
-        }
-        pass.ring_step_backward(&mut forward, None)?;
+        pass.tokens_backward(&mut forward)?;
         pass.accumulate_weight_grads(&mut forward)?;
         pass.sensory_backward(&mut forward)?;
         mark(Phase::BackwardPeak);
@@ -148,13 +145,38 @@ impl Pass<'_> {
         })
     }
 
-    /// Backward of the ring step, down to the gradients of token `from`'s gates.
-    fn ring_step_backward(&mut self, forward: &mut Forward, from: Option<usize>) -> Done {
-        let Self { context, shape, weights, work, .. } = self;
+    /// All tokens, from the last to the first: as one launch, or each for itself.
+    fn tokens_backward(&mut self, forward: &mut Forward) -> Done {
+        let cell = self.weights.cell(at::GRU)?;
+        let last = self.shape.synth_len - 1;
+        let context = self.context;
+        let ring = self.ring_step(forward, Some(last), true)?;
+        if !context.run_at_once(BackwardChain { ring, cell })? {
+            for t in (0..=last).rev() {
+                context.run(self.ring_step(forward, Some(t), false)?)?;
+                self.cell_backward(forward, t)?;
+                swap(&mut self.work.d_hidden, &mut self.work.d_before);
+            }
+        }
+        context.run(self.ring_step(forward, None, false)?)
+    }
+
+    /// Backward of the ring step, down to the gradients of token `from`'s gates, from what the tape
+    /// holds of the next token or, for a chain, of all.
+    fn ring_step<'a>(
+        &'a mut self,
+        forward: &'a mut Forward,
+        from: Option<usize>,
+        is_chain: bool,
+    ) -> Result<RingStepBackward<'a>, WorkloadError> {
+        let Self { shape, weights, work, .. } = self;
         let Forward { tape, acts, .. } = forward;
         let token = RingToken { shape, steering: weights.steering()?, from };
-        let read = token.reads().then(|| tape.view(token.next()));
-        context.run(RingStepBackward {
+        let read = match is_chain {
+            true => Some(tape.all()),
+            false => token.reads().then(|| tape.view(token.next())),
+        };
+        Ok(RingStepBackward {
             token,
             read,
             pointers: acts.pointers.view(),
@@ -306,35 +328,49 @@ impl Pass<'_> {
             compute: shape.compute,
         })?;
         let cell = self.weights.cell(at::SENSORY_GRU)?;
-        for from in (0..shape.synth_len).rev().map(Some).chain([None]) {
-            let work = &mut self.work;
-            self.context.run(SensoryStepBackward {
-                shape,
-                from,
-                dx: work.d_sensory_x.view(),
-                inputs: acts.sensory_in.view_mut(),
-                d_states: work.d_sensory.view_mut(),
-                states: acts.sensory.view(),
-                d_state: work.d_sensory_state.view_mut(),
-                d_before: work.d_sensory_before.view_mut(),
-                gates: acts.sensory_gates.view_mut(),
-            })?;
-            let Some(t) = from else { break };
-            self.context.run(GruBackward {
-                cell,
-                gates: acts.sensory_gates.token(t, 4 * len),
-                dx: work.d_sensory_x.view_mut(),
-                dh_before: work.d_sensory_before.view_mut(),
-                batch: b,
-                compute: shape.compute,
-            })?;
-            swap(&mut work.d_sensory_state, &mut work.d_sensory_before);
+        let last = Some(shape.synth_len - 1);
+        let step = Self::sensory_step(shape, &mut self.work, acts, last);
+        if !self.context.run_at_once(SensoryBackwardChain { step, cell })? {
+            for from in (0..shape.synth_len).rev().map(Some).chain([None]) {
+                self.context.run(Self::sensory_step(shape, &mut self.work, acts, from))?;
+                let Some(t) = from else { break };
+                let work = &mut self.work;
+                self.context.run(GruBackward {
+                    cell,
+                    gates: acts.sensory_gates.token(t, 4 * len),
+                    dx: work.d_sensory_x.view_mut(),
+                    dh_before: work.d_sensory_before.view_mut(),
+                    batch: b,
+                    compute: shape.compute,
+                })?;
+                swap(&mut work.d_sensory_state, &mut work.d_sensory_before);
+            }
         }
         let before = acts.sensory.view().slice(0..states - len);
         let operands = (acts.sensory_gates.view(), acts.sensory_x.view(), before);
         self.cell_weight_grads(grads, at::SENSORY_GRU, operands)?;
         let operands = (acts.sensory_in.view(), acts.inputs.view());
         self.layer_weight_grads(grads, at::SENSORY_IN, operands)
+    }
+
+    /// What the sensory path does between a token and the one before it, `from`.
+    fn sensory_step<'a>(
+        shape: &'a Shape,
+        work: &'a mut Workspace,
+        acts: &'a mut Activations,
+        from: Option<usize>,
+    ) -> SensoryStepBackward<'a> {
+        SensoryStepBackward {
+            shape,
+            from,
+            dx: work.d_sensory_x.view(),
+            inputs: acts.sensory_in.view_mut(),
+            d_states: work.d_sensory.view_mut(),
+            states: acts.sensory.view(),
+            d_state: work.d_sensory_state.view_mut(),
+            d_before: work.d_sensory_before.view_mut(),
+            gates: acts.sensory_gates.view_mut(),
+        }
     }
 }
 

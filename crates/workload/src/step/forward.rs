@@ -1,5 +1,7 @@
 //! The fused forward: all tokens of a step, and what backward needs of them.
 
+use std::ops::Range;
+
 use candle_core::{DType, Tensor};
 
 use super::activations::Activations;
@@ -16,6 +18,7 @@ use crate::memory::context::Context;
 use crate::memory::log::AllocationGuard;
 use crate::model::state_loop::StateLoop;
 use crate::ops::copy::CopyAll;
+use crate::ops::forward_chain::{ForwardChain, SensoryChain};
 use crate::ops::gru_forward::GruForward;
 use crate::ops::matmul::LinearTanh;
 use crate::ops::pointer_start::PointerStart;
@@ -165,10 +168,12 @@ impl FusedStep {
         pass.sensory_forward(batch)?;
         pass.start(starts)?;
         pass.ring_step(None)?;
-        for t in 0..shape.synth_len {
-            pass.cell(t)?;
-            pass.ring_step(Some(t))?;
-            pass.tape.follow(context, shape, &pass.acts, t)?;
+        let mut first = 0;
+        while first < shape.synth_len {
+            let end = first + pass.tape.at_once(shape.synth_len - first);
+            pass.tokens(first..end)?;
+            pass.tape.follow(context, shape, &pass.acts, end - 1)?;
+            first = end;
         }
         pass.readout(self, batch, &mut readout)?;
         context.join()?;
@@ -183,7 +188,7 @@ impl Pass<'_> {
     fn sensory_forward(&mut self, batch: &Batch) -> Result<(), WorkloadError> {
         let Self { context, shape, weights, acts, .. } = self;
         let (rows, compute) = (shape.tokens(), shape.compute);
-        let (b, len) = (shape.batch, shape.batch * shape.sensory);
+        let len = shape.batch * shape.sensory;
         let inputs = TensorRead::new("x", &batch.x)?;
         let by_token = acts.inputs.view_mut();
         context.run(TokenMajor { shape, inputs: inputs.view()?, by_token })?;
@@ -196,25 +201,22 @@ impl Pass<'_> {
         })?;
         let (from, to) = (acts.sensory_in.view(), acts.sensory_x.view_mut());
         context.run(CopyAll { from, to, len: rows * shape.sensory })?;
-        let cell = weights.cell(at::SENSORY_GRU)?;
-        for t in 0..shape.synth_len {
-            if let Some(delayed) = t.checked_sub(shape.sensory_delay) {
-                let delayed = acts.sensory.token(delayed + 1, len);
-                let x = acts.sensory_x.token_mut(t, len);
-                context.run(AddDelayed { delayed, x, len, compute })?;
+        // A state comes back as input so many tokens later: those before it have theirs.
+        let shape = *shape;
+        let mut first = 0;
+        while first < shape.synth_len {
+            let tokens = first..shape.synth_len.min(first.saturating_add(shape.sensory_delay));
+            if let Some(delayed) = first.checked_sub(shape.sensory_delay) {
+                let (from, to) = ((delayed + 1) * len, first * len);
+                let len = tokens.len() * len;
+                let delayed = self.acts.sensory.view().slice(from..from + len);
+                let x = self.acts.sensory_x.view_mut().slice(to..to + len);
+                self.context.run(AddDelayed { delayed, x, len, compute })?;
             }
-            let (hidden, next) = acts.sensory.around(t, len);
-            context.run(GruForward {
-                cell,
-                x: acts.sensory_x.token(t, len),
-                hidden,
-                operand: acts.operands.sensory(),
-                gates: acts.sensory_gates.token_mut(t, 4 * len),
-                next,
-                batch: b,
-                compute,
-            })?;
+            first = tokens.end;
+            self.sensory_tokens(tokens)?;
         }
+        let Self { context, shape, weights, acts, .. } = self;
         // From here on the states are operands of products only.
         let (values, all) = (acts.sensory.view_mut(), rows * shape.sensory + len);
         context.run(RoundAll { values, len: all, compute })?;
@@ -225,6 +227,38 @@ impl Pass<'_> {
             rows,
             compute,
         })
+    }
+
+    /// Some tokens of the sensory cell, whose inputs are there: as one launch, or each for itself.
+    fn sensory_tokens(&mut self, tokens: Range<usize>) -> Result<(), WorkloadError> {
+        let Self { context, shape, weights, acts, .. } = self;
+        let cell = weights.cell(at::SENSORY_GRU)?;
+        let len = shape.batch * shape.sensory;
+        let ran = context.run_at_once(SensoryChain {
+            tokens: tokens.clone(),
+            shape,
+            cell,
+            x: acts.sensory_x.view(),
+            hidden: acts.sensory.view_mut(),
+            gates: acts.sensory_gates.view_mut(),
+        })?;
+        if ran {
+            return Ok(());
+        }
+        for t in tokens {
+            let (hidden, next) = acts.sensory.around(t, len);
+            context.run(GruForward {
+                cell,
+                x: acts.sensory_x.token(t, len),
+                hidden,
+                operand: acts.operands.sensory(),
+                gates: acts.sensory_gates.token_mut(t, 4 * len),
+                next,
+                batch: shape.batch,
+                compute: shape.compute,
+            })?;
+        }
+        Ok(())
     }
 
     /// The tape's beginning and the pointers before token 0.
@@ -240,6 +274,44 @@ impl Pass<'_> {
             batch: shape.batch,
             pointer: shape.pointer,
         })
+    }
+
+    /// Some tokens: their cells and ring steps.
+    fn tokens(&mut self, tokens: Range<usize>) -> Result<(), WorkloadError> {
+        if self.tokens_at_once(tokens.clone())? {
+            return Ok(());
+        }
+        for t in tokens {
+            self.cell(t)?;
+            self.ring_step(Some(t))?;
+        }
+        Ok(())
+    }
+
+    /// The same as one launch. `false` where the device has no room for that.
+    fn tokens_at_once(&mut self, tokens: Range<usize>) -> Result<bool, WorkloadError> {
+        let Self { context, shape, weights, tape, state, acts } = self;
+        let token = RingToken { shape, steering: weights.steering()?, from: Some(tokens.start) };
+        let followers = tokens.end.min(shape.synth_len - 1) - tokens.start;
+        let ran = context.run_at_once(ForwardChain {
+            tokens,
+            token,
+            cell: weights.cell(at::GRU)?,
+            heads: acts.heads.view_mut(),
+            pointers: acts.pointers.view_mut(),
+            hidden: acts.hidden.view_mut(),
+            bridged: acts.bridged.view(),
+            state: state.view_mut(),
+            kept: tape.next_rows(followers),
+            carry: acts.carry.view_mut(),
+            moved: acts.moved.view_mut(),
+            x: acts.x.view_mut(),
+            gates: acts.gates.view_mut(),
+        })?;
+        if ran {
+            tape.rows_written(followers);
+        }
+        Ok(ran)
     }
 
     /// Token `t`'s cell: from its input to the hidden state after it.
@@ -264,7 +336,7 @@ impl Pass<'_> {
     fn ring_step(&mut self, from: Option<usize>) -> Result<(), WorkloadError> {
         let Self { context, shape, weights, tape, state, acts } = self;
         let token = RingToken { shape, steering: weights.steering()?, from };
-        let kept = if token.reads() { tape.next_rows() } else { None };
+        let followers = usize::from(token.reads());
         context.run(RingStep {
             token,
             heads: acts.heads.view_mut(),
@@ -272,11 +344,13 @@ impl Pass<'_> {
             hidden: acts.hidden.view(),
             bridged: acts.bridged.view(),
             state: state.view_mut(),
-            kept,
+            kept: tape.next_rows(followers),
             carry: acts.carry.view_mut(),
             moved: acts.moved.view_mut(),
             x: acts.x.view_mut(),
-        })
+        })?;
+        tape.rows_written(followers);
+        Ok(())
     }
 
     /// Features, logits and loss.

@@ -97,15 +97,26 @@ impl Tape {
         Ok(())
     }
 
-    /// Where the rows go that the next token reads, where rows are kept. They are written before
-    /// anything else is done with the tape.
-    pub(crate) fn next_rows(&mut self) -> Option<ViewMut<'_, MaybeUninit<f32>>> {
-        if self.kind == TapeKind::Full {
-            return None;
+    /// Where the rows go that the next `count` tokens read, where rows are kept.
+    pub(crate) fn next_rows(&mut self, count: usize) -> Option<ViewMut<'_, MaybeUninit<f32>>> {
+        let first = self.filled * self.token_len;
+        let range = first..first + count * self.token_len;
+        (self.kind == TapeKind::Rows).then(|| self.values.view_mut().slice(range))
+    }
+
+    /// The next `count` tokens' rows have been written, where rows are kept.
+    pub(crate) fn rows_written(&mut self, count: usize) {
+        if self.kind == TapeKind::Rows {
+            self.filled += count;
         }
-        self.filled += 1;
-        let range = self.range(self.filled - 1);
-        Some(self.values.view_mut().slice(range))
+    }
+
+    /// How many tokens are computed before the tape has to [follow](Self::follow) them, of `tokens`.
+    pub(crate) fn at_once(&self, tokens: usize) -> usize {
+        match self.kind {
+            TapeKind::Full => tokens.min(MOST_STATES),
+            TapeKind::Rows => tokens,
+        }
     }
 
     /// Token `t` has been computed, and so have its predecessors: writes the states that follow them,
@@ -140,6 +151,13 @@ impl Tape {
         })?;
         self.filled = states;
         Ok(())
+    }
+
+    /// What all tokens read.
+    pub(crate) fn all(&self) -> View<'_, f32> {
+        let len = self.filled * self.token_len;
+        // SAFETY: `filled` tokens have been written.
+        unsafe { self.values.view().slice(0..len).assume_written() }
     }
 
     /// What token `t` read.

@@ -1,0 +1,185 @@
+// Backward of forward_chain.cu: many tokens in one launch, from the last to the first; per token what
+// ring_step_backward.cu and gru_backward.cu do, in half precision, with the cell's weights kept on
+// the multiprocessors.
+//
+//   ring_step_backward               the last blocks, one a sample
+//   dx = W_ih' dg, dh += W_hh' dg    blocks 0 .. , `columns` columns of both a block
+//
+// The gradients dg [B,4W] of r, z, n and the candidate's hidden product q are one row of values: the
+// weights of W_ih are zero for q, those of W_hh for n.
+#include "cell_product.cuh"
+#include "grid_barrier.cuh"
+#include "ring_step.cuh"
+
+namespace chain {
+constexpr int BACKWARD_WARPS = 16;
+// Columns of one tile: rows 0..7 of it are of W_ih, rows 8..15 of W_hh.
+constexpr int COLUMNS = TILE_ROWS / 2;
+
+// A cell over tokens, backward.
+struct CellBackward {
+    float *gates;         // [T,B,4W]: gradients of the pre-activations
+    const void *weight_ih, *weight_hh;
+    float *dx;            // [B,W], of the token that was last gone back over
+    float *dh[2];         // [B,W]: of the states after and before a token, in turns
+    int batch, width, columns, blocks, last, count;
+};
+ASSERT_SIZE(CellBackward, 72);
+ASSERT_OFFSET(CellBackward, gates, 0);
+ASSERT_OFFSET(CellBackward, weight_ih, 8);
+ASSERT_OFFSET(CellBackward, weight_hh, 16);
+ASSERT_OFFSET(CellBackward, dx, 24);
+ASSERT_OFFSET(CellBackward, dh, 32);
+ASSERT_OFFSET(CellBackward, batch, 48);
+ASSERT_OFFSET(CellBackward, width, 52);
+ASSERT_OFFSET(CellBackward, columns, 56);
+ASSERT_OFFSET(CellBackward, blocks, 60);
+ASSERT_OFFSET(CellBackward, last, 64);
+ASSERT_OFFSET(CellBackward, count, 68);
+
+__device__ inline int tiles(const CellBackward &c) { return (c.columns + COLUMNS - 1) / COLUMNS; }
+
+// Shared memory of a block that computes.
+struct SharedBackward {
+    uint4 *weights;
+    float *partial, *sums;
+
+    __device__ SharedBackward(uint4 *all, const CellBackward &c) {
+        const int rows = tiles(c) * TILE_ROWS;
+        weights = all;
+        partial = (float *)(all + steps(4 * c.width) * tiles(c) * 32);
+        sums = partial + BACKWARD_WARPS * rows * SUM_STRIDE;
+    }
+};
+
+template <class W> __device__ void keep_cell(const SharedBackward &shared, const CellBackward &c) {
+    const int column = blockIdx.x * c.columns, w = c.width;
+    const W *ih = (const W *)c.weight_ih, *hh = (const W *)c.weight_hh;
+    keep_weights<W>(shared.weights, 4 * w, tiles(c), [=](int row, int k) {
+        const int within = row / TILE_ROWS * COLUMNS + row % COLUMNS, i = column + within;
+        const bool of_states = row % TILE_ROWS >= COLUMNS;
+        const int skipped = of_states ? 2 : 3; // the part of n, of q
+        if (within >= c.columns || i >= w || k >= 4 * w || k / w == skipped) return W(0.0f);
+        const int gate = of_states && k >= 3 * w ? k - w : k;
+        return (of_states ? hh : ih)[(size_t)gate * w + i];
+    });
+    __syncthreads();
+}
+
+// The products with the gradients of token `t`'s gates, of the samples from `first` on.
+template <class W>
+__device__ void gates_product(const SharedBackward &shared, const CellBackward &c, int t, int first) {
+    const float *gates = c.gates + ((size_t)t * c.batch + first) * 4 * c.width;
+    product<W, BACKWARD_WARPS>(shared.weights, tiles(c), gates, 4 * c.width, 4 * c.width,
+               min(SAMPLES_AT_ONCE, c.batch - first), shared.partial, shared.sums);
+}
+
+// Calls `take(place in [B,W], dx, dh)` for each of the block's columns of the samples from `first` on.
+template <class F>
+__device__ void for_columns(const SharedBackward &shared, const CellBackward &c, int first, F take) {
+    const int samples = min(SAMPLES_AT_ONCE, c.batch - first);
+    for (int at = threadIdx.x; at < c.columns * samples; at += BACKWARD_WARPS * 32) {
+        const int within = at % c.columns, s = at / c.columns, i = blockIdx.x * c.columns + within;
+        if (i >= c.width) continue;
+        const int row = within / COLUMNS * TILE_ROWS + within % COLUMNS;
+        const float *sums = shared.sums + row * SUM_STRIDE + s;
+        take((size_t)(first + s) * c.width + i, sums[0], sums[COLUMNS * SUM_STRIDE]);
+    }
+}
+} // namespace chain
+
+struct BackwardChainArguments {
+    RingStepBackwardArguments ring; // its `from`, `d_hidden` and `d_before` are not looked at
+    chain::CellBackward cell;
+};
+ASSERT_SIZE(BackwardChainArguments, 312);
+ASSERT_OFFSET(BackwardChainArguments, ring, 0);
+ASSERT_OFFSET(BackwardChainArguments, cell, 240);
+
+template <class W, class P> __device__ void backward_chain(const BackwardChainArguments &g) {
+    extern __shared__ uint4 shared_bytes[];
+    const chain::CellBackward &c = g.cell;
+    const chain::SharedBackward shared(shared_bytes, c);
+    const int sample = gridDim.x - 1 - blockIdx.x;
+    const bool computes = blockIdx.x < c.blocks, rings = sample < c.batch;
+    const RowSource &read = g.ring.read; // of token 0
+    unsigned *computed = computed_of + BACKWARD, *stepped = stepped_of + BACKWARD;
+    if (computes) chain::keep_cell<W>(shared, c);
+    for (int i = 0; i < c.count; i++) {
+        const int t = c.last - i;
+        float *after = i % 2 ? c.dh[1] : c.dh[0], *before = i % 2 ? c.dh[0] : c.dh[1];
+        if (rings) {
+            wait_for(computed, i * c.blocks);
+            ring_step_backward<P>(g.ring, sample, t, read.of_token(t + 1, c.batch, c.width), after, before);
+            arrive(stepped);
+        }
+        if (computes) {
+            wait_for(stepped, (i + 1) * c.batch);
+            for (int s = 0; s < c.batch; s += chain::SAMPLES_AT_ONCE) {
+                chain::gates_product<W>(shared, c, t, s);
+                chain::for_columns(shared, c, s, [&](size_t at, float dx, float dh) {
+                    c.dx[at] = dx;
+                    before[at] = __ldcg(before + at) + dh;
+                });
+            }
+            arrive(computed);
+        }
+    }
+}
+
+// The sensory cell's: what sensory_step_backward.cu does between two tokens is a matter of one
+// element, and done by the thread that has its gradient.
+struct SensoryBackwardChainArguments {
+    SensoryStepBackwardArguments step; // its `from`, `dx` and `d_before` are not looked at
+    chain::CellBackward cell;
+};
+ASSERT_SIZE(SensoryBackwardChainArguments, 152);
+ASSERT_OFFSET(SensoryBackwardChainArguments, step, 0);
+ASSERT_OFFSET(SensoryBackwardChainArguments, cell, 80);
+
+template <class W>
+__device__ void sensory_backward_chain(const SensoryBackwardChainArguments &g) {
+    extern __shared__ uint4 shared_bytes[];
+    const chain::CellBackward &c = g.cell;
+    const chain::SharedBackward shared(shared_bytes, c);
+    chain::keep_cell<W>(shared, c);
+    const auto step = [&](int from, size_t at, float dx, float *d_state) {
+        sensory_step_backward(g.step, from, (int)at, dx, *d_state, d_state);
+    };
+    // The last token has none after it.
+    for (int s = 0; s < c.batch; s += chain::SAMPLES_AT_ONCE)
+        chain::for_columns(shared, c, s, [&](size_t at, float, float) {
+            step(c.last, at, 0.0f, c.dh[0] + at);
+        });
+    arrive(computed_of + SENSORY_BACKWARD);
+    for (int i = 0; i < c.count; i++) {
+        const int t = c.last - i;
+        wait_for(computed_of + SENSORY_BACKWARD, (i + 1) * c.blocks);
+        for (int s = 0; s < c.batch; s += chain::SAMPLES_AT_ONCE) {
+            chain::gates_product<W>(shared, c, t, s);
+            chain::for_columns(shared, c, s, [&](size_t at, float dx, float dh) {
+                c.dh[0][at] += dh;
+                step(t - 1, at, dx, c.dh[0] + at);
+            });
+        }
+        arrive(computed_of + SENSORY_BACKWARD);
+    }
+}
+
+#define BACKWARD_CHAIN(NUMBER, W, POINTER, P)                                                     \
+    extern "C" __global__ void __launch_bounds__(chain::BACKWARD_WARPS * 32, 1)                               \
+        backward_chain_##NUMBER##_##POINTER(ARGUMENTS(BackwardChainArguments)) {                  \
+        backward_chain<W, P>(p);                                                                  \
+    }
+BACKWARD_CHAIN(fp16, __half, fp64, double)
+BACKWARD_CHAIN(fp16, __half, fp32, float)
+BACKWARD_CHAIN(bf16, __nv_bfloat16, fp64, double)
+BACKWARD_CHAIN(bf16, __nv_bfloat16, fp32, float)
+
+#define SENSORY_BACKWARD_CHAIN(NUMBER, W)                                                         \
+    extern "C" __global__ void __launch_bounds__(chain::BACKWARD_WARPS * 32, 1)                               \
+        sensory_backward_chain_##NUMBER(ARGUMENTS(SensoryBackwardChainArguments)) {               \
+        sensory_backward_chain<W>(p);                                                             \
+    }
+SENSORY_BACKWARD_CHAIN(fp16, __half)
+SENSORY_BACKWARD_CHAIN(bf16, __nv_bfloat16)

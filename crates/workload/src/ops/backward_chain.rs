@@ -1,0 +1,143 @@
+//! Backward of forward_chain.rs: many tokens in one launch, from the last to the first; per token what
+//! ring_step_backward.rs and gru_backward.rs do.
+
+use super::ring_step_backward::RingStepBackward;
+use super::sensory_step_backward::SensoryStepBackward;
+use super::weights::CellWeights;
+use crate::memory::context::Chain;
+#[cfg(feature = "cuda")]
+use {
+    super::chain::{Counters, Plan, Product},
+    super::ring_step_backward::RingStepBackwardArguments,
+    super::sensory_step_backward::SensoryStepBackwardArguments,
+    super::weights::Product as Weight,
+    crate::error::WorkloadError,
+    crate::memory::card::{Card, by_compute, by_half_and_pointer, kernel_arguments},
+    crate::memory::pointer::Ptr,
+    crate::shape::Shape,
+};
+
+/// All tokens of the main cell and of the ring. `ring` is of the last token, but that `read` is all
+/// that forward kept, from the first token on.
+#[cfg_attr(not(feature = "cuda"), expect(dead_code, reason = "for cards alone"))]
+pub(crate) struct BackwardChain<'a> {
+    pub(crate) ring: RingStepBackward<'a>,
+    pub(crate) cell: CellWeights<'a>,
+}
+
+/// All tokens of the sensory cell. `step` is of the last token.
+#[cfg_attr(not(feature = "cuda"), expect(dead_code, reason = "for cards alone"))]
+pub(crate) struct SensoryBackwardChain<'a> {
+    pub(crate) step: SensoryStepBackward<'a>,
+    pub(crate) cell: CellWeights<'a>,
+}
+
+/// Columns of a tile, each a row of both weight matrices' transposes.
+#[cfg(feature = "cuda")]
+const COLUMNS_IN_TILE: usize = 8;
+
+/// `BACKWARD_WARPS` of backward_chain.cu.
+#[cfg(feature = "cuda")]
+const WARPS: usize = 16;
+
+#[cfg(feature = "cuda")]
+fn plan(card: &Card, shape: &Shape, width: usize, samples: usize) -> Option<Plan> {
+    let (in_tile, products, depth, warps) = (COLUMNS_IN_TILE, 1, 4 * width, WARPS);
+    Plan::new(card, shape.compute, &Product { width, in_tile, products, depth, warps, samples })
+}
+
+impl Chain for BackwardChain<'_> {
+    #[cfg(feature = "cuda")]
+    fn cuda(self, card: &Card) -> Result<bool, WorkloadError> {
+        let shape = self.ring.token.shape;
+        let Some(plan) = plan(card, shape, shape.slot_dim, shape.batch) else { return Ok(false) };
+        let ring = RingStepBackwardArguments::new(self.ring);
+        let cell = CellBackwardArguments {
+            dx: ring.d_x,
+            dh: [ring.d_hidden, ring.d_before],
+            gates: ring.gates,
+            ..CellBackwardArguments::new(&plan, &self.cell, shape)
+        };
+        let arguments = BackwardChainArguments { ring, cell };
+        let name = by_half_and_pointer!(shape.compute, shape.pointer, "backward_chain");
+        // SAFETY: the views are the step's, sized as the struct says.
+        unsafe { plan.launch(card, name, Counters::Backward, arguments) }?;
+        Ok(true)
+    }
+}
+
+impl Chain for SensoryBackwardChain<'_> {
+    #[cfg(feature = "cuda")]
+    fn cuda(self, card: &Card) -> Result<bool, WorkloadError> {
+        let shape = self.step.shape;
+        let Some(plan) = plan(card, shape, self.cell.width, 0) else { return Ok(false) };
+        let step = SensoryStepBackwardArguments::new(self.step);
+        let cell = CellBackwardArguments {
+            dx: step.dx,
+            dh: [step.d_state, step.d_before],
+            gates: step.gates,
+            ..CellBackwardArguments::new(&plan, &self.cell, shape)
+        };
+        let arguments = SensoryBackwardChainArguments { step, cell };
+        let name = by_compute!(shape.compute, "sensory_backward_chain");
+        // SAFETY: the sensory path's buffers of this step.
+        unsafe { plan.launch(card, name, Counters::SensoryBackward, arguments) }?;
+        Ok(true)
+    }
+}
+
+#[cfg(feature = "cuda")]
+kernel_arguments! {
+    /// `CellBackward` of backward_chain.cu.
+    struct CellBackwardArguments: 72 {
+        gates: Ptr<f32> = 0,
+        weight_ih: Ptr<Weight> = 8,
+        weight_hh: Ptr<Weight> = 16,
+        dx: Ptr<f32> = 24,
+        dh: [Ptr<f32>; 2] = 32,
+        batch: i32 = 48,
+        width: i32 = 52,
+        columns: i32 = 56,
+        blocks: i32 = 60,
+        last: i32 = 64,
+        count: i32 = 68,
+    }
+}
+
+#[cfg(feature = "cuda")]
+impl CellBackwardArguments {
+    /// The cell's over all tokens, before its buffers.
+    fn new(plan: &Plan, cell: &CellWeights, shape: &Shape) -> Self {
+        Self {
+            gates: Ptr::NULL,
+            weight_ih: cell.weight_ih.card(),
+            weight_hh: cell.weight_hh.card(),
+            dx: Ptr::NULL,
+            dh: [Ptr::NULL; 2],
+            batch: shape.batch as i32,
+            width: cell.width as i32,
+            columns: plan.each as i32,
+            blocks: plan.blocks as i32,
+            last: shape.synth_len as i32 - 1,
+            count: shape.synth_len as i32,
+        }
+    }
+}
+
+#[cfg(feature = "cuda")]
+kernel_arguments! {
+    /// `BackwardChainArguments` of backward_chain.cu.
+    struct BackwardChainArguments: 312 {
+        ring: RingStepBackwardArguments = 0,
+        cell: CellBackwardArguments = 240,
+    }
+}
+
+#[cfg(feature = "cuda")]
+kernel_arguments! {
+    /// `SensoryBackwardChainArguments` of backward_chain.cu.
+    struct SensoryBackwardChainArguments: 152 {
+        step: SensoryStepBackwardArguments = 0,
+        cell: CellBackwardArguments = 80,
+    }
+}

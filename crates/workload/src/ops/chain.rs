@@ -1,0 +1,98 @@
+//! How a cell is spread over a card for many tokens at once: each block keeps a part of its weights.
+//! Samples take blocks of their own for the ring, as far as there are any.
+//!
+//! The numbers are those of cell_product.cuh, forward_chain.cu and backward_chain.cu.
+
+use candle_core::cuda_backend::cudarc::driver::DeviceRepr;
+
+use crate::build;
+use crate::error::WorkloadError;
+use crate::memory::card::{Card, Grid};
+use crate::shape::Compute;
+
+const TILE_ROWS: usize = 16;
+const TILE_DEPTH: usize = 16;
+const MOST_TILES: usize = 2;
+const SUM_STRIDE: usize = 33;
+
+/// The first compute capability whose tensor cores take 16 values of half precision at once.
+const TENSOR_CORES: u32 = 80;
+
+/// The module's pairs of counters, one for each chain of a step (`Chain` of grid_barrier.cuh).
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Counters {
+    Forward,
+    SensoryForward,
+    Backward,
+    SensoryBackward,
+}
+
+/// How a launch is laid out.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Plan {
+    /// Units or columns of a block.
+    pub(super) each: usize,
+    /// Blocks that compute the cell.
+    pub(super) blocks: usize,
+    pub(super) grid: Grid,
+    pub(super) shared_bytes: usize,
+}
+
+/// A cell's product: `rows` of the weights for each unit or column, of which a tile holds `in_tile`;
+/// `products` of `depth` values each, whose sums are kept apart.
+pub(super) struct Product {
+    pub(super) width: usize,
+    pub(super) in_tile: usize,
+    pub(super) products: usize,
+    pub(super) depth: usize,
+    /// Warps of a block, which share the depth.
+    pub(super) warps: usize,
+    /// Samples that step the ring in blocks of the same launch.
+    pub(super) samples: usize,
+}
+
+impl Plan {
+    /// `None` where the card has no room for all blocks at once, or no tensor cores for the mode's
+    /// numbers: then each token is a launch of its own.
+    pub(super) fn new(card: &Card, compute: Compute, product: &Product) -> Option<Self> {
+        let &Product { width, in_tile, products, depth, warps, samples } = product;
+        let room = card.room();
+        let is_half = compute != Compute::Fp32;
+        let has_cores = build::COMPUTE_CAPABILITY.parse().is_ok_and(|c: u32| c >= TENSOR_CORES);
+        if !(is_half && has_cores && room.is_cooperative && samples <= room.multiprocessors) {
+            return None;
+        }
+        let each = in_tile.max(width.div_ceil(room.multiprocessors));
+        let tiles = each.div_ceil(in_tile);
+        let rows = tiles * TILE_ROWS;
+        let weights = products * depth.div_ceil(TILE_DEPTH) * tiles * 32 * 16;
+        let sums = (warps + products) * rows * SUM_STRIDE * size_of::<f32>();
+        let shared_bytes = weights + sums;
+        if tiles > MOST_TILES || shared_bytes > room.shared_bytes {
+            return None;
+        }
+        let blocks = width.div_ceil(each);
+        let all = (blocks + samples).min(room.multiprocessors).max(blocks);
+        let grid = Grid { blocks: (all, 1), threads: warps * 32 };
+        Some(Self { each, blocks, grid, shared_bytes })
+    }
+    /// Launches the chain of this name.
+    ///
+    /// # Safety
+    ///
+    /// As [`Card::launch`].
+    pub(super) unsafe fn launch<A: DeviceRepr>(
+        &self,
+        card: &Card,
+        name: &'static str,
+        counters: Counters,
+        arguments: A,
+    ) -> Result<(), WorkloadError> {
+        let one = Grid { blocks: (1, 1), threads: 1 };
+        // SAFETY: it takes the number of a pair of counters; the rest is the caller's.
+        unsafe {
+            card.launch("clear_counters", one, counters as i32)?;
+            card.launch_together(name, self.grid, self.shared_bytes, arguments)
+        }
+    }
+}

@@ -1,0 +1,199 @@
+// Many tokens of the recurrence in one launch: per token what gru_forward.cu and ring_step.cu do, in
+// half precision, with the cell's weights kept on the multiprocessors.
+//
+//   gates, h' = GRU(x, h)            blocks 0 .. , `units` rows of each gate a block
+//   ring_step(h')                    the last blocks, one a sample
+//
+// Both wait for each other by two counters. The hidden product of the next token does not need its
+// input and is taken while the ring steps. A cooperative launch: all blocks run at once.
+#include "cell_product.cuh"
+#include "grid_barrier.cuh"
+#include "gru.cuh"
+#include "ring_step.cuh"
+
+namespace chain {
+// Half of a multiprocessor's threads and registers: the states of the tape are written beside.
+constexpr int FORWARD_WARPS = 8;
+
+// A cell over tokens: arguments of all of them.
+struct Cell {
+    const float *x;       // [T,B,W]
+    float *hidden;        // [T+1,B,W]
+    const void *weight_ih, *weight_hh, *bias_ih, *bias_hh;
+    float *gates;         // [T,B,4W]
+    int batch, width, units, blocks, first, count;
+};
+ASSERT_SIZE(Cell, 80);
+ASSERT_OFFSET(Cell, x, 0);
+ASSERT_OFFSET(Cell, hidden, 8);
+ASSERT_OFFSET(Cell, weight_ih, 16);
+ASSERT_OFFSET(Cell, weight_hh, 24);
+ASSERT_OFFSET(Cell, bias_ih, 32);
+ASSERT_OFFSET(Cell, bias_hh, 40);
+ASSERT_OFFSET(Cell, gates, 48);
+ASSERT_OFFSET(Cell, batch, 56);
+ASSERT_OFFSET(Cell, width, 60);
+ASSERT_OFFSET(Cell, units, 64);
+ASSERT_OFFSET(Cell, blocks, 68);
+ASSERT_OFFSET(Cell, first, 72);
+ASSERT_OFFSET(Cell, count, 76);
+
+// Rows of the products of a block: three gates of each of its units.
+__device__ inline int tiles(const Cell &c) {
+    return (3 * c.units + TILE_ROWS - 1) / TILE_ROWS;
+}
+
+// Shared memory of a block that computes.
+struct Shared {
+    uint4 *inputs, *states; // weights of the two products
+    float *partial, *of_inputs, *of_states;
+
+    __device__ Shared(uint4 *all, const Cell &c) {
+        const int weights = steps(c.width) * tiles(c) * 32, rows = tiles(c) * TILE_ROWS;
+        inputs = all;
+        states = all + weights;
+        partial = (float *)(all + 2 * weights);
+        of_inputs = partial + FORWARD_WARPS * rows * SUM_STRIDE;
+        of_states = of_inputs + rows * SUM_STRIDE;
+    }
+};
+
+template <class W> __device__ void keep_cell(const Shared &shared, const Cell &c) {
+    const int unit = blockIdx.x * c.units, width = c.width;
+    const auto of = [&](const void *matrix) {
+        return [=](int row, int k) {
+            const int i = unit + row / 3;
+            const bool is_there = row < 3 * c.units && i < width && k < width;
+            const size_t at = ((size_t)(row % 3) * width + i) * width + k;
+            return is_there ? ((const W *)matrix)[at] : W(0.0f);
+        };
+    };
+    keep_weights<W>(shared.inputs, width, tiles(c), of(c.weight_ih));
+    keep_weights<W>(shared.states, width, tiles(c), of(c.weight_hh));
+    __syncthreads();
+}
+
+// The product with the states before token `t` of the samples from `first` on.
+template <class W>
+__device__ void states_product(const Shared &shared, const Cell &c, int t, int first) {
+    const float *states = c.hidden + ((size_t)t * c.batch + first) * c.width;
+    product<W, FORWARD_WARPS>(shared.states, tiles(c), states, c.width, c.width,
+               min(SAMPLES_AT_ONCE, c.batch - first), shared.partial, shared.of_states);
+}
+
+template <class W>
+__device__ void inputs_product(const Shared &shared, const Cell &c, int t, int first) {
+    const float *inputs = c.x + ((size_t)t * c.batch + first) * c.width;
+    product<W, FORWARD_WARPS>(shared.inputs, tiles(c), inputs, c.width, c.width,
+               min(SAMPLES_AT_ONCE, c.batch - first), shared.partial, shared.of_inputs);
+}
+
+// Gates of token `t` and the states after it, of the samples from `first` on, as gru_forward.cu has
+// them.
+template <class W>
+__device__ void activate(const Shared &shared, const Cell &c, int t, int first) {
+    const W *bias_ih = (const W *)c.bias_ih, *bias_hh = (const W *)c.bias_hh;
+    const int width = c.width, samples = min(SAMPLES_AT_ONCE, c.batch - first);
+    for (int at = threadIdx.x; at < c.units * samples; at += FORWARD_WARPS * 32) {
+        const int unit = at % c.units, s = at / c.units, i = blockIdx.x * c.units + unit;
+        if (i >= width) continue;
+        const float *x = shared.of_inputs + 3 * unit * SUM_STRIDE + s;
+        const float *h = shared.of_states + 3 * unit * SUM_STRIDE + s;
+        const float r =
+            sigmoid(x[0] + h[0] + (value(bias_ih[i]) + value(bias_hh[i])));
+        const float z = sigmoid(x[SUM_STRIDE] + h[SUM_STRIDE] +
+                                (value(bias_ih[width + i]) + value(bias_hh[width + i])));
+        const float q = h[2 * SUM_STRIDE] + value(bias_hh[2 * width + i]);
+        const float n = tanhf(x[2 * SUM_STRIDE] + value(bias_ih[2 * width + i]) + r * q);
+        const size_t sample = (size_t)t * c.batch + first + s;
+        float *gate = c.gates + sample * 4 * width + i;
+        gate[0] = r;
+        gate[width] = z;
+        gate[2 * width] = n;
+        gate[3 * width] = q;
+        float *state = c.hidden + sample * width + i;
+        state[(size_t)c.batch * width] = (1.0f - z) * n + z * __ldcg(state);
+    }
+}
+} // namespace chain
+
+struct ForwardChainArguments {
+    RingStepArguments ring; // its `from` is not looked at
+    chain::Cell cell;
+};
+ASSERT_SIZE(ForwardChainArguments, 272);
+ASSERT_OFFSET(ForwardChainArguments, ring, 0);
+ASSERT_OFFSET(ForwardChainArguments, cell, 192);
+
+template <class W, class P> __device__ void forward_chain(const ForwardChainArguments &g) {
+    extern __shared__ uint4 shared_bytes[];
+    const chain::Cell &c = g.cell;
+    const chain::Shared shared(shared_bytes, c);
+    const int sample = gridDim.x - 1 - blockIdx.x;
+    const bool computes = blockIdx.x < c.blocks, rings = sample < c.batch;
+    const bool is_early = c.batch <= chain::SAMPLES_AT_ONCE;
+    float *kept = g.ring.kept; // [count,B,5,D], of the token after the first and so on
+    const size_t kept_by_token = (size_t)c.batch * TAPS * c.width;
+    unsigned *computed = computed_of + FORWARD, *stepped = stepped_of + FORWARD;
+    if (computes) {
+        chain::keep_cell<W>(shared, c);
+        if (is_early) chain::states_product<W>(shared, c, c.first, 0);
+    }
+    for (int i = 0; i < c.count; i++) {
+        const int t = c.first + i;
+        if (computes) {
+            wait_for(stepped, i * c.batch);
+            for (int s = 0; s < c.batch; s += chain::SAMPLES_AT_ONCE) {
+                if (!is_early) chain::states_product<W>(shared, c, t, s);
+                chain::inputs_product<W>(shared, c, t, s);
+                chain::activate<W>(shared, c, t, s);
+            }
+            arrive(computed);
+        }
+        if (rings) {
+            wait_for(computed, (i + 1) * c.blocks);
+            ring_step<P>(g.ring, sample, t, kept ? kept + i * kept_by_token : nullptr);
+            arrive(stepped);
+        }
+        if (computes && is_early && i + 1 < c.count) {
+            wait_for(computed, (i + 1) * c.blocks);
+            chain::states_product<W>(shared, c, t + 1, 0);
+        }
+    }
+}
+
+// The sensory cell, whose inputs are all there: only its blocks wait for each other.
+template <class W> __device__ void sensory_chain(const chain::Cell &c) {
+    extern __shared__ uint4 shared_bytes[];
+    const chain::Shared shared(shared_bytes, c);
+    chain::keep_cell<W>(shared, c);
+    for (int i = 0; i < c.count; i++) {
+        const int t = c.first + i;
+        for (int s = 0; s < c.batch; s += chain::SAMPLES_AT_ONCE) {
+            chain::inputs_product<W>(shared, c, t, s);
+            if (s == 0) wait_for(computed_of + SENSORY_FORWARD, i * c.blocks);
+            chain::states_product<W>(shared, c, t, s);
+            chain::activate<W>(shared, c, t, s);
+        }
+        arrive(computed_of + SENSORY_FORWARD);
+    }
+}
+
+#define ARGUMENTS(STRUCT) const __grid_constant__ STRUCT p
+#define FORWARD_CHAIN(NUMBER, W, POINTER, P)                                                      \
+    extern "C" __global__ void __launch_bounds__(chain::FORWARD_WARPS * 32, 2)                               \
+        forward_chain_##NUMBER##_##POINTER(ARGUMENTS(ForwardChainArguments)) {                    \
+        forward_chain<W, P>(p);                                                                   \
+    }
+FORWARD_CHAIN(fp16, __half, fp64, double)
+FORWARD_CHAIN(fp16, __half, fp32, float)
+FORWARD_CHAIN(bf16, __nv_bfloat16, fp64, double)
+FORWARD_CHAIN(bf16, __nv_bfloat16, fp32, float)
+
+#define SENSORY_CHAIN(NUMBER, W)                                                                  \
+    extern "C" __global__ void __launch_bounds__(chain::FORWARD_WARPS * 32, 2)                               \
+        sensory_chain_##NUMBER(ARGUMENTS(chain::Cell)) {                                          \
+        sensory_chain<W>(p);                                                                      \
+    }
+SENSORY_CHAIN(fp16, __half)
+SENSORY_CHAIN(bf16, __nv_bfloat16)

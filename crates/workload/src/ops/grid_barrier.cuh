@@ -1,0 +1,37 @@
+// Blocks of one cooperative launch that wait for each other: counters in global memory that only grow,
+// cleared before the launch. They are the module's own: a step asks for no memory for them.
+//
+// What a block wrote before it arrives is seen by whoever has waited, if it is read past the cache of
+// the multiprocessor (`__ldcg`), which may hold an older value.
+#pragma once
+
+// The chains of a step, each with counters of its own: blocks that are done with the cell, samples that
+// are done with the ring. The twin of `Counters` in chain.rs.
+enum Chain : int { FORWARD, SENSORY_FORWARD, BACKWARD, SENSORY_BACKWARD, CHAINS };
+__device__ unsigned computed_of[CHAINS], stepped_of[CHAINS];
+
+extern "C" __global__ void clear_counters(const int chain) {
+    computed_of[chain] = 0;
+    stepped_of[chain] = 0;
+}
+
+// To be called by all threads of the block.
+__device__ inline void arrive(unsigned *counter) {
+    __syncthreads();
+    if (threadIdx.x == 0)
+        asm volatile("red.release.gpu.global.add.u32 [%0], 1;" ::"l"(counter) : "memory");
+}
+
+// Returns when `arrivals` were counted. To be called by all threads of the block.
+__device__ inline void wait_for(const unsigned *counter, unsigned arrivals) {
+    if (threadIdx.x == 0) {
+        unsigned seen;
+        do {
+            asm volatile("ld.acquire.gpu.global.u32 %0, [%1];"
+                         : "=r"(seen)
+                         : "l"(counter)
+                         : "memory");
+        } while (seen < arrivals);
+    }
+    __syncthreads();
+}
