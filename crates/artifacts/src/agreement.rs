@@ -88,6 +88,7 @@ pub(crate) fn agree(
         ("--precision", m.precision.clone()),
         ("--amp", m.amp.to_string()),
         ("--step", m.step().to_string()),
+        ("--tape", m.tape().map_or_else(|| "none".to_owned(), |tape| tape.to_string())),
         ("--out-dim", m.out_dim.to_string()),
         ("--warmup-steps", m.warmup_steps.to_string()),
         ("--measure-steps", m.measure_steps.to_string()),

@@ -8,6 +8,7 @@ use vram_metrics::other_processes::DISTURBANCE_BYTES;
 use vram_metrics::phase::{Phase, PhaseMark};
 use vram_metrics::verdict::FailReason;
 use vram_presets::step::StepKind;
+use vram_presets::tape::TapeKind;
 
 /// `metrics.json`: the measurement. Times in seconds, sizes in bytes. Of a virtual card, which computes
 /// nothing, every step's time is null.
@@ -28,6 +29,9 @@ pub struct Metrics {
     /// Which step of the model was taken; null before there were two.
     #[serde(default)]
     pub step: Option<StepKind>,
+    /// The tape of the fused step; null of the plain one, and before there were two.
+    #[serde(default)]
+    pub tape: Option<TapeKind>,
     /// Readout heads.
     pub out_dim: u64,
     /// Samples per step.
@@ -153,6 +157,12 @@ impl Metrics {
     /// original harness's, which is neither, is told by its lack of an `artifact_version`.)
     pub fn step(&self) -> StepKind {
         self.step.unwrap_or_default()
+    }
+
+    /// The tape of the step that was taken: full, where the run is of a time when there was no other;
+    /// none of the plain step.
+    pub fn tape(&self) -> Option<TapeKind> {
+        self.step().tape(self.tape)
     }
 
     /// The verdict.

@@ -1,5 +1,7 @@
 //! `metrics.csv` and `summary.md`: the measurement for spreadsheets and for reading.
 
+use vram_presets::tape::TapeKind;
+
 use crate::metrics::Metrics;
 
 /// Columns of `metrics.csv` that come first, as in the original harness; the rest follows by name.
@@ -49,6 +51,7 @@ pub fn summary(metrics: &Metrics) -> String {
         none if none.is_empty() => "(none)".to_owned(),
         reasons => reasons,
     };
+    let tape = metrics.tape().map_or("autograd's", TapeKind::name);
     let mut lines = vec![
         "# GPU Capacity Probe Summary (VRA-32)".to_owned(),
         String::new(),
@@ -58,6 +61,7 @@ pub fn summary(metrics: &Metrics) -> String {
         format!("- device: {}", metrics.device),
         format!("- precision/amp: {} / {}", metrics.precision, metrics.amp),
         format!("- step: {}", metrics.step()),
+        format!("- tape: {tape}"),
         format!("- out_dim: {}", metrics.out_dim),
         format!("- batch_size: {}", metrics.batch_size),
         format!("- seq_len (accounting): {}", metrics.seq_len),

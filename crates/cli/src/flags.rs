@@ -10,6 +10,7 @@ use vram_presets::error::PresetError;
 use vram_presets::library::{Library, Origin, Preset};
 use vram_presets::spec::{Precision, WorkloadSpec};
 use vram_presets::step::StepKind;
+use vram_presets::tape::TapeKind;
 use vram_report::defaults::DEFAULT_CALIBRATION;
 use vram_report::workload::{Mode, Workload};
 
@@ -156,11 +157,14 @@ pub struct ModeFlags {
     /// Which step of the model: fused (what VRA-34 budgets) or plain (candle's operations and autograd)
     #[arg(long, value_name = "STEP", default_value_t, value_parser = str::parse::<StepKind>)]
     pub step: StepKind,
+    /// What the fused step keeps for backward: full (a ring state a token, what VRA-34 budgets) or rows (the five rows that a token read) [default: full]
+    #[arg(long, value_name = "TAPE", value_parser = str::parse::<TapeKind>)]
+    pub tape: Option<TapeKind>,
 }
 
 impl From<ModeFlags> for Mode {
-    fn from(ModeFlags { amp, out_dim, step }: ModeFlags) -> Self {
-        Self { amp, out_dim, step }
+    fn from(ModeFlags { amp, out_dim, step, tape }: ModeFlags) -> Self {
+        Self { amp, out_dim, step, tape }
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use vram_presets::library::Library;
 use vram_presets::step::StepKind;
+use vram_presets::tape::TapeKind;
 use vram_report::defaults::NO_LEDGER;
 use vram_report::table::{Style, Table, or_dash};
 use vram_sweep::bench::{self, Bench, BenchEvent, Options};
@@ -28,6 +29,9 @@ pub struct BenchFlags {
     /// Which step of the model, fused or plain, in place of the rows' own
     #[arg(long, value_name = "STEP", value_parser = str::parse::<StepKind>)]
     step: Option<StepKind>,
+    /// Which tape of the fused step, full or rows, in place of the rows' own
+    #[arg(long, value_name = "TAPE", value_parser = str::parse::<TapeKind>)]
+    tape: Option<TapeKind>,
     /// Steps of each row that are timed
     #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u64).range(1..))]
     steps: u64,
@@ -54,6 +58,7 @@ pub fn after_help(program: &str) -> String {
   {program} bench --device cpu --only DP1
   {program} bench --sweep h200_large
   {program} bench --step plain
+  {program} bench --tape rows
 
 Prints the table, and writes it as bench.json into the run directory."
     )
@@ -74,6 +79,7 @@ pub fn run(
         device: flags.device.device,
         only: flags.only.clone(),
         step: flags.step,
+        tape: flags.tape,
         steps: flags.steps,
         out: flags.out.clone(),
     };
@@ -106,6 +112,7 @@ fn table(bench: &Bench) -> String {
     let heads = [
         "case",
         "step",
+        "tape",
         "B",
         "T",
         "forward ms",
@@ -121,6 +128,7 @@ fn table(bench: &Bench) -> String {
         [
             row.id.clone(),
             row.step.to_string(),
+            or_dash(row.tape, |tape| tape.to_string()),
             row.batch_size.to_string(),
             row.synth_len.to_string(),
             milliseconds(row.forward_s),
@@ -133,7 +141,7 @@ fn table(bench: &Bench) -> String {
             format!("{:.2}", row.probe_s),
         ]
     });
-    let table = Table::new(heads).numbers_from(2).with_rows(rows).draw(Style::Terminal);
+    let table = Table::new(heads).numbers_from(3).with_rows(rows).draw(Style::Terminal);
     let rate = bench.copy_bytes_per_s / 1e9;
     format!(
         "{table}{} ({}): copy bandwidth {rate:.1} GB/s, {} rows in {:.1} s\n",

@@ -35,7 +35,13 @@ pub(crate) fn of_rows(
     let mut failed = Vec::new();
     for RowResult { row, outcome } in results {
         let line = |note: String| {
-            Line::unmeasured(&row.id, &row.spec, row.row.step, row.predicted(), note)
+            Line::unmeasured(
+                &row.id,
+                &row.spec,
+                (row.row.step, row.row.tape),
+                row.predicted(),
+                note,
+            )
         };
         match outcome {
             RowOutcome::Measured(record) => {

@@ -77,7 +77,7 @@ const BUILT_IN: &[BuiltIn] = built_in! {
         "smoke_narrow" "smoke_wide" "smoke_long";
     Colony "colonies": "od1_canon_small" "od1_canon_real" "od1_canon_stress"
         "smoke_short" "smoke_brief";
-    Sweep "sweeps": "vra34" "smoke" "h200_large" "knobs" "held_out" "steps";
+    Sweep "sweeps": "vra34" "smoke" "h200_large" "knobs" "held_out" "steps" "tapes";
     Calibration "calibrations": "rtx4070tisuper_published" "h200";
 };
 

@@ -9,6 +9,7 @@ use crate::error::PresetError;
 use crate::name::preset_name;
 use crate::spec::{AntSpec, ColonySpec, Precision, PtrDtype, SCHEMA_VERSION};
 use crate::step::StepKind;
+use crate::tape::TapeKind;
 
 /// A spec and its notes.
 pub(crate) type Noted<T> = (Option<String>, T);
@@ -34,6 +35,10 @@ pub(crate) fn precision(value: &Node) -> Result<Precision, String> {
 
 pub(crate) fn step(value: &Node) -> Result<StepKind, String> {
     value.one_of(StepKind::ALL.iter().copied())
+}
+
+pub(crate) fn tape(value: &Node) -> Result<TapeKind, String> {
+    value.one_of(TapeKind::ALL.iter().copied())
 }
 
 /// What a text says that holds specs; none of one that is not there or is faulty.

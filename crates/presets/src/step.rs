@@ -5,6 +5,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use strum::VariantArray;
 
+use crate::tape::TapeKind;
+
 /// Which of the two steps of the model is taken. It is no part of a workload's id.
 #[derive(
     Debug,
@@ -38,6 +40,34 @@ impl StepKind {
     pub fn name(self) -> &'static str {
         self.into()
     }
+
+    /// The tape of a step of this kind: as wanted, full where nothing is; the plain step has none.
+    pub fn tape(self, wanted: Option<TapeKind>) -> Option<TapeKind> {
+        match self {
+            Self::Fused => Some(wanted.unwrap_or_default()),
+            Self::Plain => None,
+        }
+    }
+
+    /// Whether a step of this kind can be told its tape.
+    ///
+    /// # Errors
+    ///
+    /// A tape that is named for the plain step.
+    pub fn check_tape(self, named: Option<TapeKind>) -> Result<(), NoTape> {
+        match (self, named) {
+            (Self::Plain, Some(named)) => Err(NoTape { named }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A tape that is named for the plain step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the plain step has no tape {named}: its tape is autograd's")]
+pub struct NoTape {
+    /// The tape.
+    pub named: TapeKind,
 }
 
 impl FromStr for StepKind {

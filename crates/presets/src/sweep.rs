@@ -9,9 +9,10 @@ use vram_source::value::Node;
 
 use crate::error::PresetError;
 use crate::name;
-use crate::parse::{count, flag, precision, size, step};
+use crate::parse::{count, flag, precision, size, step, tape};
 use crate::spec::Precision;
 use crate::step::StepKind;
+use crate::tape::TapeKind;
 
 /// An ordered list of datapoints to measure.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +44,8 @@ pub struct SweepRow {
     pub amp: bool,
     /// Which step of the model it takes; fused where neither it nor the defaults say.
     pub step: StepKind,
+    /// The tape of the fused step, full where neither it nor the defaults say; none of the plain one.
+    pub tape: Option<TapeKind>,
     /// Steps before the measurement window.
     pub warmup_steps: u64,
     /// Steps in the measurement window.
@@ -71,6 +74,7 @@ struct Defaults {
     precision: Option<Precision>,
     amp: Option<bool>,
     step: Option<StepKind>,
+    tape: Option<TapeKind>,
     warmup_steps: Option<u64>,
     measure_steps: Option<u64>,
 }
@@ -104,10 +108,12 @@ fn defaults(fields: &mut Fields<'_>) -> Defaults {
         precision: fields.required("precision", precision),
         amp: fields.required("amp", flag),
         step: fields.optional("step", step),
+        tape: fields.optional("tape", tape),
         warmup_steps: fields.required("warmup_steps", count),
         measure_steps: fields.required("measure_steps", size),
     };
     check_amp(fields, "amp", defaults.precision, defaults.amp);
+    check_tape(fields, defaults.step, defaults.tape);
     defaults
 }
 
@@ -125,6 +131,7 @@ fn row(
     let own_precision = fields.optional("precision", precision);
     let own_amp = fields.optional("amp", flag);
     let own_step = fields.optional("step", step);
+    let own_tape = fields.optional("tape", tape);
     let warmup_steps = fields.optional("warmup_steps", count);
     let measure_steps = fields.optional("measure_steps", size);
     let note = fields.optional("note", Node::text);
@@ -139,6 +146,9 @@ fn row(
     } else if own_precision.is_some() {
         check_amp(fields, "precision", precision, amp);
     }
+    let step = own_step.or(defaults.step);
+    check_tape(fields, step, own_tape);
+    let step = step.unwrap_or_default();
     let id = id?;
     // Where a file system makes no difference between `a` and `A`, one would be written over.
     if !ids.insert(id.to_ascii_lowercase()) {
@@ -153,7 +163,8 @@ fn row(
         out_dim: out_dim.or(defaults.out_dim)?,
         precision: precision?,
         amp: amp?,
-        step: own_step.or(defaults.step).unwrap_or_default(),
+        step,
+        tape: step.tape(own_tape.or(defaults.tape)),
         warmup_steps: warmup_steps.or(defaults.warmup_steps)?,
         measure_steps: measure_steps.or(defaults.measure_steps)?,
         note,
@@ -174,6 +185,13 @@ fn check_amp(fields: &Fields<'_>, key: &str, precision: Option<Precision>, amp: 
             u8::from(amp)
         );
         fields.fault(key, fields.span(key), &message);
+    }
+}
+
+/// Notes a tape that goes with the plain step.
+fn check_tape(fields: &Fields<'_>, step: Option<StepKind>, tape: Option<TapeKind>) {
+    if let Err(error) = step.unwrap_or_default().check_tape(tape) {
+        fields.fault("tape", fields.span("tape"), &error.to_string());
     }
 }
 

@@ -8,6 +8,7 @@ use vram_presets::kind::PresetKind;
 use vram_presets::library::{Library, Origin, sweep_from_text, workload_from_file};
 use vram_presets::step::StepKind;
 use vram_presets::sweep::SweepRow;
+use vram_presets::tape::TapeKind;
 use vram_source::text::Syntax;
 
 fn json(ring_len: u64, slot_dim: u64, batch: u64) -> String {
@@ -60,7 +61,7 @@ fn every_row_of_every_sweep_names_presets_that_exist() {
     let library = Library::built_in();
     let sweeps = library.list().into_iter().filter(|entry| entry.kind == PresetKind::Sweep);
     let names: Vec<String> = sweeps.map(|entry| entry.name).collect();
-    assert_eq!(names.len(), 6, "{names:?}");
+    assert_eq!(names.len(), 7, "{names:?}");
     for name in names {
         let rows = library.sweep(&name).unwrap().spec.rows;
         assert!(!rows.is_empty(), "{name}");
@@ -186,22 +187,62 @@ fn the_sweep_of_both_steps_is_the_published_one_twice() {
     let expected = published.into_iter().filter(|r| !r.on_demand).flat_map(|row| {
         let fused = SweepRow { note: None, published: None, ..row };
         let id = format!("{}_plain", fused.id);
-        [fused.clone(), SweepRow { id, step: StepKind::Plain, ..fused }]
+        [fused.clone(), SweepRow { id, step: StepKind::Plain, tape: None, ..fused }]
     });
     let steps = library.sweep("steps").unwrap().spec.rows;
     assert_eq!(steps, expected.collect::<Vec<_>>());
 }
 
+/// The rows of vra34, each with the one tape and then with the other, and otherwise alike.
+#[test]
+fn the_sweep_of_both_tapes_is_the_published_one_twice() {
+    let library = Library::built_in();
+    let published = library.sweep("vra34").unwrap().spec.rows;
+    assert!(published.iter().all(|r| r.tape == Some(TapeKind::Full)));
+    let expected = published.into_iter().filter(|r| !r.on_demand).flat_map(|row| {
+        let full = SweepRow { note: None, published: None, ..row };
+        let id = format!("{}_rows", full.id);
+        [full.clone(), SweepRow { id, tape: Some(TapeKind::Rows), ..full }]
+    });
+    let tapes = library.sweep("tapes").unwrap().spec.rows;
+    assert_eq!(tapes, expected.collect::<Vec<_>>());
+}
+
+/// A sweep of one row, with these lines among the defaults and in the row.
+fn one_row(defaults: &str, row: &str) -> Result<SweepRow, PresetError> {
+    let text = format!(
+        "name = \"s\"\n[defaults]\nout_dim = 1\nprecision = \"fp32\"\namp = 0\n{defaults}\
+         warmup_steps = 0\nmeasure_steps = 1\n\
+         [[row]]\nid = \"a\"\nant = \"x\"\ncolony = \"y\"\nbatch = 1\n{row}"
+    );
+    sweep_from_text(&text, Syntax::Toml).map(|sweep| sweep.rows[0].clone())
+}
+
+#[test]
+fn a_row_takes_the_tape_of_the_defaults_unless_it_has_its_own_or_none() {
+    let (full, rows, plain) = ("tape = \"full\"\n", "tape = \"rows\"\n", "step = \"plain\"\n");
+    for (defaults, row, expected) in [
+        ("", "", Some(TapeKind::Full)),
+        (rows, "", Some(TapeKind::Rows)),
+        (rows, full, Some(TapeKind::Full)),
+        (full, rows, Some(TapeKind::Rows)),
+        (rows, plain, None),
+        (plain, "", None),
+    ] {
+        assert_eq!(one_row(defaults, row).unwrap().tape, expected, "{defaults} {row}");
+    }
+    let both = format!("{plain}{rows}");
+    for (defaults, row) in [(both.as_str(), ""), ("", &both), (plain, full)] {
+        let error = one_row(defaults, row).unwrap_err().to_string();
+        assert!(error.contains("its tape is autograd's"), "{error}");
+    }
+    let wrong = one_row("", "tape = \"Rows\"\n").unwrap_err().to_string();
+    assert!(wrong.contains("tape") && wrong.contains("one of full, rows"), "{wrong}");
+}
+
 #[test]
 fn a_row_takes_the_step_of_the_defaults_unless_it_has_its_own() {
-    let steps = |defaults: &str, row: &str| {
-        let text = format!(
-            "name = \"s\"\n[defaults]\nout_dim = 1\nprecision = \"fp32\"\namp = 0\n{defaults}\
-             warmup_steps = 0\nmeasure_steps = 1\n\
-             [[row]]\nid = \"a\"\nant = \"x\"\ncolony = \"y\"\nbatch = 1\n{row}"
-        );
-        sweep_from_text(&text, Syntax::Toml).map(|sweep| sweep.rows[0].step)
-    };
+    let steps = |defaults: &str, row: &str| one_row(defaults, row).map(|row| row.step);
     let (fused, plain) = ("step = \"fused\"\n", "step = \"plain\"\n");
     for (defaults, row, expected) in [
         ("", "", StepKind::Fused),

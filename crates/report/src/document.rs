@@ -5,6 +5,7 @@ mod markdown;
 pub mod names;
 mod plot;
 mod steps;
+mod tapes;
 
 use std::path::{Path, PathBuf};
 

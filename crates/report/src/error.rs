@@ -3,7 +3,7 @@
 use vram_artifacts::error::ArtifactError;
 use vram_fit::error::FitError;
 use vram_presets::error::PresetError;
-use vram_presets::step::StepKind;
+use vram_presets::step::{NoTape, StepKind};
 use vram_workload::error::WorkloadError;
 
 use crate::defaults::{DEFAULT_CALIBRATION, NO_LEDGER};
@@ -33,6 +33,11 @@ pub enum ReportError {
     /// A step that cannot run.
     #[error(transparent)]
     Step(#[from] WorkloadError),
+
+    /// A tape that is named for the plain step.
+    #[error(transparent)]
+    #[diagnostic(help("leave out --tape for the plain step"))]
+    Tape(#[from] NoTape),
 
     /// Artifacts that cannot be read, or files that cannot be written.
     #[error(transparent)]

@@ -20,7 +20,7 @@ use crate::defaults::{DEFAULT_CALIBRATION, NO_LEDGER};
 use crate::error::ReportError;
 use crate::memory_check::Context;
 use crate::terms::Terms;
-use crate::tier::{Wanted, step_of, unless_fused};
+use crate::tier::{Wanted, step_of, unless_usual};
 use crate::workload::Workload;
 
 /// Predicted peaks in bytes.
@@ -300,10 +300,11 @@ impl LoadedCalibration {
             precision: ant.precision.name(),
             amp: u8::from(workload.amp),
             step: Some(workload.step),
+            tape: workload.tape,
         };
         wanted.of(&self.calibration).ok_or_else(|| {
             let Wanted { ring_len, slot_dim, precision, amp, .. } = wanted;
-            let step = unless_fused(workload.step);
+            let step = unless_usual(workload.step, workload.tape);
             ReportError::NoTier {
                 name: self.name.clone(),
                 wanted: format!("ring {ring_len} x {slot_dim} in {precision} with amp {amp}{step}"),

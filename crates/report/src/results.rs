@@ -5,6 +5,7 @@ use vram_fit::model::RowFit;
 use vram_presets::spec::WorkloadSpec;
 use vram_presets::step::StepKind;
 use vram_presets::sweep::Published;
+use vram_presets::tape::TapeKind;
 use vram_source::escape;
 
 use crate::catalogue::Catalogue;
@@ -21,6 +22,8 @@ pub struct Line {
     pub spec: WorkloadSpec,
     /// Which step of the model it takes.
     pub step: StepKind,
+    /// The tape of the fused step; none of the plain one.
+    pub tape: Option<TapeKind>,
     /// Predicted peak reserved in bytes.
     pub pred_reserved_bytes: Option<u64>,
     /// Measured peak reserved in bytes.
@@ -94,7 +97,7 @@ impl Line {
     pub fn unmeasured(
         id: &str,
         spec: &WorkloadSpec,
-        step: StepKind,
+        (step, tape): (StepKind, Option<TapeKind>),
         pred_reserved_bytes: Option<u64>,
         notes: String,
     ) -> Self {
@@ -102,6 +105,7 @@ impl Line {
             id: id.to_owned(),
             spec: *spec,
             step,
+            tape,
             pred_reserved_bytes,
             meas_reserved_bytes: None,
             meas_allocated_bytes: None,
@@ -135,6 +139,7 @@ impl Line {
             id: run.id.clone(),
             spec: run.spec,
             step: run.metrics.step(),
+            tape: run.metrics.tape(),
             pred_reserved_bytes: None,
             meas_reserved_bytes: run.metrics.peak_vram_reserved_bytes,
             meas_allocated_bytes: run.metrics.peak_vram_allocated_bytes,
@@ -172,7 +177,10 @@ pub fn results_table(lines: &[Line], style: Style) -> String {
         }),
         Column::text("notes", 6, |l: &Line| l.notes.clone()),
     ];
-    // Where there is one step only, it need not be told.
+    // Where there is one step only, or one tape, it need not be told.
+    if lines.iter().any(|line| line.tape == Some(TapeKind::Rows)) {
+        columns.insert(1, Column::text("tape", 1, |l: &Line| or_dash(l.tape, |t| t.to_string())));
+    }
     if lines.iter().any(|line| line.step != StepKind::Fused) {
         columns.insert(1, Column::text("step", 1, |l: &Line| l.step.to_string()));
     }
@@ -213,6 +221,7 @@ pub fn results_csv(lines: &[Line]) -> String {
         "published_err_percent",
         "notes",
         "step",
+        "tape",
     ]);
     for line in lines {
         let (ant, colony) = (&line.spec.ant, &line.spec.colony);
@@ -232,6 +241,7 @@ pub fn results_csv(lines: &[Line]) -> String {
             cell(line.published.map(|p| p.err_percent)),
             line.notes.clone(),
             line.step.to_string(),
+            cell(line.tape),
         ]);
     }
     String::from_utf8(csv.into_inner().unwrap_or_default()).unwrap_or_default()

@@ -1,7 +1,6 @@
 //! What the step's own ledger says of a run, measured or not.
 
 use vram_artifacts::run_record::RunRecord;
-use vram_presets::step::StepKind;
 use vram_workload::device_kind::DeviceKind;
 use vram_workload::ledger::Ledger;
 use vram_workload::shape::Shape;
@@ -11,10 +10,7 @@ use vram_workload::shape::Shape;
 pub fn ledger(run: &RunRecord) -> Option<Ledger> {
     let m = &run.metrics;
     m.artifact_version.as_ref()?;
-    if m.step() != StepKind::Fused {
-        return None;
-    }
-    let shape = Shape::new(&run.spec, m.out_dim, m.amp == 1).ok()?;
+    let shape = Shape::new(&run.spec, m.out_dim, m.amp == 1).ok()?.with_tape(m.tape()?);
     let kind: DeviceKind = m.device.parse().ok()?;
     Ledger::new(&shape, kind).ok()
 }

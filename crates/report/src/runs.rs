@@ -9,6 +9,7 @@ use vram_artifacts::error::ArtifactError;
 use vram_artifacts::names;
 use vram_artifacts::run_record::{RunRecord, read};
 use vram_presets::step::StepKind;
+use vram_presets::tape::TapeKind;
 
 /// Runs found on disk.
 #[derive(Debug, Default)]
@@ -142,13 +143,13 @@ impl Runs {
     }
 }
 
-/// What decides a run's memory on a kind of device: probe, step, device, steps before and in the
-/// measurement.
-type Settings = (String, StepKind, String, u64, u64);
+/// What decides a run's memory on a kind of device: probe, step and its tape, device, steps before and
+/// in the measurement.
+type Settings = (String, StepKind, Option<TapeKind>, String, u64, u64);
 
 fn settings(run: &RunRecord) -> Settings {
     let m = &run.metrics;
-    (m.probe_id.clone(), m.step(), m.device.clone(), m.warmup_steps, m.measure_steps)
+    (m.probe_id.clone(), m.step(), m.tape(), m.device.clone(), m.warmup_steps, m.measure_steps)
 }
 
 fn folder(dir: &Path) -> String {

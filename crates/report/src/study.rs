@@ -10,6 +10,7 @@ use vram_fit::fit::fit;
 use vram_fit::missing::Missing;
 use vram_fit::model::{Fit, Observation, RowFit, TierFit};
 use vram_presets::step::StepKind;
+use vram_presets::tape::TapeKind;
 
 use crate::error::ReportError;
 use crate::exclusion::{Exclusion, admit};
@@ -175,7 +176,8 @@ impl Study {
     }
 }
 
-/// The fits of the runs of each step, as one: steps share no constant, and lend none to each other.
+/// The fits of the runs of each step and tape, as one: they share no constant, and lend none to each
+/// other.
 /// Rows are in the order of the runs.
 fn fit_each_step(
     terms: Terms,
@@ -183,9 +185,14 @@ fn fit_each_step(
     observations: &[Observation],
 ) -> Result<Fit, FitError> {
     let (mut tiers, mut rows) = (Vec::new(), Vec::new());
-    for &step in StepKind::ALL {
+    let kinds = [
+        (StepKind::Fused, Some(TapeKind::Full)),
+        (StepKind::Fused, Some(TapeKind::Rows)),
+        (StepKind::Plain, None),
+    ];
+    for kind in kinds {
         let all = runs.iter().zip(observations).enumerate();
-        let own = all.filter(|(_, (run, _))| run.metrics.step() == step);
+        let own = all.filter(|(_, (run, _))| (run.metrics.step(), run.metrics.tape()) == kind);
         let (places, own): (Vec<usize>, Vec<Observation>) =
             own.map(|(i, (_, observation))| (i, observation.clone())).unzip();
         let fitted = fit(&terms.model(), &own)?;

@@ -8,11 +8,13 @@ use vram_fit::calibration::{Attribute, Calibration, TierConstants};
 use vram_fit::model::Fit;
 use vram_presets::name::short;
 use vram_presets::step::StepKind;
+use vram_presets::tape::TapeKind;
 
-/// Name of the attribute that tells the step of a calibration's tier.
+/// Names of the attributes that tell the step and the tape of a calibration's tier.
 const STEP: &str = "step";
+const TAPE: &str = "tape";
 
-/// What makes two runs of one tier: rows of another precision, step or device never mix.
+/// What makes two runs of one tier: rows of another precision, step, tape or device never mix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TierKey {
     /// Slots of the ring.
@@ -25,6 +27,8 @@ pub struct TierKey {
     pub amp: u8,
     /// Which step of the model it was.
     pub step: StepKind,
+    /// The tape of the fused step; none of the plain one.
+    pub tape: Option<TapeKind>,
     /// `cpu` or `cuda`.
     pub device: String,
     /// The device's name.
@@ -49,6 +53,7 @@ impl TierKey {
             precision: run.metrics.precision.clone(),
             amp: run.metrics.amp,
             step: run.metrics.step(),
+            tape: run.metrics.tape(),
             device: run.metrics.device.clone(),
             machine: run.machine().to_owned(),
         }
@@ -58,11 +63,12 @@ impl TierKey {
     pub(crate) fn attributes(&self) -> BTreeMap<String, Attribute> {
         let device = ("device", Attribute::Text(self.device.clone()));
         let step = step_attribute(self.step).map(|step| (STEP, step));
-        let all = self.wanted().attributes().into_iter().chain([device]).chain(step);
+        let tape = tape_attribute(self.tape).map(|tape| (TAPE, tape));
+        let all = self.wanted().attributes().into_iter().chain([device]).chain(step).chain(tape);
         all.map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
-    /// What is looked for to find the tier in a calibration, whatever the device and the step.
+    /// What is looked for to find the tier in a calibration, whatever the device, step and tape.
     pub(crate) fn wanted(&self) -> Wanted<'_> {
         Wanted {
             ring_len: self.ring_len,
@@ -70,6 +76,7 @@ impl TierKey {
             precision: &self.precision,
             amp: self.amp,
             step: None,
+            tape: self.tape,
         }
     }
 }
@@ -83,6 +90,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) amp: u8,
     /// None is any.
     pub(crate) step: Option<StepKind>,
+    /// Of that step.
+    pub(crate) tape: Option<TapeKind>,
 }
 
 impl Wanted<'_> {
@@ -98,7 +107,9 @@ impl Wanted<'_> {
     pub(crate) fn of<'a>(&self, calibration: &'a Calibration) -> Option<&'a TierConstants> {
         let wanted = self.attributes();
         let is_it = |tier: &&TierConstants| {
-            (self.step.is_none() || step_of(tier) == self.step)
+            let is_of_step = step_of(tier) == self.step
+                && tier.attributes.get(TAPE) == tape_attribute(self.tape).as_ref();
+            (self.step.is_none() || is_of_step)
                 && wanted.iter().all(|(name, value)| tier.attributes.get(*name) == Some(value))
         };
         calibration.tiers.iter().find(is_it)
@@ -107,17 +118,18 @@ impl Wanted<'_> {
 
 impl fmt::Display for TierKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { ring_len, slot_dim, precision, amp, step, device, machine } = self;
-        let step = unless_fused(*step);
+        let Self { ring_len, slot_dim, precision, amp, step, tape, device, machine } = self;
+        let step = unless_usual(*step, *tape);
         write!(f, "{ring_len}x{slot_dim} {precision} amp{amp}{step} {device} ({machine})")
     }
 }
 
-/// The step as the end of a name, where it is not the one that is meant without a word.
-pub(crate) fn unless_fused(step: StepKind) -> &'static str {
-    match step {
-        StepKind::Fused => "",
-        StepKind::Plain => " plain",
+/// Step and tape as the end of a name, where they are not those that are meant without a word.
+pub(crate) fn unless_usual(step: StepKind, tape: Option<TapeKind>) -> &'static str {
+    match (step, tape) {
+        (StepKind::Plain, _) => " plain",
+        (StepKind::Fused, Some(TapeKind::Rows)) => " rows",
+        (StepKind::Fused, Some(TapeKind::Full) | None) => "",
     }
 }
 
@@ -125,6 +137,11 @@ pub(crate) fn unless_fused(step: StepKind) -> &'static str {
 /// there were two steps are read, and written, as they were.
 fn step_attribute(step: StepKind) -> Option<Attribute> {
     (step != StepKind::Fused).then(|| Attribute::Text(step.to_string()))
+}
+
+/// A tape as an attribute of a calibration's tier. Full has none, for the same reason.
+fn tape_attribute(tape: Option<TapeKind>) -> Option<Attribute> {
+    (tape == Some(TapeKind::Rows)).then(|| Attribute::Text(TapeKind::Rows.to_string()))
 }
 
 /// The step that a calibration's tier is of; none where it is unknown here.
@@ -146,7 +163,7 @@ pub(crate) fn name(runs: &[RunRecord], fit: &Fit) -> Vec<Tier> {
         let key = TierKey::of(runs[0]);
         let sizes = format!("{}x{}", key.ring_len, key.slot_dim);
         let name = if shared { ant } else { sizes };
-        Tier { name: name + unless_fused(key.step), key }
+        Tier { name: name + unless_usual(key.step, key.tape), key }
     };
     let mut tiers: Vec<Tier> = fit.tiers.iter().map(|t| of(&grouped[t.tier.as_str()])).collect();
     let mut times: HashMap<String, usize> = HashMap::new();

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 
 use vram_artifacts::run_record::RunRecord;
+use vram_presets::step::StepKind;
+use vram_presets::tape::TapeKind;
 use vram_workload::extent::SizeParam;
 
 /// A size in which runs differ.
@@ -75,12 +77,16 @@ fn differences<'a>(a: &'a RunRecord, b: &'a RunRecord) -> Vec<VariedSize> {
     VARIED_SIZES.into_iter().filter(|size| size.value(a) != size.value(b)).collect()
 }
 
-/// Whether runs differ in sizes alone: one device, one step.
+/// Whether runs differ in sizes alone: one device, one step, one tape.
 fn of_one_kind(a: &RunRecord, b: &RunRecord) -> bool {
-    (&a.metrics.device, a.metrics.step()) == (&b.metrics.device, b.metrics.step())
+    kind(a) == kind(b)
 }
 
-/// Per run: how many others of its step, on its kind of device, differ from it in one size alone.
+fn kind(run: &RunRecord) -> (&str, StepKind, Option<TapeKind>) {
+    (&run.metrics.device, run.metrics.step(), run.metrics.tape())
+}
+
+/// Per run: how many others of its step and tape, on its kind of device, differ from it in one size alone.
 fn differing_in_one(runs: &[&RunRecord]) -> Vec<usize> {
     let sizes: Vec<[u64; VARIED_SIZES.len()]> =
         runs.iter().map(|run| VARIED_SIZES.map(|size| size.value(run).to_bits())).collect();
@@ -92,7 +98,7 @@ fn differing_in_one(runs: &[&RunRecord]) -> Vec<usize> {
         let keys = runs.iter().zip(&sizes).map(|(run, sizes)| {
             let mut others = *sizes;
             others[size] = 0;
-            (run.metrics.device.as_str(), run.metrics.step(), others)
+            (kind(run), others)
         });
         let keys: Vec<_> = keys.collect();
         for (key, own) in keys.iter().zip(&sizes) {

@@ -2,6 +2,7 @@
 
 use vram_presets::spec::WorkloadSpec;
 use vram_presets::step::StepKind;
+use vram_presets::tape::TapeKind;
 use vram_workload::shape::Shape;
 
 use crate::error::ReportError;
@@ -15,12 +16,14 @@ pub struct Mode {
     pub out_dim: u64,
     /// Which step of the model it takes.
     pub step: StepKind,
+    /// The tape of the fused step; none is the full one.
+    pub tape: Option<TapeKind>,
 }
 
-/// One readout head and the fused step: what VRA-34 budgets.
+/// One readout head, the fused step and its full tape: what VRA-34 budgets.
 impl Default for Mode {
     fn default() -> Self {
-        Self { amp: None, out_dim: 1, step: StepKind::Fused }
+        Self { amp: None, out_dim: 1, step: StepKind::Fused, tape: None }
     }
 }
 
@@ -35,6 +38,8 @@ pub struct Workload {
     pub out_dim: u64,
     /// Which step of the model it takes.
     pub step: StepKind,
+    /// The tape of the fused step; none of the plain one.
+    pub tape: Option<TapeKind>,
     /// The sizes of its step.
     pub shape: Shape,
 }
@@ -45,12 +50,16 @@ impl Workload {
     ///
     /// # Errors
     ///
-    /// A step that cannot run, or sizes that overflow.
+    /// A step that cannot run, a tape that is named for the plain one, or sizes that overflow.
     pub fn new(spec: WorkloadSpec, mode: Mode) -> Result<Self, ReportError> {
         let amp = mode.amp.unwrap_or(spec.ant.precision.default_amp());
+        mode.step.check_tape(mode.tape)?;
         let shape = Shape::new(&spec, mode.out_dim, amp)?;
         spec.ring_buf_bytes()?;
-        Ok(Self { spec, amp, out_dim: mode.out_dim, step: mode.step, shape })
+        let Mode { out_dim, step, .. } = mode;
+        let tape = step.tape(mode.tape);
+        let shape = shape.with_tape(tape.unwrap_or_default());
+        Ok(Self { spec, amp, out_dim, step, tape, shape })
     }
 
     /// Identity of the probe that measures it (VRA-31).

@@ -13,6 +13,8 @@ use vram_metrics::card_is_virtual;
 use vram_metrics::phase::Phase;
 use vram_presets::library::Library;
 use vram_presets::step::StepKind;
+use vram_presets::tape::TapeKind;
+use vram_workload::shape::TAPS;
 
 use crate::device::{Executables, SweepDevice};
 use crate::error::SweepError;
@@ -32,6 +34,8 @@ pub struct Options {
     pub only: Vec<String>,
     /// Which step of the model, in place of the rows' own.
     pub step: Option<StepKind>,
+    /// Which tape of the fused step, in place of the rows' own.
+    pub tape: Option<TapeKind>,
     /// Steps of each row that are timed.
     pub steps: u64,
     /// The run directory; none is one in `runs`, named after now, the device and the sweep.
@@ -78,11 +82,14 @@ pub struct Timing {
     pub id: String,
     /// Which step of the model it took.
     pub step: StepKind,
+    /// The tape of the fused step; none of the plain one.
+    pub tape: Option<TapeKind>,
     /// Samples per step.
     pub batch_size: u64,
     /// Tokens per sample.
     pub synth_len: u64,
-    /// Bytes of the tape: `4 * B*T*R*D`.
+    /// Bytes of the tape: `4 * B*T*R*D`, or of rows `4 * B*T*5*D`. Of the plain step, whose tape is
+    /// autograd's, the first.
     pub tape_bytes: u64,
     /// Median of the forward pass.
     pub forward_s: Option<f64>,
@@ -92,7 +99,7 @@ pub struct Timing {
     pub optimizer_s: Option<f64>,
     /// Median of the whole step.
     pub median_step_s: Option<f64>,
-    /// The time that the tape needs at the copy bandwidth, each state read once and written once.
+    /// The time that the tape needs at the copy bandwidth, each byte read once and written once.
     pub floor_s: f64,
     /// The step over the floor.
     pub ratio_to_floor: Option<f64>,
@@ -115,7 +122,11 @@ pub fn run(
 ) -> Result<Bench, SweepError> {
     let mut sweep = library.sweep(&options.sweep)?.spec;
     if let Some(step) = options.step {
-        sweep.rows.iter_mut().for_each(|row| row.step = step);
+        step.check_tape(options.tape)?;
+    }
+    for row in &mut sweep.rows {
+        row.step = options.step.unwrap_or(row.step);
+        row.tape = row.step.tape(options.tape.or(row.tape));
     }
     let rows = select(&sweep, &options.only)?;
     let (device, probe) = SweepDevice::choose(options.device, executables, library)?;
@@ -218,12 +229,17 @@ fn time(
     }
     let (ant, colony) = (&row.spec.ant, &row.spec.colony);
     // The probe has run with these sizes, so their product is known to fit.
-    let tape_bytes = 4 * colony.batch_size * colony.synth_len * ant.ring_len * ant.slot_dim;
+    let kept = match row.row.tape {
+        Some(TapeKind::Rows) => TAPS as u64,
+        Some(TapeKind::Full) | None => ant.ring_len,
+    };
+    let tape_bytes = 4 * colony.batch_size * colony.synth_len * kept * ant.slot_dim;
     let floor_s = 2.0 * tape_bytes as f64 / copy_bytes_per_s;
     let phase = |phase| metrics.phase_times_s.as_ref()?.get(&phase).copied();
     let timing = Timing {
         id: row.id.clone(),
         step: row.row.step,
+        tape: row.row.tape,
         batch_size: colony.batch_size,
         synth_len: colony.synth_len,
         tape_bytes,

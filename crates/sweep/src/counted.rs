@@ -189,7 +189,8 @@ mod imp {
             ("--device", "cuda".to_owned()),
         ];
         let row_id = row_id.map(|id| ("--row-id", id.to_owned()));
-        let words = options.into_iter().chain(row_id);
+        let tape = workload.tape.map(|tape| ("--tape", tape.to_string()));
+        let words = options.into_iter().chain(tape).chain(row_id);
         let words = words.flat_map(|(name, value)| [name.to_owned(), value]);
         ["--quiet", "probe"].into_iter().map(str::to_owned).chain(words).collect()
     }

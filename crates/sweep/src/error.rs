@@ -7,6 +7,7 @@ use miette::Diagnostic;
 use vram_artifacts::error::ArtifactError;
 use vram_launch::device::DeviceError;
 use vram_presets::error::PresetError;
+use vram_presets::step::NoTape;
 use vram_report::defaults::NO_LEDGER;
 use vram_report::error::ReportError;
 
@@ -151,6 +152,11 @@ pub enum SweepError {
     #[error("the device does not tell its memory")]
     #[diagnostic(help("name it: --vram 16GiB"))]
     MemoryUnknown,
+
+    /// A tape that is named for the plain step.
+    #[error(transparent)]
+    #[diagnostic(help("leave out --tape for the plain step"))]
+    Tape(#[from] NoTape),
 
     /// The device that was asked for cannot be used.
     #[error(transparent)]

@@ -106,6 +106,7 @@ pub(crate) fn has_settings(run: &RunRecord, probe_id: &str, row: &SweepRow) -> b
     let m = &run.metrics;
     m.probe_id == probe_id
         && m.step() == row.step
+        && m.tape() == row.tape
         && m.warmup_steps == row.warmup_steps
         && m.measure_steps == row.measure_steps
 }
@@ -124,7 +125,8 @@ impl Row {
     ) -> Result<Self, SweepError> {
         let id = || row.id.clone();
         let spec = library.workload(row).map_err(|source| SweepError::Row { id: id(), source })?;
-        let mode = Mode { amp: Some(row.amp), out_dim: row.out_dim, step: row.step };
+        let SweepRow { amp, out_dim, step, tape, .. } = *row;
+        let mode = Mode { amp: Some(amp), out_dim, step, tape };
         let forecast = steps_total(row.warmup_steps, row.measure_steps)
             .map_err(ReportError::from)
             .and_then(|_| Workload::new(spec, mode))
@@ -164,8 +166,8 @@ impl Row {
         let run = match read(&dir).ok().filter(is_of_row) {
             Some(run) => run,
             None => {
-                let SweepRow { amp, out_dim, step, .. } = self.row;
-                let mode = Mode { amp: Some(amp), out_dim, step };
+                let SweepRow { amp, out_dim, step, tape, .. } = self.row;
+                let mode = Mode { amp: Some(amp), out_dim, step, tape };
                 let workload = &Workload::new(self.spec, mode)?;
                 let SweepRow { warmup_steps, measure_steps, .. } = self.row;
                 let probe = CountedProbe {

@@ -210,7 +210,9 @@ fn arguments(row: &Row, device: &str) -> Vec<String> {
         ("--output-dir", row.dir.display().to_string()),
         ("--events", "json".to_owned()),
     ];
-    let words = options.into_iter().flat_map(|(name, value)| [name.to_owned(), value]);
+    let tape = r.tape.map(|tape| ("--tape", tape.to_string()));
+    let words = options.into_iter().chain(tape);
+    let words = words.flat_map(|(name, value)| [name.to_owned(), value]);
     // Steps are told by events; what is left for stderr is worth a log.
     ["--quiet", "probe"].into_iter().map(str::to_owned).chain(words).collect()
 }
@@ -302,5 +304,6 @@ mod tests {
         let expected = "--quiet probe --ant smoke_narrow --colony smoke_short --batch 16 --out-dim 1 --precision fp16 \
                         --amp 1 --step fused --warmup-steps 2 --measure-steps 3 --device cpu --row-id N16 --output-dir ";
         assert!(said.starts_with(expected), "{said}");
+        assert!(said.contains(" --tape full"), "{said}");
     }
 }

@@ -6,6 +6,7 @@ use vram_artifacts::names;
 use vram_artifacts::run_record::{RunRecord, read};
 use vram_presets::library::Library;
 use vram_presets::sweep::{Sweep, SweepRow};
+use vram_presets::tape::TapeKind;
 
 use crate::error::SweepError;
 use crate::lock;
@@ -62,12 +63,26 @@ fn refuse_other_settings(
     if has_settings(run, &ours, row) {
         return Ok(());
     }
+    let tape = |tape: Option<TapeKind>| match tape {
+        Some(TapeKind::Rows) => " with a tape of rows",
+        _ => "",
+    };
     let of = |id: &str, warmup: u64, measured: u64| format!("{id} with {warmup} + {measured}");
     Err(SweepError::OtherSettings {
         dir: run.dir.clone(),
         sweep: sweep.name.clone(),
         row: row.id.clone(),
-        held: format!("{} {} steps", of(&m.probe_id, m.warmup_steps, m.measure_steps), m.step()),
-        wanted: format!("{} {}", of(&ours, row.warmup_steps, row.measure_steps), row.step),
+        held: format!(
+            "{} {} steps{}",
+            of(&m.probe_id, m.warmup_steps, m.measure_steps),
+            m.step(),
+            tape(m.tape())
+        ),
+        wanted: format!(
+            "{} {}{}",
+            of(&ours, row.warmup_steps, row.measure_steps),
+            row.step,
+            tape(row.tape)
+        ),
     })
 }

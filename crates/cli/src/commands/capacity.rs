@@ -32,6 +32,7 @@ runs. Nothing runs.
 
 Examples:
   vram capacity --ant od1_canon_real --colony od1_canon_real --precision fp16 --vram 16GiB
+  vram capacity --ant od1_canon_real --colony od1_canon_real --precision fp16 --vram 16GiB --tape rows
   vram capacity --all --vram auto
   vram capacity --ant od1_canon_small --colony od1_canon_real --precision fp16 \\
     --vram 17170956288 --calibration rtx4070tisuper_published --format json"

@@ -40,7 +40,8 @@ card (`vram dry-run`), which tells what is alive at each phase.
 
 Examples:
   vram explain --ant od1_canon_small --colony od1_canon_real --batch 16 --precision fp16
-  vram explain --ant od1_canon_real --colony od1_canon_real --precision fp16 --svg peak.svg"
+  vram explain --ant od1_canon_real --colony od1_canon_real --precision fp16 --svg peak.svg
+  vram explain --ant od1_canon_real --colony od1_canon_real --precision fp16 --tape rows"
 )]
 pub struct Args {
     #[command(flatten)]
@@ -142,6 +143,7 @@ fn elasticities(
     let peak = |precision: Precision, amp: bool| -> miette::Result<f64> {
         let spec = workload.spec.with_precision(precision);
         let shape = Shape::new(&spec, workload.out_dim, amp).into_diagnostic()?;
+        let shape = shape.with_tape(workload.shape.tape);
         Ok(self::ledger(&shape, kind)?.peak().unwrap_or(0) as f64)
     };
     let ratio = peak(Precision::Fp32, false)? / peak(Precision::Fp16, true)?;

@@ -28,6 +28,7 @@ counts every allocation and computes nothing.
 
 Examples:
   vram predict --ant od1_canon_small --colony od1_canon_real --batch 16 --precision fp16
+  vram predict --ant od1_canon_small --colony od1_canon_real --batch 16 --precision fp16 --tape rows
   vram predict --ant od1_canon_real --colony od1_canon_real --batch 2 --precision fp16 \\
     --calibration rtx4070tisuper_published --format json"
 )]
@@ -65,6 +66,7 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
             let mut json = json!(budget);
             json["probe_id"] = probe_id.into();
             json["step"] = json!(workload.step);
+            json["tape"] = json!(workload.tape);
             format!("{json:#}\n")
         }
         ListFormat::Table => lines(&probe_id, &budget),

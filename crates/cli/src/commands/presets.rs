@@ -15,7 +15,7 @@ use vram_presets::kind::PresetKind;
 use vram_presets::library::{Library, Origin, PresetEntry};
 use vram_presets::name::check_name;
 use vram_presets::sweep::Sweep;
-use vram_report::table::{Style, Table};
+use vram_report::table::{Style, Table, or_dash};
 use vram_source::escape;
 use vram_source::text::Source;
 use vram_workload::shape::Shape;
@@ -129,6 +129,7 @@ fn sweep(sweep: &Sweep) -> String {
         "precision",
         "amp",
         "step",
+        "tape",
         "on demand",
         "note",
     ];
@@ -143,6 +144,7 @@ fn sweep(sweep: &Sweep) -> String {
             r.precision.to_string(),
             u8::from(r.amp).to_string(),
             r.step.to_string(),
+            or_dash(r.tape, |tape| tape.to_string()),
             on_demand.to_owned(),
             r.note.clone().unwrap_or_default(),
         ]

@@ -37,8 +37,8 @@ fn sizes_that_cannot_be_copied_are_refused() {
         ("0", "invalid value '0' for '--mib <N>': 0 is not in 1..=4294967295"),
         ("-1", "unexpected argument '-1'"),
         ("4294967296", "4294967296 is not in 1..=4294967295"),
-        // Two states of 4 PiB each.
-        ("4294967295", "out of memory: ring tape needs 9007199252643840 bytes"),
+        // 4 PiB.
+        ("4294967295", "out of memory: a state to copy needs 4503599626321920 bytes"),
     ] {
         let ran = bandwidth(&["--mib", mib]);
         assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{mib}");

@@ -11,6 +11,7 @@ mod probe;
 mod replay;
 mod steps;
 mod support;
+mod tapes;
 mod verbosity;
 #[cfg(all(
     target_os = "linux",

@@ -91,12 +91,13 @@ pub(super) fn claims(runs: &Runs) -> String {
 
 /// Phase by phase: what was measured beside what the ledger says, before anything runs.
 pub(super) fn phases(runs: &Runs) -> String {
-    // A probe's id names its sizes, and not its step.
+    // A probe's id names its sizes, and neither its step nor its tape.
     let mut ledgers = HashMap::new();
     let rows = runs.measured().flat_map(|run| {
         let m = &run.metrics;
         let device = m.device.as_str();
-        let key = (m.probe_id.as_str(), m.step(), device, m.artifact_version.is_some());
+        let is_ours = m.artifact_version.is_some();
+        let key = (m.probe_id.as_str(), m.step(), m.tape(), device, is_ours);
         let ledger = ledgers.entry(key).or_insert_with(|| Rc::new(ledger(run))).clone();
         let start = run.metrics.phase_marks.iter().find(|mark| mark.phase == Phase::Start);
         // On the CPU the process holds more than the step, from the start on.

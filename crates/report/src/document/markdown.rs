@@ -7,7 +7,7 @@ use vram_source::escape;
 
 use super::bytes::{ceiling, claims, phases};
 use super::names;
-use super::steps;
+use super::{steps, tapes};
 use crate::catalogue::Catalogue;
 use crate::constants::constants_table;
 use crate::results::results_table;
@@ -36,6 +36,7 @@ pub(super) fn report(runs: &Runs, ring: &Study, pooled: &Study, catalogue: &Cata
     let _ = write!(text, "\n![Predicted lines, measured points, residuals]({})\n", names::PLOT);
     text += &exclusions(ring);
     text += &steps::both(runs, catalogue);
+    text += &tapes::both(runs, catalogue);
     text += &claims(runs);
     text += &ceiling(runs);
     text += &phases(runs);
@@ -140,6 +141,9 @@ fn command(run: &RunRecord) -> String {
     option("amp", m.amp.to_string());
     if let Some(step) = m.step {
         option("step", step.to_string());
+    }
+    if let Some(tape) = m.tape {
+        option("tape", tape.to_string());
     }
     option("warmup-steps", m.warmup_steps.to_string());
     option("measure-steps", m.measure_steps.to_string());

@@ -204,6 +204,7 @@ fn metrics(
         precision: probe.workload.spec.ant.precision.to_string(),
         amp: u8::from(probe.workload.amp),
         step: Some(probe.workload.step),
+        tape: probe.workload.tape,
         out_dim: probe.workload.out_dim,
         batch_size: colony.batch_size,
         seq_len: colony.seq_len,

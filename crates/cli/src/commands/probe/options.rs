@@ -22,6 +22,8 @@ summary.md, PASS or FAIL. Contracts: VRA-30 (verdict), VRA-31 (ids), VRA-32 (art
 
 Examples:
   vram probe --ant od1_canon_small --colony od1_canon_real --batch 16 --precision fp16 --output-dir runs/DP1
+  vram probe --ant od1_canon_small --colony od1_canon_real --batch 16 --precision fp16 --tape rows \\
+    --output-dir runs/DP1_rows
   vram probe --ant '{\"ring_len\":512,\"slot_dim\":64,\"ptr_dtype\":\"fp64\",\"precision\":\"fp32\"}' \\
     --colony smoke_brief --output-dir runs/mine"
 )]

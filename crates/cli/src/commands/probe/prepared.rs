@@ -59,7 +59,7 @@ impl<D> Probe<'_, D> {
                 "seq_len is accounting: tokens/s uses it".to_owned(),
                 "synth_len is the number of tokens that a step computes".to_owned(),
                 "out_dim is no part of workload_schema_v1: compare by probe_id".to_owned(),
-                "step is no part of either id: compare by it, too".to_owned(),
+                "step and tape are no part of either id: compare by them, too".to_owned(),
             ],
         }
     }
