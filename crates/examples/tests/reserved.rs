@@ -6,6 +6,7 @@ mod programs;
 
 use programs::Silent;
 use vram_virtual_card::dry_run::Answer;
+use vram_virtual_card::pool::GRANULE;
 use vram_virtual_card::recording::{Mark, MarkKind};
 use vram_virtual_card::requests::Wanted;
 use vram_virtual_card::reserved::Span;
@@ -15,6 +16,11 @@ const RECORDED: &str = include_str!("../../../docs/results/h200/programs/reserve
 
 /// Programs whose shapes depend on values: on another card's values, other shapes.
 const BY_VALUES: [&str; 2] = ["mixture_of_experts", "sampler"];
+
+/// The program whose range is wider than two granules and 1 %. A request more or less of its 256 MiB is
+/// eight granules of 750; five runs of it on the card came to 735 to 746 after the first step.
+const WIDE: &str = "transformer 16 --layers 6 --width 1024 --heads 16 --sequence 512 --vocabulary 8000 \
+                    --pool driver";
 
 /// A mark: its name, and the reserved bytes of five runs, then and at most.
 type Recorded = (String, Vec<u64>, Vec<u64>);
@@ -26,8 +32,7 @@ fn recorded(is_meant: impl Fn(&str) -> bool) -> Vec<(Vec<String>, Vec<Recorded>)
         let fields: Vec<&str> = line.split('\t').collect();
         let command: Vec<String> = fields[0].split(' ').map(str::to_owned).collect();
         let name = command[0].as_str();
-        if !is_meant(fields[0]) || BY_VALUES.contains(&name) || programs::executable(name).is_none()
-        {
+        if !is_meant(fields[0]) || programs::executable(name).is_none() {
             continue;
         }
         let bytes = |field: &str| field.split(',').map(|bytes| bytes.parse().unwrap()).collect();
@@ -38,6 +43,10 @@ fn recorded(is_meant: impl Fn(&str) -> bool) -> Vec<(Vec<String>, Vec<Recorded>)
         }
     }
     all
+}
+
+fn depends_on_values(command: &str) -> bool {
+    BY_VALUES.iter().any(|program| command.starts_with(program))
 }
 
 /// The answer, and each named mark with what it reserves.
@@ -57,7 +66,8 @@ fn predicted(command: &[String]) -> (Answer, Vec<(Mark, Span)>) {
 #[test]
 fn a_pool_that_keeps_everything_reserves_what_the_card_s_did() {
     let mut held = 0;
-    for (command, recorded) in recorded(|command| !command.contains("--pool driver")) {
+    let is_meant = |command: &str| !command.contains("--pool driver");
+    for (command, recorded) in recorded(|c| is_meant(c) && !depends_on_values(c)) {
         let (_, marks) = predicted(&command);
         assert_eq!(marks.len(), recorded.len(), "{command:?}");
         for ((mark, _), (name, then, at_most)) in marks.iter().zip(&recorded) {
@@ -71,20 +81,30 @@ fn a_pool_that_keeps_everything_reserves_what_the_card_s_did() {
 }
 
 /// The card was as far as it was, which no run repeats. Peaks are never above what is told; nineteen marks
-/// of twenty are within it.
+/// of twenty are within it. What is told at a peak is two granules or 1 % wide at most, but for one program.
 #[test]
 fn a_pool_as_the_driver_makes_it_reserves_within_what_is_told() {
     let (mut within, mut marks_held) = (0, 0);
+    let mut wide = Vec::new();
     for (command, recorded) in recorded(|command| command.contains("--pool driver")) {
         let (answer, marks) = predicted(&command);
-        assert_eq!(marks.len(), recorded.len(), "{command:?}");
+        let Span { least, most } = answer.reserved;
+        let command = command.join(" ");
+        if most - least > (2 * GRANULE).max(most / 100) {
+            wide.push(command.clone());
+        }
+        if depends_on_values(&command) {
+            continue;
+        }
+        assert_eq!(marks.len(), recorded.len(), "{command}");
         for ((mark, span), (name, then, at_most)) in marks.iter().zip(&recorded) {
-            assert_eq!(&mark.name, name, "{command:?}");
+            assert_eq!(&mark.name, name, "{command}");
             marks_held += 1;
             within += usize::from(then.iter().all(|b| (span.least..=span.most).contains(b)));
-            assert!(at_most.iter().all(|b| *b <= answer.reserved.most), "{command:?} at {name}");
+            assert!(at_most.iter().all(|b| *b <= most), "{command} at {name}");
         }
     }
     assert!(marks_held >= 200, "{marks_held} marks were held against the card's");
     assert!(within * 20 >= marks_held * 19, "{within} of {marks_held} marks are within the range");
+    assert_eq!(wide, [WIDE]);
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::card::Card;
 use crate::error::DryRunError;
 use crate::pool::PoolSettings;
-use crate::recording::{CardPeaks, Process};
+use crate::recording::{CardPeaks, Process, Recording};
 use crate::requests::Wanted;
 use crate::reserved::{Reserved, Span, reserved};
 use crate::run::{Fill, Invocation, Output, Run};
@@ -50,8 +50,9 @@ pub struct Answer {
     pub reasons: Vec<Reason>,
     /// The peaks of each card in the first run.
     pub cards: Vec<CardPeaks>,
-    /// The least and the most that any card's peak of reserved bytes was in the runs, or is on cards that
-    /// are behind, where that matters.
+    /// The least and the most that any card's peak of reserved bytes was in the runs. Where it depends on
+    /// how far the card is, and the calls were written down: on cards whose work takes time, which need not
+    /// have in it what [`cards`](Self::cards) say, of one that is done with everything at once.
     pub reserved: Span,
     /// The same at each mark of the first run, where the calls were written down and it depends on how far
     /// the card is.
@@ -132,12 +133,22 @@ fn answer(runs: &[Run]) -> Answer {
         verdict,
         reasons,
         cards: first.cards.clone(),
-        reserved: behind.iter().fold(seen, |span, behind| span.with(behind.peak)),
+        reserved: behind.as_ref().map_or(seen, |behind| among_runs(behind.peak, first, seen)),
         reserved_at_marks: behind.map_or_else(Vec::new, |behind| behind.at_marks),
         settings,
         peak_at: peak_at(main),
         requests: (main.at_peak.requests, main.tally.requests),
         pinned_bytes: first.processes.iter().map(|process| process.pinned_bytes).max().unwrap_or(0),
+    }
+}
+
+/// What the first run may have reserved on cards that are behind, and more and less by as much as other
+/// runs were than the first.
+fn among_runs(behind: Span, first: &Recording, seen: Span) -> Span {
+    let of_first = CardPeaks::most(&first.cards, |card| card.reserved);
+    Span {
+        least: (behind.least + seen.least).saturating_sub(of_first),
+        most: (behind.most + seen.most).saturating_sub(of_first),
     }
 }
 

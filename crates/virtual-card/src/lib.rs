@@ -45,6 +45,7 @@ pub mod playback;
 pub mod pool;
 #[cfg(target_os = "linux")]
 mod program;
+mod progress;
 #[cfg(target_os = "linux")]
 #[allow(dead_code, reason = "what only the stand-in writes")]
 mod protocol;

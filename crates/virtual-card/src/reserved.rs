@@ -1,19 +1,30 @@
 //! What a pool may have reserved, where that depends on how far the card was.
 //!
-//! Opportunistic reuse takes what the card is done with at that moment. Nobody knows beforehand when
-//! that is, so what a process asked for is played on cards that are done at once, that are done only when
-//! the host waits, and that are any number of calls behind in between.
+//! Opportunistic reuse takes what the card is done with at that moment. When that is depends on the host
+//! and the card, so what a process asked for is played on several of both. They take time as real ones do:
+//! a card that keeps up with every kernel, one that is done with nothing, or one that is a fixed number of
+//! calls behind, is none, and would reserve what none does.
 
 use std::collections::HashMap;
 
 use serde::Serialize;
 
 use crate::pool::{GRANULE, Pool, PoolSettings, Progress};
+use crate::progress::{Clock, Speed};
 use crate::requests::{Memory, Step};
 use crate::sequence::Setting;
 
-/// The most calls that a card is taken to be behind, but for one that is done with nothing.
-const FARTHEST: u64 = 1 << 16;
+/// Bytes that kernels fill in a nanosecond, twice as many from each to the next: from a small card's to
+/// an H200's, whose kernels read and write more than what they fill.
+const BYTES: [u64; 5] = [64, 128, 256, 512, 1024];
+
+/// Nanoseconds that any kernel takes: less than the calls before the next, so that the card keeps up with
+/// small ones, and more, so that it does not.
+const STARTS: [u64; 2] = [2_000, 10_000];
+
+/// Nanoseconds in which a pool grows by a granule: an H200's, and of a host that is slower at it. As the
+/// host launches nothing meanwhile, the card catches up where the pool grows.
+const GROWTHS: [u64; 2] = [40_000, 160_000];
 
 /// From as many steps on, fewer cards are looked at: playing takes a microsecond a step.
 const MANY: usize = 200_000;
@@ -39,7 +50,7 @@ impl Span {
     }
 }
 
-/// What a card's default pool reserves, over cards that are behind by any number of calls.
+/// What a card's default pool reserves, over hosts and cards of several speeds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reserved {
     /// At most.
@@ -51,10 +62,12 @@ pub struct Reserved {
 /// Of what a process asked of the default pool of `card` in `steps`, with marks after as many steps as
 /// `marks` say, in their order.
 pub fn reserved(steps: &[Step], card: u32, marks: &[u64]) -> Reserved {
-    let factor = if steps.len() < MANY { 1 } else { 4 };
-    let behind = (0..=FARTHEST.ilog2()).step_by(factor).map(|power| Progress::Behind(1 << power));
-    let all = [Progress::KeepsUp, Progress::Stalled].into_iter().chain(behind);
-    let played: Vec<Played> = all.map(|progress| play(steps, card, marks, progress)).collect();
+    let every = if steps.len() < MANY { 1 } else { BYTES.len() - 1 };
+    let speeds = BYTES.into_iter().step_by(every).flat_map(|bytes| {
+        let starts = STARTS.into_iter();
+        starts.flat_map(move |start| GROWTHS.map(|growth| Speed { growth, start, bytes }))
+    });
+    let played: Vec<Played> = speeds.map(|speed| play(steps, card, marks, speed)).collect();
     let span = |of: &dyn Fn(&Played) -> u64| {
         Span::of(played.iter().map(of)).unwrap_or(Span { least: 0, most: 0 })
     };
@@ -70,8 +83,8 @@ struct Played {
     at_marks: Vec<u64>,
 }
 
-fn play(steps: &[Step], card: u32, marks: &[u64], progress: Progress) -> Played {
-    let mut replayed = Replayed::new(card, progress);
+fn play(steps: &[Step], card: u32, marks: &[u64], speed: Speed) -> Played {
+    let mut replayed = Replayed::new(card, speed);
     let mut played = Played { peak: 0, at_marks: Vec::new() };
     let mut marks = marks.iter().peekable();
     for (number, step) in (0..).zip(steps) {
@@ -85,19 +98,19 @@ fn play(steps: &[Step], card: u32, marks: &[u64], progress: Progress) -> Played 
     played
 }
 
-/// The pool of one card, and where its allocations lie in it.
+/// The pool of one card, how far the card is, and where allocations lie in the pool.
 struct Replayed {
     pool: Pool,
+    clock: Clock,
     card: u32,
     offsets: HashMap<u64, u64>,
 }
 
 impl Replayed {
-    fn new(card: u32, progress: Progress) -> Self {
+    fn new(card: u32, speed: Speed) -> Self {
         let mut pool = Pool::new(GRANULE);
         pool.set_up(PoolSettings::DEFAULT);
-        pool.set_progress(progress);
-        Self { pool, card, offsets: HashMap::new() }
+        Self { pool, clock: Clock::new(speed), card, offsets: HashMap::new() }
     }
 
     fn step(&mut self, number: u64, step: &Step) {
@@ -105,23 +118,29 @@ impl Replayed {
             Step::Allocate { card, memory: Memory::Pool, address, bytes, stream, .. }
                 if card == self.card =>
             {
+                self.pool.set_progress(Progress::DoneBefore(self.clock.done_before()));
                 if let Some(placement) = self.pool.place(bytes, stream) {
+                    self.clock.allocate(bytes, placement.growth / GRANULE);
                     self.pool.take(placement);
                     self.offsets.insert(address, placement.offset);
                 }
             }
             Step::Free { address, stream } => {
                 if let Some(offset) = self.offsets.remove(&address) {
+                    self.clock.free(number);
                     self.pool.free(offset, stream, number);
                 }
             }
             Step::SynchronizeStream { stream } => {
+                self.clock.synchronize();
                 self.pool.synchronize(stream, u64::MAX);
             }
             Step::SynchronizeContext { card } if card == self.card => {
+                self.clock.synchronize();
                 self.pool.synchronize_all();
             }
             Step::SynchronizeEvent { stream, until } => {
+                self.clock.synchronize_before(until);
                 self.pool.synchronize(stream, until);
             }
             Step::Wait { stream, other, until } => self.pool.wait(stream, other, until),
@@ -151,18 +170,17 @@ mod tests {
         Step::Allocate { card: 0, memory: Memory::Pool, address, bytes, stream, stack: None }
     }
 
-    /// Two allocations are freed beside what the pool has: on a card that is done with them they are one
-    /// range with it, which holds the next; on one that is not, that is taken afresh.
+    /// A large allocation is freed beside addresses that nobody had yet. On a card that is done with it they
+    /// are one range, which holds the next; on one that is not, that is taken afresh.
     #[test]
-    fn it_is_told_for_cards_that_keep_up_and_for_cards_that_do_not() {
+    fn it_is_told_for_cards_that_are_done_and_for_cards_that_are_not() {
         let size = 24 << 20;
-        let steps = [
-            allocate(1, size, 0),
-            Step::Free { address: 1, stream: 0 },
-            allocate(2, size + 1, 0),
-            Step::SynchronizeStream { stream: 0 },
-        ];
-        let found = reserved(&steps, 0, &[1, 3, 4]);
+        let mut steps: Vec<Step> = (0..32).map(|i| allocate(i, 512, 0)).collect();
+        steps.push(allocate(32, size, 0));
+        // Meanwhile a fast card fills it. What stays keeps the ranges apart.
+        steps.extend((0..31).chain([32]).map(|address| Step::Free { address, stream: 0 }));
+        steps.extend([allocate(33, size + 1, 0), Step::SynchronizeStream { stream: 0 }]);
+        let found = reserved(&steps, 0, &[33, 66, 67]);
         assert_eq!(found.peak, Span { least: GRANULE, most: 2 * GRANULE });
         assert_eq!(found.at_marks[0], Span { least: GRANULE, most: GRANULE });
         assert_eq!(found.at_marks[1], found.peak);

@@ -58,7 +58,7 @@ pub(super) struct Numbers<'a> {
     pub peak_at_request: u64,
     pub requests: u64,
     pub peak_reserved_bytes: u64,
-    /// Over the runs, and over cards that are behind where that matters.
+    /// Over the runs; over cards whose work takes time where that matters, of which none may keep up.
     pub reserved_range_bytes: Span,
     /// Whether what is reserved depends on how far the card is.
     pub reserved_depends_on_progress: bool,

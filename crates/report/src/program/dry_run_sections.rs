@@ -40,15 +40,16 @@ fn answer(facts: &mut Vec<Fact>, contents: &DryRunContents<'_>, numbers: &Number
     let verdict = numbers.verdict;
     facts.push(Fact::bytes("peak used", numbers.peak_used_bytes, format!(", {}", label(verdict))));
     let Span { least, most } = numbers.reserved_range_bytes;
-    let varies = least != most;
+    let peak = numbers.peak_reserved_bytes;
+    let varies = (least, most) != (peak, peak);
     let (reserved, over) = match numbers.reserved_depends_on_progress && varies {
         true => (
             ", by the model of the driver's pool, on a card that keeps up",
-            ", on one that does not",
+            ", on one whose work takes time",
         ),
         false => (", by the model of the driver's pool", ", seen over the runs"),
     };
-    facts.push(Fact::bytes("peak reserved", numbers.peak_reserved_bytes, reserved));
+    facts.push(Fact::bytes("peak reserved", peak, reserved));
     if varies {
         facts.push(Fact::bytes("  at least", least, over));
         facts.push(Fact::bytes("  at most", most, over));

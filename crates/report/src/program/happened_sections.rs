@@ -53,10 +53,9 @@ pub(super) fn marks_table(happened: &Happened<'_>, ranges: &[Span]) -> Option<Bl
         mark.cards.iter().map(of).max().map_or_else(|| "0".to_owned(), grouped)
     };
     let reserved = |mark: &Mark, range: Option<&Span>| match range {
-        Some(Span { least, most }) if least != most => {
-            format!("{} to {}", grouped(*least), grouped(*most))
-        }
-        _ => level(mark, |c| c.reserved),
+        Some(Span { least, most }) if least == most => grouped(*least),
+        Some(Span { least, most }) => format!("{} to {}", grouped(*least), grouped(*most)),
+        None => level(mark, |c| c.reserved),
     };
     type Row<'a> = (&'a Mark, Option<&'a Span>);
     let columns = [

@@ -49,10 +49,8 @@ pub const GRANULE: u64 = 32 << 20;
 pub enum Progress {
     /// It is done with everything before the next call.
     KeepsUp,
-    /// It is done with what was freed this many calls ago.
-    Behind(u64),
-    /// It is done with nothing until the host waits.
-    Stalled,
+    /// It is done with what was freed before this call, and with nothing since.
+    DoneBefore(u64),
 }
 
 /// One pool. Addresses are offsets from its base, in bytes.
@@ -77,8 +75,6 @@ pub struct Pool {
     top: u64,
     /// Ranges that ever were.
     ranges: u64,
-    /// The latest call.
-    call: u64,
     used: u64,
 }
 
@@ -126,7 +122,6 @@ impl Pool {
             granules: Granules::new(granule),
             top: 0,
             ranges: 0,
-            call: 0,
             used: 0,
         }
     }
@@ -205,8 +200,7 @@ impl Pool {
         match self.progress {
             _ if !self.settings.reuse_allow_opportunistic => None,
             Progress::KeepsUp => Some(u64::MAX),
-            Progress::Behind(calls) => (self.call + 1).checked_sub(calls),
-            Progress::Stalled => None,
+            Progress::DoneBefore(call) => Some(call),
         }
     }
 
@@ -277,7 +271,6 @@ impl Pool {
     /// begins there.
     pub fn free(&mut self, offset: u64, stream: u64, call: u64) -> Option<u64> {
         let requested = self.live.remove(&offset)?;
-        self.call = call;
         self.used -= requested;
         let length = requested.next_multiple_of(self.alignment);
         let range = Range { length, since: self.next_range(), freed_at: call };

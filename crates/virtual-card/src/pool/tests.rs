@@ -171,14 +171,13 @@ fn another_stream_s_memory_is_taken_by_events_or_once_the_card_is_done() {
         }
         calls.alloc_on(2, 4096) == first
     };
-    use Progress::{Behind, KeepsUp, Stalled};
+    use Progress::{DoneBefore, KeepsUp};
     assert!(!next(settings(false, false), true, KeepsUp));
-    assert!(next(settings(true, false), true, Stalled));
+    assert!(next(settings(true, false), true, DoneBefore(0)));
     assert!(!next(settings(true, false), false, KeepsUp));
     assert!(next(settings(false, true), false, KeepsUp));
-    assert!(next(settings(false, true), false, Behind(0)));
-    assert!(!next(settings(false, true), false, Behind(1)));
-    assert!(!next(settings(false, true), false, Stalled));
+    assert!(next(settings(false, true), false, DoneBefore(1)));
+    assert!(!next(settings(false, true), false, DoneBefore(0)));
 }
 
 #[test]
