@@ -195,21 +195,26 @@ impl Card {
         unsafe { launch.launch_cooperative(config) }.map(drop).map_err(launching)
     }
 
-    /// As [`Card::launch`], in the stream beside, once what the stream has been given so far is over.
-    /// [`Card::join`] orders what needs the result.
+    /// What is launched beside from here on runs when the stream has done what it was given so far.
+    pub(crate) fn fork(&self) -> Result<(), WorkloadError> {
+        let Opened { stream, beside, ready, .. } = &*self.0;
+        let fork = ready.record(stream).and_then(|()| beside.wait(ready));
+        fork.map_err(failed("launching beside"))
+    }
+
+    /// As [`Card::launch`], in the stream beside. [`Card::join`] orders what needs the result.
     ///
     /// # Safety
     ///
-    /// As [`Card::launch`]; what it reads and writes is not written in the stream until that joins.
+    /// As [`Card::launch`]; what it reads is written before the last [`Card::fork`] or waited for, and
+    /// what it writes is not touched in the stream until that joins.
     pub(crate) unsafe fn launch_beside<A: DeviceRepr>(
         &self,
         name: &'static str,
         grid: Grid,
         arguments: A,
     ) -> Result<(), WorkloadError> {
-        let Opened { stream, beside, ready, over, .. } = &*self.0;
-        let fork = ready.record(stream).and_then(|()| beside.wait(ready));
-        fork.map_err(failed("launching beside"))?;
+        let Opened { beside, over, .. } = &*self.0;
         // SAFETY: the caller's.
         unsafe { self.launch_in(beside, name, grid, arguments) }?;
         over.record(beside).map_err(failed("launching beside"))

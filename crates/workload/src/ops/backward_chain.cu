@@ -104,14 +104,21 @@ template <class W, class P> __device__ void backward_chain(const BackwardChainAr
     const bool computes = blockIdx.x < c.blocks, rings = sample < c.batch;
     const RowSource &read = g.ring.read; // of token 0
     unsigned *computed = computed_of + BACKWARD, *stepped = stepped_of + BACKWARD;
+    const RingAxis<P> axis = {g.ring.ring.ring_len, g.ring.ring.theta_ptr, g.ring.ring.theta_gate};
+    RingSampleBackward<P> at(g.ring, max(min(sample, c.batch - 1), 0));
+    if (rings) at.prepare(g.ring, axis, sample, c.last);
     if (computes) chain::keep_cell<W>(shared, c);
     for (int i = 0; i < c.count; i++) {
         const int t = c.last - i;
         float *after = i % 2 ? c.dh[1] : c.dh[0], *before = i % 2 ? c.dh[0] : c.dh[1];
         if (rings) {
             wait_for(computed, i * c.blocks);
-            ring_step_backward<P>(g.ring, sample, t, read.of_token(t + 1, c.batch, c.width), after, before);
+            float d_heads[4], d_target;
+            ring_step_backward(g.ring, axis, sample, t, read.of_token(t + 1, c.batch, c.width), after,
+                               before, at, d_heads, d_target);
             arrive(stepped);
+            ring_step_finish(g.ring, sample, t, at, d_heads, d_target);
+            at.prepare(g.ring, axis, sample, t - 1);
         }
         if (computes) {
             wait_for(stepped, (i + 1) * c.batch);

@@ -7,7 +7,7 @@ use candle_core::cuda_backend::cudarc::driver::DeviceRepr;
 
 use crate::build;
 use crate::error::WorkloadError;
-use crate::memory::card::{Card, Grid};
+use crate::memory::card::{Card, Grid, kernel_arguments};
 use crate::shape::Compute;
 
 const TILE_ROWS: usize = 16;
@@ -66,7 +66,8 @@ impl Plan {
         let tiles = each.div_ceil(in_tile);
         let rows = tiles * TILE_ROWS;
         let weights = products * depth.div_ceil(TILE_DEPTH) * tiles * 32 * 16;
-        let sums = (warps + products) * rows * SUM_STRIDE * size_of::<f32>();
+        // Behind the sums: the states of as many units and samples.
+        let sums = (warps + products + 1) * rows * SUM_STRIDE * size_of::<f32>();
         let shared_bytes = weights + sums;
         if tiles > MOST_TILES || shared_bytes > room.shared_bytes {
             return None;
@@ -92,7 +93,27 @@ impl Plan {
         // SAFETY: it takes the number of a pair of counters; the rest is the caller's.
         unsafe {
             card.launch("clear_counters", one, counters as i32)?;
+            // What runs beside the chain follows its counters.
+            card.fork()?;
             card.launch_together(name, self.grid, self.shared_bytes, arguments)
         }
+    }
+}
+
+/// What is launched beside from here on runs when the forward chain, which was launched before, is done
+/// with so many tokens.
+pub(super) fn wait_beside(card: &Card, tokens: usize, batch: usize) -> Result<(), WorkloadError> {
+    let one = Grid { blocks: (1, 1), threads: 1 };
+    let samples = (tokens * batch) as u32;
+    let arguments = WaitForSamplesArguments { chain: Counters::Forward as i32, samples };
+    // SAFETY: it takes numbers alone.
+    unsafe { card.launch_beside("wait_for_samples", one, arguments) }
+}
+
+kernel_arguments! {
+    /// `WaitForSamplesArguments` of grid_barrier.cuh.
+    struct WaitForSamplesArguments: 8 {
+        chain: i32 = 0,
+        samples: u32 = 4,
     }
 }

@@ -47,6 +47,7 @@ __device__ inline int tiles(const Cell &c) {
 struct Shared {
     uint4 *inputs, *states; // weights of the two products
     float *partial, *of_inputs, *of_states;
+    float *before; // states of the block's units before a token, where all samples are taken at once
 
     __device__ Shared(uint4 *all, const Cell &c) {
         const int weights = steps(c.width) * tiles(c) * 32, rows = tiles(c) * TILE_ROWS;
@@ -55,8 +56,12 @@ struct Shared {
         partial = (float *)(all + 2 * weights);
         of_inputs = partial + FORWARD_WARPS * rows * SUM_STRIDE;
         of_states = of_inputs + rows * SUM_STRIDE;
+        before = of_states + rows * SUM_STRIDE;
     }
 };
+
+// Whether one product takes all samples.
+__device__ inline bool is_at_once(const Cell &c) { return c.batch <= SAMPLES_AT_ONCE; }
 
 template <class W> __device__ void keep_cell(const Shared &shared, const Cell &c) {
     const int unit = blockIdx.x * c.units, width = c.width;
@@ -112,7 +117,10 @@ __device__ void activate(const Shared &shared, const Cell &c, int t, int first) 
         gate[2 * width] = n;
         gate[3 * width] = q;
         float *state = c.hidden + sample * width + i;
-        state[(size_t)c.batch * width] = (1.0f - z) * n + z * __ldcg(state);
+        float &before = shared.before[at];
+        if (!is_at_once(c) || t == c.first) before = __ldcg(state);
+        before = (1.0f - z) * n + z * before;
+        state[(size_t)c.batch * width] = before;
     }
 }
 } // namespace chain
@@ -131,10 +139,12 @@ template <class W, class P> __device__ void forward_chain(const ForwardChainArgu
     const chain::Shared shared(shared_bytes, c);
     const int sample = gridDim.x - 1 - blockIdx.x;
     const bool computes = blockIdx.x < c.blocks, rings = sample < c.batch;
-    const bool is_early = c.batch <= chain::SAMPLES_AT_ONCE;
+    const bool is_early = chain::is_at_once(c);
     float *kept = g.ring.kept; // [count,B,5,D], of the token after the first and so on
     const size_t kept_by_token = (size_t)c.batch * TAPS * c.width;
     unsigned *computed = computed_of + FORWARD, *stepped = stepped_of + FORWARD;
+    const RingAxis<P> axis = {g.ring.ring.ring_len, g.ring.ring.theta_ptr, g.ring.ring.theta_gate};
+    RingSample<P> at(g.ring, axis, max(min(sample, c.batch - 1), 0), c.first);
     if (computes) {
         chain::keep_cell<W>(shared, c);
         if (is_early) chain::states_product<W>(shared, c, c.first, 0);
@@ -152,14 +162,16 @@ template <class W, class P> __device__ void forward_chain(const ForwardChainArgu
         }
         if (rings) {
             wait_for(computed, (i + 1) * c.blocks);
-            ring_step<P>(g.ring, sample, t, kept ? kept + i * kept_by_token : nullptr);
+            ring_step(g.ring, axis, sample, t, kept ? kept + i * kept_by_token : nullptr, at);
             arrive(stepped);
+            at.fields = axis.fields((P)at.state.p);
         }
         if (computes && is_early && i + 1 < c.count) {
             wait_for(computed, (i + 1) * c.blocks);
             chain::states_product<W>(shared, c, t + 1, 0);
         }
     }
+    if (rings) at.store(g.ring, sample);
 }
 
 // The sensory cell, whose inputs are all there: only its blocks wait for each other.

@@ -19,11 +19,10 @@ use {
     crate::memory::pointer::Ptr,
 };
 
-/// Tokens of the main cell and of the ring. Sizes are those of `GruForward` and `RingStep`, of all
-/// tokens; the first token's input is there.
+/// All tokens of the main cell and of the ring. Sizes are those of `GruForward` and `RingStep`, of all
+/// tokens; `token` is the first, whose input is there.
 #[cfg_attr(not(feature = "cuda"), expect(dead_code, reason = "for cards alone"))]
 pub(crate) struct ForwardChain<'a> {
-    pub(crate) tokens: Range<usize>,
     pub(crate) token: RingToken<'a>,
     pub(crate) cell: CellWeights<'a>,
     pub(crate) heads: ViewMut<'a, f32>,
@@ -71,7 +70,7 @@ impl Chain for ForwardChain<'_> {
         let shape = self.token.shape;
         let Some(plan) = plan(card, shape, shape.slot_dim, shape.batch) else { return Ok(false) };
         let (x, hidden) = (self.x.card(), self.hidden.card());
-        let cell = CellArguments::new(&plan, &self.cell, &self.tokens, shape.batch);
+        let cell = CellArguments::new(&plan, &self.cell, &(0..shape.synth_len), shape.batch);
         let arguments = ForwardChainArguments {
             ring: RingStepArguments {
                 ring: RingTokenArguments::new(&self.token),

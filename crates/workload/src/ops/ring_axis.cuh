@@ -98,7 +98,7 @@ template <class P> struct RingAxis {
     __device__ Fields fields(P at) const {
         Fields f;
         const float p = (float)at, floor_p = floorf(p), part = p - floor_p;
-        const int first = (int)((long long)fmaxf(floor_p, 0.0f) % len);
+        const int first = (int)fmaxf(floor_p, 0.0f) % len;
         f.slots[0] = first;
         f.slots[1] = (first + 1) % len;
         f.weights[0] = 1.0f - part;
@@ -140,9 +140,10 @@ template <class P> struct RingAxis {
     }
 
     // The next state, and in `distance` how far it is. `moves` is false where the pointer is held.
-    __device__ State advance(State s, bool moves, const float (&heads)[4], double &distance) const {
+    __device__ State advance(State s, const Fields &f, bool moves, const float (&heads)[4],
+                             double &distance) const {
         const P p = (P)s.p;
-        const P q = moves ? propose(p, heads, fields(p)).q : p;
+        const P q = moves ? propose(p, heads, f).q : p;
         const double residual = s.residual + (double)wrap(p, q);
         const double unit = residual > 0 ? 1.0 : (residual < 0 ? -1.0 : residual);
         double step = floor(fabs(residual)) * unit;
@@ -157,19 +158,17 @@ template <class P> struct RingAxis {
         return n;
     }
 
-    // Backward of `advance` from a state at `at`; gradients of the raw heads and of the rounded
-    // target are zero where the pointer is held.
-    __device__ PointerGradient advance_backward(double at, bool moves, const float (&heads)[4],
-                                       PointerGradient grad, float (&d_heads)[4],
-                                       float &d_target) const {
+    // Backward of `advance` by the move `m`; gradients of the raw heads and of the rounded target are
+    // zero where the pointer is held, which needs no move.
+    __device__ PointerGradient advance_backward(const Move<P> &m, bool moves,
+                                                const float (&heads)[4], PointerGradient grad,
+                                                float (&d_heads)[4], float &d_target) const {
         const double carried = grad.p + grad.residual;
         PointerGradient before = {0.0, carried};
         d_target = 0.0f;
 #pragma unroll
         for (int k = 0; k < 4; k++) d_heads[k] = 0.0f;
         if (!moves) return before;
-        const P p = (P)at;
-        const Move<P> m = propose(p, heads, fields(p));
         const double gain = m.gain, d = m.d, keep = m.keep, jump = m.jump, walk = m.walk;
         const double sign = d > 0 ? 1.0 : (d < 0 ? -1.0 : d);
         const double d_edge = carried * d * gain * (1.0 - gain) / EDGE;

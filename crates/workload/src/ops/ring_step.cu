@@ -27,72 +27,88 @@ ASSERT_OFFSET(RingStepArguments, carry, 168);
 ASSERT_OFFSET(RingStepArguments, moved, 176);
 ASSERT_OFFSET(RingStepArguments, x, 184);
 
+// A sample between two tokens: where its pointer is, and what follows from that alone.
+template <class P> struct RingSample {
+    State state;
+    Taps taps;
+    Fields fields;
+    double moved;
+
+    __device__ RingSample(const RingStepArguments &g, const RingAxis<P> &axis, int b, int from) {
+        const double p = g.pointers[(size_t)max(from, 0) * g.ring.batch + b];
+        state = {p, g.carry[2 * b], g.carry[2 * b + 1]};
+        taps = axis.taps(p);
+        fields = axis.fields((P)p);
+        moved = g.moved[b];
+    }
+
+    // What the next launch needs besides the pointer.
+    __device__ void store(const RingStepArguments &g, int b) const {
+        if (threadIdx.x != 0) return;
+        g.carry[2 * b] = state.anchor;
+        g.carry[2 * b + 1] = state.residual;
+        g.moved[b] = moved;
+    }
+};
+
 // Sample b's step from token `from` to the next, whose rows go to `kept` [B,5,D], if anywhere. To be
-// called by a whole block; another may have written the hidden state.
+// called by a whole block; another may have written the hidden state. The fields of `s` are those of
+// token `from` on return.
 template <class P>
-__device__ void ring_step(const RingStepArguments &g, int b, int from, float *kept) {
+__device__ void ring_step(const RingStepArguments &g, const RingAxis<P> &axis, int b, int from,
+                          float *kept, RingSample<P> &s) {
     const RingToken &a = g.ring;
     const int d = a.slot_dim, next = from + 1;
-    const size_t row = (size_t)a.ring_len * d;
-    const RingAxis<P> axis = {a.ring_len, a.theta_ptr, a.theta_gate};
-    float *ring = g.state + b * row;
-    double p = g.pointers[(size_t)max(from, 0) * a.batch + b];
+    float *ring = g.state + (size_t)b * a.ring_len * d;
     if (from >= 0) {
         const float *h = g.hidden + ((size_t)next * a.batch + b) * d;
+        const bool writes = next < a.tokens;
         float heads[4] = {};
         for (int i = threadIdx.x; i < d; i += blockDim.x) {
             const float hv = __ldcg(h + i);
 #pragma unroll
             for (int k = 0; k < 4; k++) heads[k] += a.head_weights[k][i] * hv;
-        }
-        block_sum(heads);
+            if (!writes) continue;
 #pragma unroll
-        for (int k = 0; k < 4; k++) heads[k] += *a.head_biases[k];
-        if (next < a.tokens) {
-            const Taps taps = axis.taps(p);
-            for (int i = threadIdx.x; i < d; i += blockDim.x) {
-                const float hv = __ldcg(h + i);
-#pragma unroll
-                for (int j = 0; j < TAPS; j++) {
-                    float &m = ring[(size_t)taps.slots[j] * d + i];
-                    m = written(m, taps.weights[j], hv);
-                }
+            for (int j = 0; j < TAPS; j++) {
+                float &m = ring[(size_t)s.taps.slots[j] * d + i];
+                m = written(m, s.taps.weights[j], hv);
             }
         }
+        block_sum(heads); // its barriers also say that every thread has read what is written here
+#pragma unroll
+        for (int k = 0; k < 4; k++) heads[k] += *a.head_biases[k];
         double distance;
-        const State state = axis.advance({p, g.carry[2 * b], g.carry[2 * b + 1]},
-                                           from % a.update_every == 0, heads, distance);
-        p = state.p;
-        __syncthreads(); // every thread has read carry
+        s.state = axis.advance(s.state, s.fields, from % a.update_every == 0, heads, distance);
+        s.moved += distance;
         if (threadIdx.x == 0) {
-            g.pointers[(size_t)next * a.batch + b] = p;
-            g.carry[2 * b] = state.anchor;
-            g.carry[2 * b + 1] = state.residual;
-            g.moved[b] += distance;
+            g.pointers[(size_t)next * a.batch + b] = s.state.p;
 #pragma unroll
             for (int k = 0; k < 4; k++) g.heads[((size_t)from * a.batch + b) * 4 + k] = heads[k];
         }
+        s.taps = axis.taps(s.state.p);
     }
     if (next >= a.tokens) return;
-    const Taps taps = axis.taps(p);
     const float gain = sigmoid(*a.context_logit);
     const size_t at = ((size_t)next * a.batch + b) * d;
     for (int i = threadIdx.x; i < d; i += blockDim.x) {
         float cur = 0.0f, read[TAPS];
 #pragma unroll
-        for (int j = 0; j < TAPS; j++) {
-            read[j] = ring[(size_t)taps.slots[j] * d + i];
-            cur += taps.weights[j] * read[j];
-        }
-        if (kept) {
+        for (int j = 0; j < TAPS; j++) read[j] = ring[(size_t)s.taps.slots[j] * d + i];
 #pragma unroll
-            for (int j = 0; j < TAPS; j++) kept[((size_t)b * TAPS + j) * d + i] = read[j];
-        }
+        for (int j = 0; j < TAPS; j++) cur += s.taps.weights[j] * read[j];
         g.x[at + i] = round_to(a.mode, g.bridged[at + i] + gain * cur);
+        if (!kept) continue;
+#pragma unroll
+        for (int j = 0; j < TAPS; j++) kept[((size_t)b * TAPS + j) * d + i] = read[j];
     }
 }
 
 template <class P> __device__ void ring_step(const RingStepArguments &g) {
-    ring_step<P>(g, blockIdx.x, g.ring.from, g.kept);
+    const RingToken &a = g.ring;
+    const RingAxis<P> axis = {a.ring_len, a.theta_ptr, a.theta_gate};
+    RingSample<P> sample(g, axis, blockIdx.x, a.from);
+    ring_step(g, axis, blockIdx.x, a.from, g.kept, sample);
+    if (a.from >= 0) sample.store(g, blockIdx.x);
 }
 FOR_POINTERS(ring_step, __launch_bounds__(512), RingStepArguments)

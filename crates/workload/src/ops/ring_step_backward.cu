@@ -34,22 +34,54 @@ ASSERT_OFFSET(RingStepBackwardArguments, d_gain, 216);
 ASSERT_OFFSET(RingStepBackwardArguments, d_pointer, 224);
 ASSERT_OFFSET(RingStepBackwardArguments, d_target, 232);
 
+// A sample on its way back, before token `from`.
+template <class P> struct RingSampleBackward {
+    PointerGradient grad;
+    float d_taps[TAPS], d_gain;
+    Taps next, taps; // around the pointers of tokens from + 1 and from
+    float heads[4];
+    Move<P> move;
+
+    __device__ RingSampleBackward(const RingStepBackwardArguments &g, int b) {
+        grad = {g.d_pointer[2 * b], g.d_pointer[2 * b + 1]};
+#pragma unroll
+        for (int j = 0; j < TAPS; j++) d_taps[j] = g.d_taps[b * TAPS + j];
+        d_gain = g.d_gain[b];
+    }
+
+    // What needs no gradient.
+    __device__ void prepare(const RingStepBackwardArguments &g, const RingAxis<P> &axis, int b,
+                            int from) {
+        if (from < 0) return;
+        const size_t at = (size_t)from * g.ring.batch + b;
+        const double p = g.pointers[at];
+#pragma unroll
+        for (int k = 0; k < 4; k++) heads[k] = g.heads[at * 4 + k];
+        taps = axis.taps(p);
+        move = axis.propose((P)p, heads, axis.fields((P)p));
+    }
+};
+
 // Sample b's step from token `from`; `read` is what the next token read. To be called by a whole
-// block; another may have written `d_x` and `d_hidden`.
+// block; another may have written `d_x` and `d_hidden`. The parts of the taps' gradients that the
+// threads have are left in `d_taps`.
 template <class P>
-__device__ void ring_step_backward(const RingStepBackwardArguments &g, int b, int from,
-                                   const RowSource &read, const float *d_hidden, float *d_before) {
+__device__ void ring_step_backward(const RingStepBackwardArguments &g, const RingAxis<P> &axis,
+                                   int b, int from, const RowSource &read, const float *d_hidden,
+                                   float *d_before, RingSampleBackward<P> &s, float (&d_heads)[4],
+                                   float &d_target) {
+    constexpr int STASHED = 1024;
+    __shared__ float stash[STASHED]; // of d_hidden, which travels together with d_x
     const RingToken &a = g.ring;
     const int d = a.slot_dim, next = from + 1;
-    const size_t row = (size_t)a.ring_len * d;
-    const RingAxis<P> axis = {a.ring_len, a.theta_ptr, a.theta_gate};
-    float *d_ring = g.d_ring + b * row;
-    PointerGradient grad = {g.d_pointer[2 * b], g.d_pointer[2 * b + 1]};
+    float *d_ring = g.d_ring + (size_t)b * a.ring_len * d;
+    d_hidden += (size_t)b * d;
+    if (from >= 0)
+        for (int i = threadIdx.x; i < min(d, STASHED); i += blockDim.x) stash[i] = __ldcg(d_hidden + i);
     if (next < a.tokens) { // what token `next` read
-        const Taps taps = axis.taps(g.pointers[(size_t)next * a.batch + b]);
         const float *rows[TAPS];
 #pragma unroll
-        for (int j = 0; j < TAPS; j++) rows[j] = read.row(b, taps, j, d);
+        for (int j = 0; j < TAPS; j++) rows[j] = read.row(b, s.next, j, d);
         float *bridged = g.bridged + ((size_t)next * a.batch + b) * d;
         const float gain = sigmoid(*a.context_logit);
         float d_read[TAPS] = {};
@@ -59,56 +91,73 @@ __device__ void ring_step_backward(const RingStepBackwardArguments &g, int b, in
 #pragma unroll
             for (int j = 0; j < TAPS; j++) {
                 d_read[j] += rows[j][i] * dx;
-                d_ring[(size_t)taps.slots[j] * d + i] += taps.weights[j] * (dx * gain);
+                d_ring[(size_t)s.next.slots[j] * d + i] += s.next.weights[j] * (dx * gain);
             }
         }
         block_sum(d_read);
-        float d_gain = 0.0f, d_taps[TAPS];
+        float d_taps[TAPS];
 #pragma unroll
         for (int j = 0; j < TAPS; j++) {
-            d_gain += taps.weights[j] * d_read[j];
-            d_taps[j] = g.d_taps[b * TAPS + j] + gain * d_read[j];
+            s.d_gain += s.next.weights[j] * d_read[j];
+            d_taps[j] = s.d_taps[j] + gain * d_read[j];
         }
-        grad.p += taps_backward(taps, d_taps);
-        if (threadIdx.x == 0) g.d_gain[b] += d_gain;
+        s.grad.p += taps_backward(s.next, d_taps);
     }
     if (from < 0) return;
 
     const size_t at = (size_t)from * a.batch + b;
-    const double p = g.pointers[at];
-    float heads[4], d_heads[4], d_target;
-#pragma unroll
-    for (int k = 0; k < 4; k++) heads[k] = g.heads[at * 4 + k];
-    grad = axis.advance_backward(p, from % a.update_every == 0, heads, grad, d_heads, d_target);
-    const Taps taps = axis.taps(p);
+    s.grad = axis.advance_backward(s.move, from % a.update_every == 0, s.heads, s.grad, d_heads,
+                                   d_target);
     const float *before = g.hidden + at * d, *after = before + (size_t)a.batch * d;
-    float d_taps[TAPS] = {};
+#pragma unroll
+    for (int j = 0; j < TAPS; j++) s.d_taps[j] = 0.0f;
     for (int i = threadIdx.x; i < d; i += blockDim.x) {
-        float dh = __ldcg(d_hidden + (size_t)b * d + i);
+        float dh = i < STASHED ? stash[i] : __ldcg(d_hidden + i);
 #pragma unroll
         for (int k = 0; k < 4; k++) dh += a.head_weights[k][i] * d_heads[k];
         const float h = after[i];
 #pragma unroll
         for (int j = 0; j < TAPS; j++) {
-            const float written = d_ring[(size_t)taps.slots[j] * d + i];
-            d_taps[j] += written * h;
-            dh += taps.weights[j] * written;
+            const float written = d_ring[(size_t)s.taps.slots[j] * d + i];
+            s.d_taps[j] += written * h;
+            dh += s.taps.weights[j] * written;
         }
         d_before[(size_t)b * d + i] =
             gru_deactivate(dh, before[i], g.gates + at * 4 * d + i, d, a.mode);
     }
-    block_sum(d_taps); // its barriers also say that every thread has read heads and d_pointer
+}
+
+// What the step before needs, and what is no part of the chain. To be called by a whole block.
+template <class P>
+__device__ void ring_step_finish(const RingStepBackwardArguments &g, int b, int from,
+                                 RingSampleBackward<P> &s, const float (&d_heads)[4],
+                                 float d_target) {
+    if (from >= 0) {
+        block_sum(s.d_taps); // its barriers also say that every thread has read what is written here
+        s.next = s.taps;
+    }
     if (threadIdx.x != 0) return;
+    g.d_gain[b] = s.d_gain;
+    if (from < 0) return;
+    const size_t at = (size_t)from * g.ring.batch + b;
 #pragma unroll
-    for (int j = 0; j < TAPS; j++) g.d_taps[b * TAPS + j] = d_taps[j];
+    for (int j = 0; j < TAPS; j++) g.d_taps[b * TAPS + j] = s.d_taps[j];
 #pragma unroll
     for (int k = 0; k < 4; k++) g.heads[at * 4 + k] = d_heads[k];
     g.d_target[at] = d_target;
-    g.d_pointer[2 * b] = grad.p;
-    g.d_pointer[2 * b + 1] = grad.residual;
+    g.d_pointer[2 * b] = s.grad.p;
+    g.d_pointer[2 * b + 1] = s.grad.residual;
 }
 
 template <class P> __device__ void ring_step_backward(const RingStepBackwardArguments &g) {
-    ring_step_backward<P>(g, blockIdx.x, g.ring.from, g.read, g.d_hidden, g.d_before);
+    const RingToken &a = g.ring;
+    const int b = blockIdx.x, next = a.from + 1;
+    const RingAxis<P> axis = {a.ring_len, a.theta_ptr, a.theta_gate};
+    RingSampleBackward<P> sample(g, b);
+    if (next < a.tokens) sample.next = axis.taps(g.pointers[(size_t)next * a.batch + b]);
+    sample.prepare(g, axis, b, a.from);
+    float d_heads[4], d_target;
+    ring_step_backward(g, axis, b, a.from, g.read, g.d_hidden, g.d_before, sample, d_heads, d_target);
+    ring_step_finish(g, b, a.from, sample, d_heads, d_target);
 }
 FOR_POINTERS(ring_step_backward, __launch_bounds__(512), RingStepBackwardArguments)

@@ -21,6 +21,7 @@ use crate::memory::context::Kernel;
 use crate::shape::Shape;
 #[cfg(feature = "cuda")]
 use {
+    super::chain,
     crate::error::WorkloadError,
     crate::memory::card::{Card, Grid, by_pointer, kernel_arguments},
     crate::memory::pointer::Ptr,
@@ -35,6 +36,8 @@ pub(crate) const MOST_STATES: usize = 8;
 /// after it.
 pub(crate) struct WriteStates<'a> {
     pub(crate) shape: &'a Shape,
+    /// Where the tokens were launched as one chain: how many of it must be over.
+    pub(crate) chained: Option<usize>,
     pub(crate) count: usize,
     pub(crate) first: View<'a, f32>,
     pub(crate) next: ViewMut<'a, MaybeUninit<f32>>,
@@ -59,9 +62,14 @@ impl Kernel for WriteStates<'_> {
             ring_len: shape.ring_len as i32,
             slot_dim: shape.slot_dim as i32,
         };
+        match self.chained {
+            Some(tokens) => chain::wait_beside(card, tokens, shape.batch)?,
+            None => card.fork()?,
+        }
         let name = by_pointer!(shape.pointer, "write_states");
         let rows = shape.batch * shape.ring_len;
-        let grid = Grid { blocks: (rows.min(2 * card.room().multiprocessors), 1), threads: 512 };
+        // One block a multiprocessor, beside which one of the chain has room.
+        let grid = Grid { blocks: (rows.min(card.room().multiprocessors), 1), threads: 512 };
         // SAFETY: the views are the step's, sized as the struct says, and what follows the first
         // state is the next ones.
         unsafe { card.launch_beside(name, grid, arguments) }

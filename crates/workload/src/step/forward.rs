@@ -168,12 +168,13 @@ impl FusedStep {
         pass.sensory_forward(batch)?;
         pass.start(starts)?;
         pass.ring_step(None)?;
-        let mut first = 0;
-        while first < shape.synth_len {
-            let end = first + pass.tape.at_once(shape.synth_len - first);
-            pass.tokens(first..end)?;
-            pass.tape.follow(context, shape, &pass.acts, end - 1)?;
-            first = end;
+        let is_chained = pass.tokens_at_once()?;
+        for t in 0..shape.synth_len {
+            if !is_chained {
+                pass.cell(t)?;
+                pass.ring_step(Some(t))?;
+            }
+            pass.tape.follow(context, shape, &pass.acts, (t, is_chained))?;
         }
         pass.readout(self, batch, &mut readout)?;
         context.join()?;
@@ -276,25 +277,13 @@ impl Pass<'_> {
         })
     }
 
-    /// Some tokens: their cells and ring steps.
-    fn tokens(&mut self, tokens: Range<usize>) -> Result<(), WorkloadError> {
-        if self.tokens_at_once(tokens.clone())? {
-            return Ok(());
-        }
-        for t in tokens {
-            self.cell(t)?;
-            self.ring_step(Some(t))?;
-        }
-        Ok(())
-    }
-
-    /// The same as one launch. `false` where the device has no room for that.
-    fn tokens_at_once(&mut self, tokens: Range<usize>) -> Result<bool, WorkloadError> {
+    /// The cells and ring steps of all tokens as one launch. `false` where the device has no room for
+    /// that.
+    fn tokens_at_once(&mut self) -> Result<bool, WorkloadError> {
         let Self { context, shape, weights, tape, state, acts } = self;
-        let token = RingToken { shape, steering: weights.steering()?, from: Some(tokens.start) };
-        let followers = tokens.end.min(shape.synth_len - 1) - tokens.start;
+        let token = RingToken { shape, steering: weights.steering()?, from: Some(0) };
+        let followers = shape.synth_len - 1;
         let ran = context.run_at_once(ForwardChain {
-            tokens,
             token,
             cell: weights.cell(at::GRU)?,
             heads: acts.heads.view_mut(),

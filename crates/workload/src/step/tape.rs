@@ -111,15 +111,8 @@ impl Tape {
         }
     }
 
-    /// How many tokens are computed before the tape has to [follow](Self::follow) them, of `tokens`.
-    pub(crate) fn at_once(&self, tokens: usize) -> usize {
-        match self.kind {
-            TapeKind::Full => tokens.min(MOST_STATES),
-            TapeKind::Rows => tokens,
-        }
-    }
-
-    /// Token `t` has been computed, and so have its predecessors: writes the states that follow them,
+    /// Token `t` has been computed, and so have its predecessors, or a chain was launched that computes
+    /// it: writes the states that follow them,
     /// where states are kept, as soon as there are enough or no more will be. On a card they are
     /// written beside what is run next.
     pub(crate) fn follow(
@@ -127,7 +120,7 @@ impl Tape {
         context: &Context,
         shape: &Shape,
         acts: &Activations,
-        t: usize,
+        (t, is_chained): (usize, bool),
     ) -> Result<(), WorkloadError> {
         // The last token's write is no token's read.
         let states = (t + 2).min(shape.synth_len);
@@ -142,6 +135,7 @@ impl Tape {
         let (b, row) = (shape.batch, shape.batch * shape.slot_dim);
         context.run(WriteStates {
             shape,
+            chained: is_chained.then_some(first + count),
             count,
             // SAFETY: `filled` states have been written.
             first: unsafe { last.assume_written() },
