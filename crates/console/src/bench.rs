@@ -48,7 +48,7 @@ pub const LONG_ABOUT: &str = "Time the step of a sweep's rows (a benchmark, not 
 
 Every row is a probe process of its own. The floor of a row is the time that its tape needs at the \
 device's copy bandwidth, which is measured in the same run: 2 * T*B*R*D*4 bytes, each state read \
-once and written once.";
+once and written once; with --tape rows 2 * T*B*5*D*4 bytes.";
 
 /// What `--help` of a bench says after its options.
 pub fn after_help(program: &str) -> String {
