@@ -31,6 +31,11 @@ static OPEN: Mutex<Vec<(DeviceId, Weak<Opened>)>> = Mutex::new(Vec::new());
 /// The stream that `CudaDevice::new` takes: one for each thread.
 const PER_THREAD: usize = 2;
 
+/// How much of a multiprocessor's memory beside its registers is shared memory rather than cache, of
+/// what there can be. The same for all kernels: one that wants another split waits until the
+/// multiprocessor is idle, and would not run beside a chain of tokens.
+const SHARED_PERCENT: i32 = 75;
+
 /// A card, opened.
 #[derive(Clone)]
 pub(crate) struct Card(Arc<Opened>);
@@ -246,7 +251,10 @@ impl Card {
             return Ok(function.clone());
         }
         drop(known);
-        let function = self.0.module.load_function(name).map_err(failed("loading a kernel"))?;
+        let loading = failed("loading a kernel");
+        let function = self.0.module.load_function(name).map_err(&loading)?;
+        let split = CUfunction_attribute::CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT;
+        function.set_attribute(split, SHARED_PERCENT).map_err(loading)?;
         let mut known = self.0.functions.write().unwrap_or_else(PoisonError::into_inner);
         known.insert(name, function.clone());
         Ok(function)

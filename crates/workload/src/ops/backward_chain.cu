@@ -118,7 +118,10 @@ template <class W, class P> __device__ void backward_chain(const BackwardChainAr
                                before, at, d_heads, d_target);
             arrive(stepped);
             ring_step_finish(g.ring, sample, t, at, d_heads, d_target);
-            at.prepare(g.ring, axis, sample, t - 1);
+            if (t > 0) {
+                ring_step_prefetch(g.ring, sample, t - 1, read.of_token(t, c.batch, c.width), at);
+                at.prepare(g.ring, axis, sample, t - 1);
+            }
         }
         if (computes) {
             wait_for(stepped, (i + 1) * c.batch);

@@ -57,22 +57,37 @@ template <class P> struct RingSample {
 template <class P>
 __device__ void ring_step(const RingStepArguments &g, const RingAxis<P> &axis, int b, int from,
                           float *kept, RingSample<P> &s) {
+    constexpr int COLUMNS = 3; // of a thread, whose loads are in flight at once
     const RingToken &a = g.ring;
     const int d = a.slot_dim, next = from + 1;
+    const bool coincide = a.ring_len < TAPS; // then a row is written more than once
     float *ring = g.state + (size_t)b * a.ring_len * d;
     if (from >= 0) {
         const float *h = g.hidden + ((size_t)next * a.batch + b) * d;
         const bool writes = next < a.tokens;
         float heads[4] = {};
-        for (int i = threadIdx.x; i < d; i += blockDim.x) {
-            const float hv = __ldcg(h + i);
+        for (int first = threadIdx.x; first < d; first += COLUMNS * blockDim.x) {
+            float hv[COLUMNS], rows[COLUMNS][TAPS];
 #pragma unroll
-            for (int k = 0; k < 4; k++) heads[k] += a.head_weights[k][i] * hv;
-            if (!writes) continue;
+            for (int c = 0; c < COLUMNS; c++) {
+                const int i = first + c * blockDim.x;
+                hv[c] = i < d ? __ldcg(h + i) : 0.0f;
 #pragma unroll
-            for (int j = 0; j < TAPS; j++) {
-                float &m = ring[(size_t)s.taps.slots[j] * d + i];
-                m = written(m, s.taps.weights[j], hv);
+                for (int j = 0; j < TAPS; j++)
+                    rows[c][j] = writes && i < d ? ring[(size_t)s.taps.slots[j] * d + i] : 0.0f;
+            }
+#pragma unroll
+            for (int c = 0; c < COLUMNS; c++) {
+                const int i = first + c * blockDim.x;
+                if (i >= d) break;
+#pragma unroll
+                for (int k = 0; k < 4; k++) heads[k] += a.head_weights[k][i] * hv[c];
+                if (!writes) continue;
+#pragma unroll
+                for (int j = 0; j < TAPS; j++) {
+                    float *m = ring + (size_t)s.taps.slots[j] * d + i;
+                    *m = written(coincide ? *m : rows[c][j], s.taps.weights[j], hv[c]);
+                }
             }
         }
         block_sum(heads); // its barriers also say that every thread has read what is written here
@@ -91,16 +106,28 @@ __device__ void ring_step(const RingStepArguments &g, const RingAxis<P> &axis, i
     if (next >= a.tokens) return;
     const float gain = sigmoid(*a.context_logit);
     const size_t at = ((size_t)next * a.batch + b) * d;
-    for (int i = threadIdx.x; i < d; i += blockDim.x) {
-        float cur = 0.0f, read[TAPS];
+    for (int first = threadIdx.x; first < d; first += COLUMNS * blockDim.x) {
+        float inputs[COLUMNS], rows[COLUMNS][TAPS];
 #pragma unroll
-        for (int j = 0; j < TAPS; j++) read[j] = ring[(size_t)s.taps.slots[j] * d + i];
+        for (int c = 0; c < COLUMNS; c++) {
+            const int i = first + c * blockDim.x;
+            inputs[c] = i < d ? g.bridged[at + i] : 0.0f;
 #pragma unroll
-        for (int j = 0; j < TAPS; j++) cur += s.taps.weights[j] * read[j];
-        g.x[at + i] = round_to(a.mode, g.bridged[at + i] + gain * cur);
-        if (!kept) continue;
+            for (int j = 0; j < TAPS; j++)
+                rows[c][j] = i < d ? ring[(size_t)s.taps.slots[j] * d + i] : 0.0f;
+        }
 #pragma unroll
-        for (int j = 0; j < TAPS; j++) kept[((size_t)b * TAPS + j) * d + i] = read[j];
+        for (int c = 0; c < COLUMNS; c++) {
+            const int i = first + c * blockDim.x;
+            if (i >= d) break;
+            float cur = 0.0f;
+#pragma unroll
+            for (int j = 0; j < TAPS; j++) cur += s.taps.weights[j] * rows[c][j];
+            g.x[at + i] = round_to(a.mode, inputs[c] + gain * cur);
+            if (!kept) continue;
+#pragma unroll
+            for (int j = 0; j < TAPS; j++) kept[((size_t)b * TAPS + j) * d + i] = rows[c][j];
+        }
     }
 }
 

@@ -52,7 +52,6 @@ template <class P> struct RingSampleBackward {
     // What needs no gradient.
     __device__ void prepare(const RingStepBackwardArguments &g, const RingAxis<P> &axis, int b,
                             int from) {
-        if (from < 0) return;
         const size_t at = (size_t)from * g.ring.batch + b;
         const double p = g.pointers[at];
 #pragma unroll
@@ -71,9 +70,11 @@ __device__ void ring_step_backward(const RingStepBackwardArguments &g, const Rin
                                    float *d_before, RingSampleBackward<P> &s, float (&d_heads)[4],
                                    float &d_target) {
     constexpr int STASHED = 1024;
+    constexpr int COLUMNS = 2; // of a thread, whose loads are in flight at once
     __shared__ float stash[STASHED]; // of d_hidden, which travels together with d_x
     const RingToken &a = g.ring;
     const int d = a.slot_dim, next = from + 1;
+    const bool coincide = a.ring_len < TAPS; // then a row was written more than once
     float *d_ring = g.d_ring + (size_t)b * a.ring_len * d;
     d_hidden += (size_t)b * d;
     if (from >= 0)
@@ -85,13 +86,31 @@ __device__ void ring_step_backward(const RingStepBackwardArguments &g, const Rin
         float *bridged = g.bridged + ((size_t)next * a.batch + b) * d;
         const float gain = sigmoid(*a.context_logit);
         float d_read[TAPS] = {};
-        for (int i = threadIdx.x; i < d; i += blockDim.x) {
-            const float dx = __ldcg(g.d_x + (size_t)b * d + i), v = bridged[i];
-            bridged[i] = round_to(a.mode, dx * (1.0f - v * v));
+        for (int first = threadIdx.x; first < d; first += COLUMNS * blockDim.x) {
+            float dx[COLUMNS], inputs[COLUMNS], values[COLUMNS][TAPS], grads[COLUMNS][TAPS];
 #pragma unroll
-            for (int j = 0; j < TAPS; j++) {
-                d_read[j] += rows[j][i] * dx;
-                d_ring[(size_t)s.next.slots[j] * d + i] += s.next.weights[j] * (dx * gain);
+            for (int c = 0; c < COLUMNS; c++) {
+                const int i = first + c * blockDim.x;
+                if (i >= d) break;
+                dx[c] = __ldcg(g.d_x + (size_t)b * d + i);
+                inputs[c] = bridged[i];
+#pragma unroll
+                for (int j = 0; j < TAPS; j++) {
+                    values[c][j] = rows[j][i];
+                    grads[c][j] = d_ring[(size_t)s.next.slots[j] * d + i];
+                }
+            }
+#pragma unroll
+            for (int c = 0; c < COLUMNS; c++) {
+                const int i = first + c * blockDim.x;
+                if (i >= d) break;
+                bridged[i] = round_to(a.mode, dx[c] * (1.0f - inputs[c] * inputs[c]));
+#pragma unroll
+                for (int j = 0; j < TAPS; j++) {
+                    d_read[j] += values[c][j] * dx[c];
+                    float *grad = d_ring + (size_t)s.next.slots[j] * d + i;
+                    *grad = (coincide ? *grad : grads[c][j]) + s.next.weights[j] * (dx[c] * gain);
+                }
             }
         }
         block_sum(d_read);
@@ -111,19 +130,32 @@ __device__ void ring_step_backward(const RingStepBackwardArguments &g, const Rin
     const float *before = g.hidden + at * d, *after = before + (size_t)a.batch * d;
 #pragma unroll
     for (int j = 0; j < TAPS; j++) s.d_taps[j] = 0.0f;
-    for (int i = threadIdx.x; i < d; i += blockDim.x) {
-        float dh = i < STASHED ? stash[i] : __ldcg(d_hidden + i);
+    for (int first = threadIdx.x; first < d; first += COLUMNS * blockDim.x) {
+        float hidden[COLUMNS], h[COLUMNS], grads[COLUMNS][TAPS];
 #pragma unroll
-        for (int k = 0; k < 4; k++) dh += a.head_weights[k][i] * d_heads[k];
-        const float h = after[i];
+        for (int c = 0; c < COLUMNS; c++) {
+            const int i = first + c * blockDim.x;
+            if (i >= d) break;
+            hidden[c] = before[i];
+            h[c] = after[i];
 #pragma unroll
-        for (int j = 0; j < TAPS; j++) {
-            const float written = d_ring[(size_t)s.taps.slots[j] * d + i];
-            s.d_taps[j] += written * h;
-            dh += s.taps.weights[j] * written;
+            for (int j = 0; j < TAPS; j++) grads[c][j] = d_ring[(size_t)s.taps.slots[j] * d + i];
         }
-        d_before[(size_t)b * d + i] =
-            gru_deactivate(dh, before[i], g.gates + at * 4 * d + i, d, a.mode);
+#pragma unroll
+        for (int c = 0; c < COLUMNS; c++) {
+            const int i = first + c * blockDim.x;
+            if (i >= d) break;
+            float dh = i < STASHED ? stash[i] : __ldcg(d_hidden + i);
+#pragma unroll
+            for (int k = 0; k < 4; k++) dh += a.head_weights[k][i] * d_heads[k];
+#pragma unroll
+            for (int j = 0; j < TAPS; j++) {
+                s.d_taps[j] += grads[c][j] * h[c];
+                dh += s.taps.weights[j] * grads[c][j];
+            }
+            d_before[(size_t)b * d + i] =
+                gru_deactivate(dh, hidden[c], g.gates + at * 4 * d + i, d, a.mode);
+        }
     }
 }
 
@@ -149,13 +181,35 @@ __device__ void ring_step_finish(const RingStepBackwardArguments &g, int b, int 
     g.d_pointer[2 * b + 1] = s.grad.residual;
 }
 
+__device__ inline void prefetch(const float *at) {
+    asm volatile("prefetch.global.L2 [%0];" ::"l"(at));
+}
+
+// Brings what the step from token `from` will read nearer: it was written long ago, in forward. `s` is
+// what ring_step_finish left.
+template <class P>
+__device__ void ring_step_prefetch(const RingStepBackwardArguments &g, int b, int from,
+                                   const RowSource &read, const RingSampleBackward<P> &s) {
+    constexpr int SECTOR = 32 / sizeof(float);
+    const int d = g.ring.slot_dim;
+    const size_t at = (size_t)from * g.ring.batch + b, next = at + g.ring.batch;
+    for (int i = threadIdx.x * SECTOR; i < d; i += blockDim.x * SECTOR) {
+#pragma unroll
+        for (int j = 0; j < TAPS; j++) prefetch(read.row(b, s.next, j, d) + i);
+        prefetch(g.bridged + next * d + i);
+        prefetch(g.hidden + at * d + i);
+#pragma unroll
+        for (int k = 0; k < 4; k++) prefetch(g.gates + (at * 4 + k) * d + i);
+    }
+}
+
 template <class P> __device__ void ring_step_backward(const RingStepBackwardArguments &g) {
     const RingToken &a = g.ring;
     const int b = blockIdx.x, next = a.from + 1;
     const RingAxis<P> axis = {a.ring_len, a.theta_ptr, a.theta_gate};
     RingSampleBackward<P> sample(g, b);
     if (next < a.tokens) sample.next = axis.taps(g.pointers[(size_t)next * a.batch + b]);
-    sample.prepare(g, axis, b, a.from);
+    if (a.from >= 0) sample.prepare(g, axis, b, a.from);
     float d_heads[4], d_target;
     ring_step_backward(g, axis, b, a.from, g.read, g.d_hidden, g.d_before, sample, d_heads, d_target);
     ring_step_finish(g, b, a.from, sample, d_heads, d_target);
