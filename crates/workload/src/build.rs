@@ -6,3 +6,8 @@ pub const COMPUTE_CAPABILITY: &str = env!("VRAM_COMPUTE_CAP");
 
 /// The CUDA version that the kernels were built with, as the driver counts: 13000 is 13.0.
 pub const CUDA_VERSION: &str = env!("VRAM_CUDA_VERSION");
+
+/// Whether the kernels are for this compute capability or a newer one; `80` is 8.0.
+pub(crate) fn is_for(capability: u32) -> bool {
+    COMPUTE_CAPABILITY.parse().is_ok_and(|built_for: u32| built_for >= capability)
+}

@@ -58,8 +58,11 @@ impl Plan {
         let &Product { width, in_tile, products, depth, warps, samples } = product;
         let room = card.room();
         let is_half = compute != Compute::Fp32;
-        let has_cores = build::COMPUTE_CAPABILITY.parse().is_ok_and(|c: u32| c >= TENSOR_CORES);
-        if !(is_half && has_cores && room.is_cooperative && samples <= room.multiprocessors) {
+        if !(is_half
+            && build::is_for(TENSOR_CORES)
+            && room.is_cooperative
+            && samples <= room.multiprocessors)
+        {
             return None;
         }
         let each = in_tile.max(width.div_ceil(room.multiprocessors));

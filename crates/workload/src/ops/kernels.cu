@@ -16,6 +16,7 @@
 #include "sensory_inputs.cu"
 #include "sensory_step_backward.cu"
 #include "state_loop.cu"
+#include "weight_gradients.cu"
 #include "write_states.cu"
 // Of what those above do, for many tokens.
 #include "forward_chain.cu"

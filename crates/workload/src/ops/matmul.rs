@@ -1,5 +1,5 @@
 //! Linear layers over the rows of all tokens: `y = x W^T + b`, `x [N,I]`, `W [O,I]`, `b [O]`,
-//! `y [N,O]`, and their gradients.
+//! `y [N,O]`, and the gradient of their inputs; those of their weights are weight_gradients.rs's.
 //!
 //! On the CPU the products go to the library that candle's go to; on a card they are matmul.cu's.
 
@@ -62,56 +62,6 @@ impl Kernel for LinearTanh<'_> {
     }
 }
 
-/// Gradients of a layer's weight and bias from those of its outputs, added to `grads`.
-///
-/// `dy [N,O]` with rows `stride` apart, `x [N,I]`.
-pub(crate) struct WeightGradients<'a> {
-    pub(crate) dy: View<'a, f32>,
-    pub(crate) stride: usize,
-    pub(crate) x: View<'a, f32>,
-    pub(crate) weight: ViewMut<'a, f32>,
-    pub(crate) bias: ViewMut<'a, f32>,
-    pub(crate) rows: usize,
-    pub(crate) outputs: usize,
-    pub(crate) inputs: usize,
-}
-
-impl Kernel for WeightGradients<'_> {
-    fn cpu(self) {
-        let Self { rows, outputs, inputs, stride, .. } = self;
-        let dy = self.dy.host();
-        let transposed = Mat::strided(dy, rows, outputs, stride).t();
-        matmul(self.weight.host(), inputs, transposed, Mat::new(self.x.host(), rows, inputs), true);
-        let bias = self.bias.host();
-        for row in dy.chunks(stride).take(rows) {
-            bias.iter_mut().zip(&row[..outputs]).for_each(|(sum, g)| *sum += g);
-        }
-    }
-
-    #[cfg(feature = "cuda")]
-    fn cuda(self, card: &Card) -> Result<(), WorkloadError> {
-        let product = MatmulArguments {
-            a: self.dy.card(),
-            b: self.x.card().cast(),
-            c: self.weight.card(),
-            bias: Ptr::NULL,
-            row_sums: self.bias.card(),
-            a_row: 1,
-            a_col: self.stride as i64,
-            b_row: self.inputs as i64,
-            b_col: 1,
-            m: self.outputs as i32,
-            n: self.inputs as i32,
-            k: self.rows as i32,
-            epilogue: Epilogue::Add as i32,
-            mode: 0,
-            padding: 0,
-        };
-        // SAFETY: the views hold matrices of these sizes.
-        unsafe { launch(card, Compute::Fp32, product) }
-    }
-}
-
 /// Gradient of a layer's input from that of its outputs: `dx [N,I]` is written.
 pub(crate) struct InputGradient<'a> {
     pub(crate) layer: LayerWeights<'a>,
@@ -166,7 +116,7 @@ pub(super) fn forward(layer: &LayerWeights, x: &[f32], y: &mut [f32]) {
 
 /// What a product does with its result: `Epilogue` of matmul.cu.
 #[cfg(feature = "cuda")]
-enum Epilogue {
+pub(super) enum Epilogue {
     Write = 0,
     Add = 1,
     Tanh = 2,
@@ -198,7 +148,7 @@ kernel_arguments! {
 ///
 /// The addresses hold matrices of the sizes and strides that stand beside them.
 #[cfg(feature = "cuda")]
-unsafe fn launch(
+pub(super) unsafe fn launch(
     card: &Card,
     compute: Compute,
     product: MatmulArguments,

@@ -32,5 +32,6 @@ pub(crate) mod ring_step_backward;
 pub(crate) mod sensory_inputs;
 pub(crate) mod sensory_step_backward;
 pub(crate) mod state_loop;
+pub(crate) mod weight_gradients;
 pub(crate) mod weights;
 pub(crate) mod write_states;

@@ -1,13 +1,14 @@
 //! Gradients of the readout: `d_logits = scale / B * (softmax(logits) - onehot(y))`, and from it
 //! those of the features and of the heads that samples were routed to.
 
-use super::matmul::{InputGradient, WeightGradients};
+use super::matmul::InputGradient;
 use super::numeric::{Numeric, in_compute};
 use super::readout::{HeadWeights, log_sum_exp};
 use super::ring_rows;
+use super::weight_gradients::WeightGradients;
 use crate::memory::buffer::{View, ViewMut};
 use crate::memory::context::Kernel;
-use crate::shape::{CLASSES, Shape};
+use crate::shape::{CLASSES, Compute, Shape};
 #[cfg(feature = "cuda")]
 use {
     crate::error::WorkloadError,
@@ -110,6 +111,7 @@ impl Kernel for ReadoutWeightGradients<'_> {
                 rows: 1,
                 outputs: CLASSES,
                 inputs: d,
+                operands: Compute::Fp32,
             }
             .cpu();
         }

@@ -25,15 +25,16 @@ use crate::ops::check_gradients::CheckGradients;
 use crate::ops::field_gradients::{ContextGradient, FieldGradients};
 use crate::ops::gru_backward::GruBackward;
 use crate::ops::loss_scale::UpdateLossScale;
-use crate::ops::matmul::{InputGradient, WeightGradients};
+use crate::ops::matmul::InputGradient;
 use crate::ops::readout_backward::{MarkReached, ReadoutBackward, ReadoutWeightGradients};
 use crate::ops::ring_step::RingToken;
 use crate::ops::ring_step_backward::RingStepBackward;
 use crate::ops::sensory_inputs::RoundAll;
 use crate::ops::sensory_step_backward::SensoryStepBackward;
+use crate::ops::weight_gradients::WeightGradients;
 use crate::ops::weights::Weights;
 use crate::parameters::at;
-use crate::shape::Shape;
+use crate::shape::{Compute, Shape};
 
 type Done = Result<(), WorkloadError>;
 
@@ -249,6 +250,8 @@ impl Pass<'_> {
             rows,
             outputs: 4,
             inputs: d,
+            // They steer the pointer and are not rounded in any mode.
+            operands: Compute::Fp32,
         })?;
         // From here on the hidden states are operands of products only.
         let (values, compute) = (acts.hidden.view_mut(), shape.compute);
@@ -259,7 +262,8 @@ impl Pass<'_> {
     }
 
     /// Gradients of a cell's weights and biases from all tokens: `gates [T*B,4W]` hold those of the
-    /// pre-activations, `x` and `hidden` `[T*B,W]` are the operands of the two products.
+    /// pre-activations, `x` and `hidden` `[T*B,W]` are the operands of the two products. All have been
+    /// rounded to the mode's numbers.
     fn cell_weight_grads(
         &self,
         grads: &mut FlatGradients,
@@ -292,12 +296,14 @@ impl Pass<'_> {
                 rows,
                 outputs,
                 inputs,
+                operands: self.shape.compute,
             })?;
         }
         Ok(())
     }
 
-    /// Gradients of the layer whose weight is at `place` and whose bias follows.
+    /// Gradients of the layer whose weight is at `place` and whose bias follows, from the gradients of
+    /// its outputs and from its inputs, rounded to the mode's numbers.
     fn layer_weight_grads(
         &self,
         grads: &mut FlatGradients,
@@ -308,8 +314,17 @@ impl Pass<'_> {
         let (outputs, inputs) = (dims[0], dims[1]);
         let (weight, bias) = two(grads.values.view_mut(), self.range(place), self.range(place + 1));
         let rows = self.shape.tokens();
-        let stride = outputs;
-        self.context.run(WeightGradients { dy, stride, x, weight, bias, rows, outputs, inputs })
+        self.context.run(WeightGradients {
+            dy,
+            stride: outputs,
+            x,
+            weight,
+            bias,
+            rows,
+            outputs,
+            inputs,
+            operands: self.shape.compute,
+        })
     }
 
     /// Backward of the bridge and of the sensory path.
