@@ -18,39 +18,63 @@ ASSERT_OFFSET(FieldGradientsArguments, d_theta_gate, 40);
 ASSERT_OFFSET(FieldGradientsArguments, moves, 48);
 ASSERT_OFFSET(FieldGradientsArguments, ring_len, 52);
 
-// One thread a slot, which looks at every move in the same order in every run.
+namespace fields {
+// Slots of a block, and moves that it has in shared memory at once.
+constexpr int SLOTS = 16, MOVES = 1024;
+} // namespace fields
+
+// One warp a slot. Its lanes look at 32 moves at once; those that reach the slot are summed in the
+// order of the moves, the same in every run.
+// grid ceil(R/SLOTS), block 32 * SLOTS.
 template <class P> __device__ void field_gradients(const FieldGradientsArguments &p) {
-    const int slot = blockIdx.x * blockDim.x + threadIdx.x;
-    __shared__ int slots[256];
-    __shared__ float parts[256], targets[256], gates[256];
+    using namespace fields;
+    __shared__ int slots[MOVES];
+    __shared__ float parts[MOVES], targets[MOVES], gates[MOVES];
+    const int slot = blockIdx.x * SLOTS + threadIdx.x / 32;
+    const int below = slot > 0 ? slot - 1 : p.ring_len - 1;
     float d_ptr = 0.0f, d_gate = 0.0f;
-    for (int first = 0; first < p.moves; first += 256) {
-        __syncthreads();
-        const int m = first + threadIdx.x;
-        if (m < p.moves) {
-            const float at = (float)(P)p.pointers[m], floor_at = floorf(at);
-            slots[threadIdx.x] = (int)((long long)fmaxf(floor_at, 0.0f) % p.ring_len);
-            parts[threadIdx.x] = at - floor_at;
-            targets[threadIdx.x] = p.d_target[m];
-            gates[threadIdx.x] = p.d_heads[(size_t)m * 4];
+    for (int first = 0; first < p.moves; first += MOVES) {
+        __syncthreads(); // the moves before these have been looked at
+#pragma unroll
+        for (int i = threadIdx.x; i < MOVES; i += 32 * SLOTS) {
+            const int m = first + i;
+            slots[i] = -1;
+            if (m < p.moves) {
+                const float at = (float)(P)p.pointers[m], floor_at = floorf(at);
+                slots[i] = (int)((long long)fmaxf(floor_at, 0.0f) % p.ring_len);
+                parts[i] = at - floor_at;
+                targets[i] = p.d_target[m];
+                gates[i] = p.d_heads[(size_t)m * 4];
+            }
         }
         __syncthreads();
-        const int here = min(256, p.moves - first);
-        for (int i = 0; i < here; i++) {
-            const bool low = slots[i] == slot, high = (slots[i] + 1) % p.ring_len == slot;
+        for (int i = threadIdx.x % 32; i < MOVES; i += 32) {
+            const bool low = slots[i] == slot, high = slots[i] == below;
+            const unsigned reached = __ballot_sync(0xffffffffu, low || high);
+            if (reached == 0) continue;
             const float weight = (low ? 1.0f - parts[i] : 0.0f) + (high ? parts[i] : 0.0f);
-            if (low || high) {
-                d_ptr += targets[i] * weight;
-                d_gate += gates[i] * weight;
+            const float target = targets[i], gate = gates[i];
+            for (int eight = 0; eight < 32; eight += 8) {
+                if ((reached >> eight & 0xff) == 0) continue;
+#pragma unroll
+                for (int lane = eight; lane < eight + 8; lane++) {
+                    const float w = __shfl_sync(0xffffffffu, weight, lane);
+                    const float t = __shfl_sync(0xffffffffu, target, lane);
+                    const float g = __shfl_sync(0xffffffffu, gate, lane);
+                    if (reached >> lane & 1) {
+                        d_ptr += t * w;
+                        d_gate += g * w;
+                    }
+                }
             }
         }
     }
-    if (slot >= p.ring_len) return;
+    if (slot >= p.ring_len || threadIdx.x % 32 != 0) return;
     const float s = sigmoid(p.theta_ptr[slot]);
     p.d_theta_ptr[slot] += d_ptr * s * (1.0f - s) * (float)(p.ring_len - 1);
     p.d_theta_gate[slot] += d_gate;
 }
-FOR_POINTERS(field_gradients, , FieldGradientsArguments)
+FOR_POINTERS(field_gradients, __launch_bounds__(32 * fields::SLOTS), FieldGradientsArguments)
 
 struct ContextGradientArguments {
     const float *context_logit, *d_gain; // [], [B]

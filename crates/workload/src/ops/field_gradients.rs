@@ -13,6 +13,10 @@ use {
     crate::memory::pointer::Ptr,
 };
 
+/// Slots of a block of field_gradients.cu.
+#[cfg(feature = "cuda")]
+const SLOTS: usize = 16;
+
 /// Added to `d_theta_ptr`, `d_theta_gate` `[R]`, from the pointers before each move `[T,B]`, the
 /// gradients of the raw heads `[T,B,4]` and of the rounded targets `[T,B]`.
 pub(crate) struct FieldGradients<'a> {
@@ -46,8 +50,10 @@ impl Kernel for FieldGradients<'_> {
             ring_len: self.ring_len as i32,
         };
         let name = by_pointer!(self.pointer, "field_gradients");
+        // A warp a slot.
+        let grid = Grid { blocks: (self.ring_len.div_ceil(SLOTS), 1), threads: 32 * SLOTS };
         // SAFETY: one entry a move, one a slot.
-        unsafe { card.launch(name, Grid::elements(self.ring_len), arguments) }
+        unsafe { card.launch(name, grid, arguments) }
     }
 }
 
