@@ -78,6 +78,7 @@ __device__ void gates_product(const SharedBackward &shared, const CellBackward &
 template <class F>
 __device__ void for_columns(const SharedBackward &shared, const CellBackward &c, int first, F take) {
     const int samples = min(SAMPLES_AT_ONCE, c.batch - first);
+#pragma unroll 1
     for (int at = threadIdx.x; at < c.columns * samples; at += BACKWARD_WARPS * 32) {
         const int within = at % c.columns, s = at / c.columns, i = blockIdx.x * c.columns + within;
         if (i >= c.width) continue;
@@ -108,6 +109,7 @@ template <class W, class P> __device__ void backward_chain(const BackwardChainAr
     RingSampleBackward<P> at(g.ring, max(min(sample, c.batch - 1), 0));
     if (rings) at.prepare(g.ring, axis, sample, c.last);
     if (computes) chain::keep_cell<W>(shared, c);
+#pragma unroll 1
     for (int i = 0; i < c.count; i++) {
         const int t = c.last - i;
         float *after = i % 2 ? c.dh[1] : c.dh[0], *before = i % 2 ? c.dh[0] : c.dh[1];
@@ -125,6 +127,7 @@ template <class W, class P> __device__ void backward_chain(const BackwardChainAr
         }
         if (computes) {
             wait_for(stepped, (i + 1) * c.batch);
+#pragma unroll 1
             for (int s = 0; s < c.batch; s += chain::SAMPLES_AT_ONCE) {
                 chain::gates_product<W>(shared, c, t, s);
                 chain::for_columns(shared, c, s, [&](size_t at, float dx, float dh) {
@@ -157,14 +160,17 @@ __device__ void sensory_backward_chain(const SensoryBackwardChainArguments &g) {
         sensory_step_backward(g.step, from, (int)at, dx, *d_state, d_state);
     };
     // The last token has none after it.
+#pragma unroll 1
     for (int s = 0; s < c.batch; s += chain::SAMPLES_AT_ONCE)
         chain::for_columns(shared, c, s, [&](size_t at, float, float) {
             step(c.last, at, 0.0f, c.dh[0] + at);
         });
     arrive(computed_of + SENSORY_BACKWARD);
+#pragma unroll 1
     for (int i = 0; i < c.count; i++) {
         const int t = c.last - i;
         wait_for(computed_of + SENSORY_BACKWARD, (i + 1) * c.blocks);
+#pragma unroll 1
         for (int s = 0; s < c.batch; s += chain::SAMPLES_AT_ONCE) {
             chain::gates_product<W>(shared, c, t, s);
             chain::for_columns(shared, c, s, [&](size_t at, float dx, float dh) {

@@ -11,8 +11,7 @@
 namespace chain {
 constexpr int TILE_ROWS = 16, TILE_DEPTH = 16, TILE_SAMPLES = 8;
 // Rows and samples of one product, at most; more samples are taken in turns.
-constexpr int MOST_TILES = 2, SAMPLE_TILES = 4;
-constexpr int SAMPLES_AT_ONCE = TILE_SAMPLES * SAMPLE_TILES;
+constexpr int MOST_TILES = 2, SAMPLES_AT_ONCE = 32;
 
 // Sums of a product, [rows][samples], with a column more so that rows lie in different banks.
 constexpr int SUM_STRIDE = SAMPLES_AT_ONCE + 1;
@@ -66,6 +65,7 @@ __device__ inline void multiply(float (&)[4], const uint4 &, const uint2 &, W) {
 // products add over k, so that any order does, and in this one its values are one load of 16 bytes.
 template <class W, class F>
 __device__ void keep_weights(uint4 *weights, int depth, int tiles, F of) {
+#pragma unroll 1
     for (int i = threadIdx.x; i < steps(depth) * tiles * 32; i += blockDim.x) {
         const int lane = i % 32, tile = i / 32 % tiles, step = i / 32 / tiles;
         const int row = tile * TILE_ROWS + lane / 4, k = step * TILE_DEPTH + lane % 4 * 4;
@@ -85,18 +85,18 @@ __device__ inline float4 four(const float *row, int k, int depth, bool aligned) 
                        k + 3 < depth ? __ldcg(row + k + 3) : 0);
 }
 
-// Writes `sums` [tiles * 16][SUM_STRIDE] of up to SAMPLES_AT_ONCE samples, whose rows of `depth`
-// values lie `stride` apart; `partial` is [WARPS][tiles * 16][SUM_STRIDE]. To be called by the whole
-// block; the sums are there for all of it on return.
-template <class W, int WARPS>
-__device__ void product(const uint4 *weights, int tiles, const float *values, int stride, int depth,
+// Of SAMPLE_TILES tiles of samples: see product below. A call and no copy at every use: what a token
+// runs through once has to stay in the cache of instructions.
+template <class W, int WARPS, int SAMPLE_TILES>
+__device__ __noinline__ void product_of(const uint4 *weights, int tiles, const float *values, int stride, int depth,
                         int samples, float *partial, float *sums) {
-    constexpr int TOGETHER = 2; // steps whose loads are in flight at once
+    constexpr int TOGETHER = 8 / SAMPLE_TILES; // steps whose loads are in flight at once
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     const int row = lane / 4, column = lane % 4;
     const bool aligned = depth % 4 == 0 && stride % 4 == 0;
     const int all = steps(depth);
     float sum[MOST_TILES][SAMPLE_TILES][4] = {};
+#pragma unroll 1
     for (int first = warp; first < all; first += WARPS * TOGETHER) {
         float4 loaded[TOGETHER][SAMPLE_TILES];
 #pragma unroll
@@ -128,6 +128,7 @@ __device__ void product(const uint4 *weights, int tiles, const float *values, in
             }
         }
     }
+    constexpr int SAMPLES = TILE_SAMPLES * SAMPLE_TILES;
     const int rows = tiles * TILE_ROWS;
 #pragma unroll
     for (int tile = 0; tile < MOST_TILES; tile++) {
@@ -144,14 +145,29 @@ __device__ void product(const uint4 *weights, int tiles, const float *values, in
         }
     }
     __syncthreads();
-    for (int i = threadIdx.x; i < rows * SAMPLES_AT_ONCE; i += WARPS * 32) {
-        const int at = i / SAMPLES_AT_ONCE * SUM_STRIDE + i % SAMPLES_AT_ONCE;
-        if (i % SAMPLES_AT_ONCE >= samples) continue;
+#pragma unroll 1
+    for (int i = threadIdx.x; i < rows * SAMPLES; i += WARPS * 32) {
+        const int at = i / SAMPLES * SUM_STRIDE + i % SAMPLES;
+        if (i % SAMPLES >= samples) continue;
         float total = 0.0f;
 #pragma unroll
         for (int w = 0; w < WARPS; w++) total += partial[w * rows * SUM_STRIDE + at];
         sums[at] = total;
     }
     __syncthreads();
+}
+
+// Writes `sums` [tiles * 16][SUM_STRIDE] of up to SAMPLES_AT_ONCE samples, whose rows of `depth`
+// values lie `stride` apart; `partial` is [WARPS][tiles * 16][SUM_STRIDE]. To be called by the whole
+// block; the sums are there for all of it on return.
+template <class W, int WARPS>
+__device__ void product(const uint4 *weights, int tiles, const float *values, int stride, int depth,
+                        int samples, float *partial, float *sums) {
+    if (samples <= TILE_SAMPLES)
+        product_of<W, WARPS, 1>(weights, tiles, values, stride, depth, samples, partial, sums);
+    else if (samples <= 2 * TILE_SAMPLES)
+        product_of<W, WARPS, 2>(weights, tiles, values, stride, depth, samples, partial, sums);
+    else
+        product_of<W, WARPS, 4>(weights, tiles, values, stride, depth, samples, partial, sums);
 }
 } // namespace chain

@@ -99,6 +99,7 @@ template <class W>
 __device__ void activate(const Shared &shared, const Cell &c, int t, int first) {
     const W *bias_ih = (const W *)c.bias_ih, *bias_hh = (const W *)c.bias_hh;
     const int width = c.width, samples = min(SAMPLES_AT_ONCE, c.batch - first);
+#pragma unroll 1
     for (int at = threadIdx.x; at < c.units * samples; at += FORWARD_WARPS * 32) {
         const int unit = at % c.units, s = at / c.units, i = blockIdx.x * c.units + unit;
         if (i >= width) continue;
@@ -149,10 +150,12 @@ template <class W, class P> __device__ void forward_chain(const ForwardChainArgu
         chain::keep_cell<W>(shared, c);
         if (is_early) chain::states_product<W>(shared, c, c.first, 0);
     }
+#pragma unroll 1
     for (int i = 0; i < c.count; i++) {
         const int t = c.first + i;
         if (computes) {
             wait_for(stepped, i * c.batch);
+#pragma unroll 1
             for (int s = 0; s < c.batch; s += chain::SAMPLES_AT_ONCE) {
                 if (!is_early) chain::states_product<W>(shared, c, t, s);
                 chain::inputs_product<W>(shared, c, t, s);
@@ -179,8 +182,10 @@ template <class W> __device__ void sensory_chain(const chain::Cell &c) {
     extern __shared__ uint4 shared_bytes[];
     const chain::Shared shared(shared_bytes, c);
     chain::keep_cell<W>(shared, c);
+#pragma unroll 1
     for (int i = 0; i < c.count; i++) {
         const int t = c.first + i;
+#pragma unroll 1
         for (int s = 0; s < c.batch; s += chain::SAMPLES_AT_ONCE) {
             chain::inputs_product<W>(shared, c, t, s);
             if (s == 0) wait_for(computed_of + SENSORY_FORWARD, i * c.blocks);

@@ -35,18 +35,21 @@ template <class P> struct Move {
 
 __device__ inline float softplus(float x) { return x > 20.0f ? x : log1pf(expf(x)); }
 
+// The sign of the dividend.
+template <class X> __device__ __noinline__ X far_rem(X a, X period) { return fmod(a, period); }
+
 template <class P> struct RingAxis {
     int len;
     const float *theta_ptr, *theta_gate;
 
-    // The sign of the dividend, as fmod; subtracting the period is exact where it is short.
+    // Subtracting the period is exact where it is short. What is far takes a call: it is some thousand
+    // instructions, of which no cache has room for a copy at every use.
     template <class X> __device__ X rem(X a) const {
         const X period = (X)len;
-        if (!(fabs(a) < 8 * period)) {
-            a = fmod(a, period);
+        if (!(fabs(a) < 2 * period)) {
+            a = far_rem(a, period);
         } else {
-            while (a >= period) a -= period;
-            while (a <= -period) a += period;
+            a = a >= period ? a - period : (a <= -period ? a + period : a);
         }
         return a < 0 ? a + period : a;
     }

@@ -66,6 +66,7 @@ __device__ void ring_step(const RingStepArguments &g, const RingAxis<P> &axis, i
         const float *h = g.hidden + ((size_t)next * a.batch + b) * d;
         const bool writes = next < a.tokens;
         float heads[4] = {};
+#pragma unroll 1
         for (int first = threadIdx.x; first < d; first += COLUMNS * blockDim.x) {
             float hv[COLUMNS], rows[COLUMNS][TAPS];
 #pragma unroll
@@ -106,6 +107,7 @@ __device__ void ring_step(const RingStepArguments &g, const RingAxis<P> &axis, i
     if (next >= a.tokens) return;
     const float gain = sigmoid(*a.context_logit);
     const size_t at = ((size_t)next * a.batch + b) * d;
+#pragma unroll 1
     for (int first = threadIdx.x; first < d; first += COLUMNS * blockDim.x) {
         float inputs[COLUMNS], rows[COLUMNS][TAPS];
 #pragma unroll

@@ -78,6 +78,7 @@ __device__ void ring_step_backward(const RingStepBackwardArguments &g, const Rin
     float *d_ring = g.d_ring + (size_t)b * a.ring_len * d;
     d_hidden += (size_t)b * d;
     if (from >= 0)
+#pragma unroll 1
         for (int i = threadIdx.x; i < min(d, STASHED); i += blockDim.x) stash[i] = __ldcg(d_hidden + i);
     if (next < a.tokens) { // what token `next` read
         const float *rows[TAPS];
@@ -86,6 +87,7 @@ __device__ void ring_step_backward(const RingStepBackwardArguments &g, const Rin
         float *bridged = g.bridged + ((size_t)next * a.batch + b) * d;
         const float gain = sigmoid(*a.context_logit);
         float d_read[TAPS] = {};
+#pragma unroll 1
         for (int first = threadIdx.x; first < d; first += COLUMNS * blockDim.x) {
             float dx[COLUMNS], inputs[COLUMNS], values[COLUMNS][TAPS], grads[COLUMNS][TAPS];
 #pragma unroll
@@ -130,6 +132,7 @@ __device__ void ring_step_backward(const RingStepBackwardArguments &g, const Rin
     const float *before = g.hidden + at * d, *after = before + (size_t)a.batch * d;
 #pragma unroll
     for (int j = 0; j < TAPS; j++) s.d_taps[j] = 0.0f;
+#pragma unroll 1
     for (int first = threadIdx.x; first < d; first += COLUMNS * blockDim.x) {
         float hidden[COLUMNS], h[COLUMNS], grads[COLUMNS][TAPS];
 #pragma unroll
@@ -193,6 +196,7 @@ __device__ void ring_step_prefetch(const RingStepBackwardArguments &g, int b, in
     constexpr int SECTOR = 32 / sizeof(float);
     const int d = g.ring.slot_dim;
     const size_t at = (size_t)from * g.ring.batch + b, next = at + g.ring.batch;
+#pragma unroll 1
     for (int i = threadIdx.x * SECTOR; i < d; i += blockDim.x * SECTOR) {
 #pragma unroll
         for (int j = 0; j < TAPS; j++) prefetch(read.row(b, s.next, j, d) + i);
