@@ -90,7 +90,8 @@ __device__ inline float4 four(const float *row, int k, int depth, bool aligned) 
 template <class W, int WARPS, int SAMPLE_TILES>
 __device__ __noinline__ void product_of(const uint4 *weights, int tiles, const float *values, int stride, int depth,
                         int samples, float *partial, float *sums) {
-    constexpr int TOGETHER = 8 / SAMPLE_TILES; // steps whose loads are in flight at once
+    // Steps whose loads are in flight at once: all of a warp's, at the widths of the presets.
+    constexpr int TOGETHER = SAMPLE_TILES == 1 ? 12 : 4;
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     const int row = lane / 4, column = lane % 4;
     const bool aligned = depth % 4 == 0 && stride % 4 == 0;

@@ -61,8 +61,9 @@ template <int N> __device__ inline void block_sum(float (&v)[N]) {
     __syncthreads();
 #pragma unroll
     for (int i = 0; i < N; i++) {
-        float sum = 0.0f;
-        for (int w = 0; w < warps; w++) sum += partial[w][i];
-        v[i] = sum;
+        v[i] = lane < warps ? partial[lane][i] : 0.0f;
+#pragma unroll
+        for (int offset = 16; offset > 0; offset /= 2)
+            v[i] += __shfl_xor_sync(0xffffffffu, v[i], offset);
     }
 }

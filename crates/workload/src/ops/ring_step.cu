@@ -68,11 +68,13 @@ __device__ void ring_step(const RingStepArguments &g, const RingAxis<P> &axis, i
         float heads[4] = {};
 #pragma unroll 1
         for (int first = threadIdx.x; first < d; first += COLUMNS * blockDim.x) {
-            float hv[COLUMNS], rows[COLUMNS][TAPS];
+            float hv[COLUMNS], head_weights[COLUMNS][4], rows[COLUMNS][TAPS];
 #pragma unroll
             for (int c = 0; c < COLUMNS; c++) {
                 const int i = first + c * blockDim.x;
                 hv[c] = i < d ? __ldcg(h + i) : 0.0f;
+#pragma unroll
+                for (int k = 0; k < 4; k++) head_weights[c][k] = i < d ? a.head_weights[k][i] : 0.0f;
 #pragma unroll
                 for (int j = 0; j < TAPS; j++)
                     rows[c][j] = writes && i < d ? ring[(size_t)s.taps.slots[j] * d + i] : 0.0f;
@@ -82,7 +84,7 @@ __device__ void ring_step(const RingStepArguments &g, const RingAxis<P> &axis, i
                 const int i = first + c * blockDim.x;
                 if (i >= d) break;
 #pragma unroll
-                for (int k = 0; k < 4; k++) heads[k] += a.head_weights[k][i] * hv[c];
+                for (int k = 0; k < 4; k++) heads[k] += head_weights[c][k] * hv[c];
                 if (!writes) continue;
 #pragma unroll
                 for (int j = 0; j < TAPS; j++) {
