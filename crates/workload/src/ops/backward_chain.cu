@@ -140,48 +140,6 @@ template <class W, class P> __device__ void backward_chain(const BackwardChainAr
     }
 }
 
-// The sensory cell's: what sensory_step_backward.cu does between two tokens is a matter of one
-// element, and done by the thread that has its gradient.
-struct SensoryBackwardChainArguments {
-    SensoryStepBackwardArguments step; // its `from`, `dx` and `d_before` are not looked at
-    chain::CellBackward cell;
-};
-ASSERT_SIZE(SensoryBackwardChainArguments, 152);
-ASSERT_OFFSET(SensoryBackwardChainArguments, step, 0);
-ASSERT_OFFSET(SensoryBackwardChainArguments, cell, 80);
-
-template <class W>
-__device__ void sensory_backward_chain(const SensoryBackwardChainArguments &g) {
-    extern __shared__ uint4 shared_bytes[];
-    const chain::CellBackward &c = g.cell;
-    const chain::SharedBackward shared(shared_bytes, c);
-    chain::keep_cell<W>(shared, c);
-    const auto step = [&](int from, size_t at, float dx, float *d_state) {
-        sensory_step_backward(g.step, from, (int)at, dx, *d_state, d_state);
-    };
-    // The last token has none after it.
-#pragma unroll 1
-    for (int s = 0; s < c.batch; s += chain::SAMPLES_AT_ONCE)
-        chain::for_columns(shared, c, s, [&](size_t at, float, float) {
-            step(c.last, at, 0.0f, c.dh[0] + at);
-        });
-    arrive(computed_of + SENSORY_BACKWARD);
-#pragma unroll 1
-    for (int i = 0; i < c.count; i++) {
-        const int t = c.last - i;
-        wait_for(computed_of + SENSORY_BACKWARD, (i + 1) * c.blocks);
-#pragma unroll 1
-        for (int s = 0; s < c.batch; s += chain::SAMPLES_AT_ONCE) {
-            chain::gates_product<W>(shared, c, t, s);
-            chain::for_columns(shared, c, s, [&](size_t at, float dx, float dh) {
-                c.dh[0][at] += dh;
-                step(t - 1, at, dx, c.dh[0] + at);
-            });
-        }
-        arrive(computed_of + SENSORY_BACKWARD);
-    }
-}
-
 #define BACKWARD_CHAIN(NUMBER, W, POINTER, P)                                                     \
     extern "C" __global__ void __launch_bounds__(chain::BACKWARD_WARPS * 32, 1)                               \
         backward_chain_##NUMBER##_##POINTER(ARGUMENTS(BackwardChainArguments)) {                  \
@@ -191,11 +149,3 @@ BACKWARD_CHAIN(fp16, __half, fp64, double)
 BACKWARD_CHAIN(fp16, __half, fp32, float)
 BACKWARD_CHAIN(bf16, __nv_bfloat16, fp64, double)
 BACKWARD_CHAIN(bf16, __nv_bfloat16, fp32, float)
-
-#define SENSORY_BACKWARD_CHAIN(NUMBER, W)                                                         \
-    extern "C" __global__ void __launch_bounds__(chain::BACKWARD_WARPS * 32, 1)                               \
-        sensory_backward_chain_##NUMBER(ARGUMENTS(SensoryBackwardChainArguments)) {               \
-        sensory_backward_chain<W>(p);                                                             \
-    }
-SENSORY_BACKWARD_CHAIN(fp16, __half)
-SENSORY_BACKWARD_CHAIN(bf16, __nv_bfloat16)

@@ -2,17 +2,15 @@
 //! ring_step_backward.rs and gru_backward.rs do.
 
 use super::ring_step_backward::RingStepBackward;
-use super::sensory_step_backward::SensoryStepBackward;
 use super::weights::CellWeights;
 use crate::memory::context::Chain;
 #[cfg(feature = "cuda")]
 use {
     super::chain::{Counters, Plan, Product},
     super::ring_step_backward::RingStepBackwardArguments,
-    super::sensory_step_backward::SensoryStepBackwardArguments,
     super::weights::Product as Weight,
     crate::error::WorkloadError,
-    crate::memory::card::{Card, by_compute, by_half_and_pointer, kernel_arguments},
+    crate::memory::card::{Card, by_half_and_pointer, kernel_arguments},
     crate::memory::pointer::Ptr,
     crate::shape::Shape,
 };
@@ -25,13 +23,6 @@ pub(crate) struct BackwardChain<'a> {
     pub(crate) cell: CellWeights<'a>,
 }
 
-/// All tokens of the sensory cell. `step` is of the last token.
-#[cfg_attr(not(feature = "cuda"), expect(dead_code, reason = "for cards alone"))]
-pub(crate) struct SensoryBackwardChain<'a> {
-    pub(crate) step: SensoryStepBackward<'a>,
-    pub(crate) cell: CellWeights<'a>,
-}
-
 /// Columns of a tile, each a row of both weight matrices' transposes.
 #[cfg(feature = "cuda")]
 const COLUMNS_IN_TILE: usize = 8;
@@ -41,7 +32,8 @@ const COLUMNS_IN_TILE: usize = 8;
 const WARPS: usize = 16;
 
 #[cfg(feature = "cuda")]
-fn plan(card: &Card, shape: &Shape, width: usize, samples: usize) -> Option<Plan> {
+fn plan(card: &Card, shape: &Shape) -> Option<Plan> {
+    let (width, samples) = (shape.slot_dim, shape.batch);
     let (in_tile, products, depth, warps) = (COLUMNS_IN_TILE, 1, 4 * width, WARPS);
     Plan::new(card, shape.compute, &Product { width, in_tile, products, depth, warps, samples })
 }
@@ -50,7 +42,7 @@ impl Chain for BackwardChain<'_> {
     #[cfg(feature = "cuda")]
     fn cuda(self, card: &Card) -> Result<bool, WorkloadError> {
         let shape = self.ring.token.shape;
-        let Some(plan) = plan(card, shape, shape.slot_dim, shape.batch) else { return Ok(false) };
+        let Some(plan) = plan(card, shape) else { return Ok(false) };
         let ring = RingStepBackwardArguments::new(self.ring);
         let cell = CellBackwardArguments {
             dx: ring.d_x,
@@ -62,26 +54,6 @@ impl Chain for BackwardChain<'_> {
         let name = by_half_and_pointer!(shape.compute, shape.pointer, "backward_chain");
         // SAFETY: the views are the step's, sized as the struct says.
         unsafe { plan.launch(card, name, Counters::Backward, arguments) }?;
-        Ok(true)
-    }
-}
-
-impl Chain for SensoryBackwardChain<'_> {
-    #[cfg(feature = "cuda")]
-    fn cuda(self, card: &Card) -> Result<bool, WorkloadError> {
-        let shape = self.step.shape;
-        let Some(plan) = plan(card, shape, self.cell.width, 0) else { return Ok(false) };
-        let step = SensoryStepBackwardArguments::new(self.step);
-        let cell = CellBackwardArguments {
-            dx: step.dx,
-            dh: [step.d_state, step.d_before],
-            gates: step.gates,
-            ..CellBackwardArguments::new(&plan, &self.cell, shape)
-        };
-        let arguments = SensoryBackwardChainArguments { step, cell };
-        let name = by_compute!(shape.compute, "sensory_backward_chain");
-        // SAFETY: the sensory path's buffers of this step.
-        unsafe { plan.launch(card, name, Counters::SensoryBackward, arguments) }?;
         Ok(true)
     }
 }
@@ -130,14 +102,5 @@ kernel_arguments! {
     struct BackwardChainArguments: 312 {
         ring: RingStepBackwardArguments = 0,
         cell: CellBackwardArguments = 240,
-    }
-}
-
-#[cfg(feature = "cuda")]
-kernel_arguments! {
-    /// `SensoryBackwardChainArguments` of backward_chain.cu.
-    struct SensoryBackwardChainArguments: 152 {
-        step: SensoryStepBackwardArguments = 0,
-        cell: CellBackwardArguments = 80,
     }
 }

@@ -60,19 +60,24 @@ template <class W>
 __device__ inline void multiply(float (&)[4], const uint4 &, const uint2 &, W) {}
 #endif
 
-// Puts weights where the tensor cores take them from: `of(row, k)` is the weight, zero beyond the
-// matrix. A lane of a step takes k = 4q .. 4q+3 of its rows, where q is its number modulo four: the
-// products add over k, so that any order does, and in this one its values are one load of 16 bytes.
+// What a lane multiplies by in one step of a tile: `of(row, k)` is the weight, zero beyond the matrix.
+// It takes k = 4q .. 4q+3 of its rows, where q is its number modulo four: the products add over k, so
+// that any order does, and in this one its values are one load.
+template <class W, class F> __device__ uint4 fragment(int first_row, int first_k, int lane, F of) {
+    const int row = first_row + lane / 4, k = first_k + lane % 4 * 4;
+    return make_uint4(Pair<W>::join(of(row, k), of(row, k + 1)),
+                      Pair<W>::join(of(row + 8, k), of(row + 8, k + 1)),
+                      Pair<W>::join(of(row, k + 2), of(row, k + 3)),
+                      Pair<W>::join(of(row + 8, k + 2), of(row + 8, k + 3)));
+}
+
+// Puts weights where the tensor cores take them from.
 template <class W, class F>
 __device__ void keep_weights(uint4 *weights, int depth, int tiles, F of) {
 #pragma unroll 1
     for (int i = threadIdx.x; i < steps(depth) * tiles * 32; i += blockDim.x) {
-        const int lane = i % 32, tile = i / 32 % tiles, step = i / 32 / tiles;
-        const int row = tile * TILE_ROWS + lane / 4, k = step * TILE_DEPTH + lane % 4 * 4;
-        weights[i] = make_uint4(Pair<W>::join(of(row, k), of(row, k + 1)),
-                                Pair<W>::join(of(row + 8, k), of(row + 8, k + 1)),
-                                Pair<W>::join(of(row, k + 2), of(row, k + 3)),
-                                Pair<W>::join(of(row + 8, k + 2), of(row + 8, k + 3)));
+        const int tile = i / 32 % tiles, step = i / 32 / tiles;
+        weights[i] = fragment<W>(tile * TILE_ROWS, step * TILE_DEPTH, i % 32, of);
     }
 }
 

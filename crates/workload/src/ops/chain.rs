@@ -22,9 +22,7 @@ const TENSOR_CORES: u32 = 80;
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Counters {
     Forward,
-    SensoryForward,
     Backward,
-    SensoryBackward,
 }
 
 /// How a launch is laid out.

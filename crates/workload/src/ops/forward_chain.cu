@@ -105,22 +105,14 @@ __device__ void activate(const Shared &shared, const Cell &c, int t, int first) 
         if (i >= width) continue;
         const float *x = shared.of_inputs + 3 * unit * SUM_STRIDE + s;
         const float *h = shared.of_states + 3 * unit * SUM_STRIDE + s;
-        const float r =
-            sigmoid(x[0] + h[0] + (value(bias_ih[i]) + value(bias_hh[i])));
-        const float z = sigmoid(x[SUM_STRIDE] + h[SUM_STRIDE] +
-                                (value(bias_ih[width + i]) + value(bias_hh[width + i])));
-        const float q = h[2 * SUM_STRIDE] + value(bias_hh[2 * width + i]);
-        const float n = tanhf(x[2 * SUM_STRIDE] + value(bias_ih[2 * width + i]) + r * q);
+        const GruGates gate(x[0] + h[0], x[SUM_STRIDE] + h[SUM_STRIDE], x[2 * SUM_STRIDE],
+                            h[2 * SUM_STRIDE], gru_biases(bias_ih, bias_hh, i, width));
         const size_t sample = (size_t)t * c.batch + first + s;
-        float *gate = c.gates + sample * 4 * width + i;
-        gate[0] = r;
-        gate[width] = z;
-        gate[2 * width] = n;
-        gate[3 * width] = q;
+        gate.store(c.gates + sample * 4 * width + i, width);
         float *state = c.hidden + sample * width + i;
         float &before = shared.before[at];
         if (!is_at_once(c) || t == c.first) before = __ldcg(state);
-        before = (1.0f - z) * n + z * before;
+        before = gate.next(before);
         state[(size_t)c.batch * width] = before;
     }
 }
@@ -177,26 +169,6 @@ template <class W, class P> __device__ void forward_chain(const ForwardChainArgu
     if (rings) at.store(g.ring, sample);
 }
 
-// The sensory cell, whose inputs are all there: only its blocks wait for each other.
-template <class W> __device__ void sensory_chain(const chain::Cell &c) {
-    extern __shared__ uint4 shared_bytes[];
-    const chain::Shared shared(shared_bytes, c);
-    chain::keep_cell<W>(shared, c);
-#pragma unroll 1
-    for (int i = 0; i < c.count; i++) {
-        const int t = c.first + i;
-#pragma unroll 1
-        for (int s = 0; s < c.batch; s += chain::SAMPLES_AT_ONCE) {
-            chain::inputs_product<W>(shared, c, t, s);
-            if (s == 0) wait_for(computed_of + SENSORY_FORWARD, i * c.blocks);
-            chain::states_product<W>(shared, c, t, s);
-            chain::activate<W>(shared, c, t, s);
-        }
-        arrive(computed_of + SENSORY_FORWARD);
-    }
-}
-
-#define ARGUMENTS(STRUCT) const __grid_constant__ STRUCT p
 #define FORWARD_CHAIN(NUMBER, W, POINTER, P)                                                      \
     extern "C" __global__ void __launch_bounds__(chain::FORWARD_WARPS * 32, 2)                               \
         forward_chain_##NUMBER##_##POINTER(ARGUMENTS(ForwardChainArguments)) {                    \
@@ -206,11 +178,3 @@ FORWARD_CHAIN(fp16, __half, fp64, double)
 FORWARD_CHAIN(fp16, __half, fp32, float)
 FORWARD_CHAIN(bf16, __nv_bfloat16, fp64, double)
 FORWARD_CHAIN(bf16, __nv_bfloat16, fp32, float)
-
-#define SENSORY_CHAIN(NUMBER, W)                                                                  \
-    extern "C" __global__ void __launch_bounds__(chain::FORWARD_WARPS * 32, 2)                               \
-        sensory_chain_##NUMBER(ARGUMENTS(chain::Cell)) {                                          \
-        sensory_chain<W>(p);                                                                      \
-    }
-SENSORY_CHAIN(fp16, __half)
-SENSORY_CHAIN(bf16, __nv_bfloat16)

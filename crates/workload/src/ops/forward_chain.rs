@@ -2,21 +2,20 @@
 //! ring_step.rs do, with the cell's weights kept on the multiprocessors.
 
 use std::mem::MaybeUninit;
-use std::ops::Range;
 
 use super::ring_step::RingToken;
 use super::weights::CellWeights;
 use crate::memory::buffer::{View, ViewMut};
 use crate::memory::context::Chain;
-use crate::shape::Shape;
 #[cfg(feature = "cuda")]
 use {
     super::chain::{Counters, Plan, Product},
     super::ring_step::{RingStepArguments, RingTokenArguments},
     super::weights::Product as Weight,
     crate::error::WorkloadError,
-    crate::memory::card::{Card, by_compute, by_half_and_pointer, kernel_arguments},
+    crate::memory::card::{Card, by_half_and_pointer, kernel_arguments},
     crate::memory::pointer::Ptr,
+    crate::shape::Shape,
 };
 
 /// All tokens of the main cell and of the ring. Sizes are those of `GruForward` and `RingStep`, of all
@@ -38,18 +37,6 @@ pub(crate) struct ForwardChain<'a> {
     pub(crate) gates: ViewMut<'a, f32>,
 }
 
-/// Tokens of the sensory cell, whose inputs are all there. Sizes are those of `GruForward`, of all
-/// tokens.
-#[cfg_attr(not(feature = "cuda"), expect(dead_code, reason = "for cards alone"))]
-pub(crate) struct SensoryChain<'a> {
-    pub(crate) tokens: Range<usize>,
-    pub(crate) shape: &'a Shape,
-    pub(crate) cell: CellWeights<'a>,
-    pub(crate) x: View<'a, f32>,
-    pub(crate) hidden: ViewMut<'a, f32>,
-    pub(crate) gates: ViewMut<'a, f32>,
-}
-
 /// Units whose three gates are rows of one tile.
 #[cfg(feature = "cuda")]
 const UNITS_IN_TILE: usize = 5;
@@ -59,7 +46,8 @@ const UNITS_IN_TILE: usize = 5;
 const WARPS: usize = 8;
 
 #[cfg(feature = "cuda")]
-fn plan(card: &Card, shape: &Shape, width: usize, samples: usize) -> Option<Plan> {
+fn plan(card: &Card, shape: &Shape) -> Option<Plan> {
+    let (width, samples) = (shape.slot_dim, shape.batch);
     let (in_tile, products, depth, warps) = (UNITS_IN_TILE, 2, width, WARPS);
     Plan::new(card, shape.compute, &Product { width, in_tile, products, depth, warps, samples })
 }
@@ -68,9 +56,9 @@ impl Chain for ForwardChain<'_> {
     #[cfg(feature = "cuda")]
     fn cuda(self, card: &Card) -> Result<bool, WorkloadError> {
         let shape = self.token.shape;
-        let Some(plan) = plan(card, shape, shape.slot_dim, shape.batch) else { return Ok(false) };
+        let Some(plan) = plan(card, shape) else { return Ok(false) };
         let (x, hidden) = (self.x.card(), self.hidden.card());
-        let cell = CellArguments::new(&plan, &self.cell, &(0..shape.synth_len), shape.batch);
+        let cell = CellArguments::new(&plan, &self.cell, shape);
         let arguments = ForwardChainArguments {
             ring: RingStepArguments {
                 ring: RingTokenArguments::new(&self.token),
@@ -89,21 +77,6 @@ impl Chain for ForwardChain<'_> {
         let name = by_half_and_pointer!(shape.compute, shape.pointer, "forward_chain");
         // SAFETY: the views are the step's, sized as the struct says.
         unsafe { plan.launch(card, name, Counters::Forward, arguments) }?;
-        Ok(true)
-    }
-}
-
-impl Chain for SensoryChain<'_> {
-    #[cfg(feature = "cuda")]
-    fn cuda(self, card: &Card) -> Result<bool, WorkloadError> {
-        let shape = self.shape;
-        let Some(plan) = plan(card, shape, self.cell.width, 0) else { return Ok(false) };
-        let cell = CellArguments::new(&plan, &self.cell, &self.tokens, shape.batch);
-        let (x, hidden, gates) = (self.x.card(), self.hidden.card(), self.gates.card());
-        let arguments = CellArguments { x, hidden, gates, ..cell };
-        let name = by_compute!(shape.compute, "sensory_chain");
-        // SAFETY: the sensory path's buffers of this step.
-        unsafe { plan.launch(card, name, Counters::SensoryForward, arguments) }?;
         Ok(true)
     }
 }
@@ -131,7 +104,7 @@ kernel_arguments! {
 #[cfg(feature = "cuda")]
 impl CellArguments {
     /// The cell's, before its buffers.
-    fn new(plan: &Plan, cell: &CellWeights, tokens: &Range<usize>, batch: usize) -> Self {
+    fn new(plan: &Plan, cell: &CellWeights, shape: &Shape) -> Self {
         Self {
             x: Ptr::NULL,
             hidden: Ptr::NULL,
@@ -140,12 +113,12 @@ impl CellArguments {
             bias_ih: cell.bias_ih.card(),
             bias_hh: cell.bias_hh.card(),
             gates: Ptr::NULL,
-            batch: batch as i32,
+            batch: shape.batch as i32,
             width: cell.width as i32,
             units: plan.each as i32,
             blocks: plan.blocks as i32,
-            first: tokens.start as i32,
-            count: tokens.len() as i32,
+            first: 0,
+            count: shape.synth_len as i32,
         }
     }
 }

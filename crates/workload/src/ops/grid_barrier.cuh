@@ -9,7 +9,7 @@
 
 // The chains of a step, each with counters of its own: blocks that are done with the cell, samples that
 // are done with the ring. The twin of `Counters` in chain.rs.
-enum Chain : int { FORWARD, SENSORY_FORWARD, BACKWARD, SENSORY_BACKWARD, CHAINS };
+enum Chain : int { FORWARD, BACKWARD, CHAINS };
 __device__ unsigned computed_of[CHAINS], stepped_of[CHAINS];
 
 extern "C" __global__ void clear_counters(const int chain) {

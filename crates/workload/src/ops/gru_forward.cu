@@ -80,17 +80,10 @@ __device__ void gru_forward(const float *x, const float *hidden, const W *weight
         const int at = threadIdx.x * 4 + g;
         v[g] = partial[0][at] + partial[1][at] + partial[2][at] + partial[3][at];
     }
-    const float r = sigmoid(v[0] + (value(bias_ih[i]) + value(bias_hh[i])));
-    const float z = sigmoid(v[1] + (value(bias_ih[width + i]) + value(bias_hh[width + i])));
-    const float q = v[3] + value(bias_hh[2 * width + i]);
-    const float n = tanhf(v[2] + value(bias_ih[2 * width + i]) + r * q);
-    float *gate = gates + (size_t)(first + s) * 4 * width + i;
-    gate[0] = r;
-    gate[width] = z;
-    gate[2 * width] = n;
-    gate[3 * width] = q;
+    const GruGates gate(v[0], v[1], v[2], v[3], gru_biases(bias_ih, bias_hh, i, width));
+    gate.store(gates + (size_t)(first + s) * 4 * width + i, width);
     const size_t at = (size_t)(first + s) * width + i;
-    next[at] = (1.0f - z) * n + z * hidden[at];
+    next[at] = gate.next(hidden[at]);
 }
 
 struct GruForwardArguments {

@@ -21,3 +21,5 @@
 // Of what those above do, for many tokens.
 #include "forward_chain.cu"
 #include "backward_chain.cu"
+#include "sensory_chain.cu"
+#include "sensory_backward_chain.cu"

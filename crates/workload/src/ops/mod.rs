@@ -11,6 +11,8 @@ pub(crate) mod cast;
 #[cfg(feature = "cuda")]
 mod chain;
 pub(crate) mod check_gradients;
+#[cfg(feature = "cuda")]
+mod cluster;
 pub(crate) mod copy;
 pub(crate) mod field_gradients;
 pub(crate) mod forward_chain;
@@ -29,6 +31,8 @@ pub(crate) mod ring_axis;
 mod ring_rows;
 pub(crate) mod ring_step;
 pub(crate) mod ring_step_backward;
+pub(crate) mod sensory_backward_chain;
+pub(crate) mod sensory_chain;
 pub(crate) mod sensory_inputs;
 pub(crate) mod sensory_step_backward;
 pub(crate) mod state_loop;

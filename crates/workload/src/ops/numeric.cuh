@@ -24,6 +24,9 @@ __device__ inline float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
 #define ASSERT_OFFSET(STRUCT, FIELD, BYTES)                                                       \
     static_assert(offsetof(STRUCT, FIELD) == BYTES, #STRUCT "." #FIELD)
 
+// The one argument of a kernel that reads it in place.
+#define ARGUMENTS(STRUCT) const __grid_constant__ STRUCT p
+
 // A pointer of an argument struct, of which the compiler does not know by itself that it points to
 // global memory: without this every access is a generic one, which cannot move past shared memory.
 template <class T> __device__ inline T *global(T *p) {
