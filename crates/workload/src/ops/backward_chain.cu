@@ -97,16 +97,16 @@ ASSERT_SIZE(BackwardChainArguments, 312);
 ASSERT_OFFSET(BackwardChainArguments, ring, 0);
 ASSERT_OFFSET(BackwardChainArguments, cell, 240);
 
-template <class W, class P> __device__ void backward_chain(const BackwardChainArguments &g) {
+// What a block does is known to the compiler, as in forward_chain.cu.
+template <class W, class P, bool computes, bool rings>
+__device__ void backward_tokens(const BackwardChainArguments &g, int sample) {
     extern __shared__ uint4 shared_bytes[];
     const chain::CellBackward &c = g.cell;
     const chain::SharedBackward shared(shared_bytes, c);
-    const int sample = gridDim.x - 1 - blockIdx.x;
-    const bool computes = blockIdx.x < c.blocks, rings = sample < c.batch;
     const RowSource &read = g.ring.read; // of token 0
     unsigned *computed = computed_of + BACKWARD, *stepped = stepped_of + BACKWARD;
     const RingAxis<P> axis = {g.ring.ring.ring_len, g.ring.ring.theta_ptr, g.ring.ring.theta_gate};
-    RingSampleBackward<P> at(g.ring, max(min(sample, c.batch - 1), 0));
+    RingSampleBackward<P> at(g.ring, rings ? sample : 0);
     if (rings) at.prepare(g.ring, axis, sample, c.last);
     if (computes) chain::keep_cell<W>(shared, c);
 #pragma unroll 1
@@ -140,8 +140,18 @@ template <class W, class P> __device__ void backward_chain(const BackwardChainAr
     }
 }
 
+template <class W, class P> __device__ void backward_chain(const BackwardChainArguments &g) {
+    const int sample = gridDim.x - 1 - blockIdx.x;
+    if (blockIdx.x >= g.cell.blocks)
+        backward_tokens<W, P, false, true>(g, sample);
+    else if (sample >= g.cell.batch)
+        backward_tokens<W, P, true, false>(g, sample);
+    else
+        backward_tokens<W, P, true, true>(g, sample);
+}
+
 #define BACKWARD_CHAIN(NUMBER, W, POINTER, P)                                                     \
-    extern "C" __global__ void __launch_bounds__(chain::BACKWARD_WARPS * 32, 1)                               \
+    extern "C" __global__ void __launch_bounds__(chain::BACKWARD_WARPS * 32, 1)                  \
         backward_chain_##NUMBER##_##POINTER(ARGUMENTS(BackwardChainArguments)) {                  \
         backward_chain<W, P>(p);                                                                  \
     }

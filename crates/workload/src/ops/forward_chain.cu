@@ -126,18 +126,19 @@ ASSERT_SIZE(ForwardChainArguments, 272);
 ASSERT_OFFSET(ForwardChainArguments, ring, 0);
 ASSERT_OFFSET(ForwardChainArguments, cell, 192);
 
-template <class W, class P> __device__ void forward_chain(const ForwardChainArguments &g) {
+// What a block does is known to the compiler: a sample's place takes no registers where cells are
+// computed, and the other way around.
+template <class W, class P, bool computes, bool rings>
+__device__ void forward_tokens(const ForwardChainArguments &g, int sample) {
     extern __shared__ uint4 shared_bytes[];
     const chain::Cell &c = g.cell;
     const chain::Shared shared(shared_bytes, c);
-    const int sample = gridDim.x - 1 - blockIdx.x;
-    const bool computes = blockIdx.x < c.blocks, rings = sample < c.batch;
     const bool is_early = chain::is_at_once(c);
     float *kept = g.ring.kept; // [count,B,5,D], of the token after the first and so on
     const size_t kept_by_token = (size_t)c.batch * TAPS * c.width;
     unsigned *computed = computed_of + FORWARD, *stepped = stepped_of + FORWARD;
     const RingAxis<P> axis = {g.ring.ring.ring_len, g.ring.ring.theta_ptr, g.ring.ring.theta_gate};
-    RingSample<P> at(g.ring, axis, max(min(sample, c.batch - 1), 0), c.first);
+    RingSample<P> at(g.ring, axis, rings ? sample : 0, c.first);
     if (computes) {
         chain::keep_cell<W>(shared, c);
         if (is_early) chain::states_product<W>(shared, c, c.first, 0);
@@ -169,8 +170,18 @@ template <class W, class P> __device__ void forward_chain(const ForwardChainArgu
     if (rings) at.store(g.ring, sample);
 }
 
+template <class W, class P> __device__ void forward_chain(const ForwardChainArguments &g) {
+    const int sample = gridDim.x - 1 - blockIdx.x;
+    if (blockIdx.x >= g.cell.blocks)
+        forward_tokens<W, P, false, true>(g, sample);
+    else if (sample >= g.cell.batch)
+        forward_tokens<W, P, true, false>(g, sample);
+    else
+        forward_tokens<W, P, true, true>(g, sample);
+}
+
 #define FORWARD_CHAIN(NUMBER, W, POINTER, P)                                                      \
-    extern "C" __global__ void __launch_bounds__(chain::FORWARD_WARPS * 32, 2)                               \
+    extern "C" __global__ void __launch_bounds__(chain::FORWARD_WARPS * 32, 2)                   \
         forward_chain_##NUMBER##_##POINTER(ARGUMENTS(ForwardChainArguments)) {                    \
         forward_chain<W, P>(p);                                                                   \
     }
