@@ -104,8 +104,12 @@ pub fn run(
     Ok(Reply::done(table(&bench)))
 }
 
+/// With as many digits as say something: the floor of a tape of rows is some microseconds.
 fn milliseconds(seconds: Option<f64>) -> String {
-    or_dash(seconds, |s| format!("{:.1}", s * 1e3))
+    or_dash(seconds, |seconds| {
+        let digits = if seconds < 1e-3 { 3 } else { 1 };
+        format!("{:.digits$}", seconds * 1e3)
+    })
 }
 
 fn table(bench: &Bench) -> String {

@@ -51,7 +51,12 @@ impl fmt::Display for Missing {
                 write!(f, "the base would be {bytes:.0} bytes, below zero: the model does not hold")
             }
             Self::NegativeSlope { term, value } => {
-                write!(f, "k_{term} would be {value:.4}, below zero: the model does not hold")
+                // A value that four decimals would show as zero is told by its size.
+                let value = match value {
+                    value if *value > -5e-5 => format!("{value:.1e}"),
+                    value => format!("{value:.4}"),
+                };
+                write!(f, "k_{term} would be {value}, below zero: the model does not hold")
             }
         }
     }

@@ -77,4 +77,4 @@ template <class P> __device__ void write_states(const WriteStatesArguments &g) {
         row += rows;
     }
 }
-FOR_POINTERS(write_states, __launch_bounds__(512), WriteStatesArguments)
+FOR_POINTERS(write_states, __launch_bounds__(384), WriteStatesArguments)

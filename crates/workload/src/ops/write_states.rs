@@ -68,8 +68,9 @@ impl Kernel for WriteStates<'_> {
         }
         let name = by_pointer!(shape.pointer, "write_states");
         let rows = shape.batch * shape.ring_len;
-        // One block a multiprocessor, beside which one of the chain has room.
-        let grid = Grid { blocks: (rows.min(card.room().multiprocessors), 1), threads: 512 };
+        // One block a multiprocessor, beside which one of the chain has room. With more threads its
+        // writes keep the chain waiting for memory longer than they save.
+        let grid = Grid { blocks: (rows.min(card.room().multiprocessors), 1), threads: 384 };
         // SAFETY: the views are the step's, sized as the struct says, and what follows the first
         // state is the next ones.
         unsafe { card.launch_beside(name, grid, arguments) }
