@@ -6,6 +6,8 @@ pub(crate) mod buffer;
 pub(crate) mod card;
 pub(crate) mod context;
 pub(crate) mod host;
+#[cfg(feature = "cuda")]
+pub(crate) mod launch;
 pub(crate) mod log;
 #[cfg(feature = "cuda")]
 pub(crate) mod pointer;

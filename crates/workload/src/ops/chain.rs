@@ -7,7 +7,8 @@ use candle_core::cuda_backend::cudarc::driver::DeviceRepr;
 
 use crate::build;
 use crate::error::WorkloadError;
-use crate::memory::card::{Card, Grid, kernel_arguments};
+use crate::memory::card::Card;
+use crate::memory::launch::{Grid, kernel_arguments};
 use crate::shape::Compute;
 
 const TILE_ROWS: usize = 16;

@@ -4,7 +4,8 @@
 //! The numbers are those of cluster.cuh.
 
 use crate::build;
-use crate::memory::card::{Card, Grid};
+use crate::memory::card::Card;
+use crate::memory::launch::Grid;
 use crate::shape::Compute;
 
 const BLOCKS: usize = 8;

@@ -9,7 +9,8 @@ use crate::shape::Pointer;
 #[cfg(feature = "cuda")]
 use {
     crate::error::WorkloadError,
-    crate::memory::card::{Card, Grid, by_pointer, kernel_arguments},
+    crate::memory::card::Card,
+    crate::memory::launch::{Grid, by_pointer, kernel_arguments},
     crate::memory::pointer::Ptr,
 };
 

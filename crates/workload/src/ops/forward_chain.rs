@@ -13,7 +13,8 @@ use {
     super::ring_step::{RingStepArguments, RingTokenArguments},
     super::weights::Product as Weight,
     crate::error::WorkloadError,
-    crate::memory::card::{Card, by_half_and_pointer, kernel_arguments},
+    crate::memory::card::Card,
+    crate::memory::launch::{by_half_and_pointer, kernel_arguments},
     crate::memory::pointer::Ptr,
     crate::shape::Shape,
 };

@@ -9,7 +9,8 @@ use crate::shape::Compute;
 use {
     super::weights::Product,
     crate::error::WorkloadError,
-    crate::memory::card::{Card, Grid, by_compute, kernel_arguments},
+    crate::memory::card::Card,
+    crate::memory::launch::{Grid, by_compute, kernel_arguments},
     crate::memory::pointer::Ptr,
 };
 

@@ -10,7 +10,8 @@ use crate::memory::context::Kernel;
 #[cfg(feature = "cuda")]
 use {
     crate::error::WorkloadError,
-    crate::memory::card::{Card, Grid, kernel_arguments},
+    crate::memory::card::Card,
+    crate::memory::launch::{Grid, kernel_arguments},
     crate::memory::pointer::Ptr,
 };
 

@@ -13,7 +13,8 @@ use crate::shape::{CLASSES, Compute};
 #[cfg(feature = "cuda")]
 use {
     crate::error::WorkloadError,
-    crate::memory::card::{Card, Grid, by_compute, kernel_arguments},
+    crate::memory::card::Card,
+    crate::memory::launch::{Grid, by_compute, kernel_arguments},
     crate::memory::pointer::Ptr,
 };
 

@@ -12,7 +12,8 @@ use crate::shape::{CLASSES, Compute, Shape};
 #[cfg(feature = "cuda")]
 use {
     crate::error::WorkloadError,
-    crate::memory::card::{Card, Grid, by_compute, kernel_arguments, mode},
+    crate::memory::card::Card,
+    crate::memory::launch::{Grid, by_compute, kernel_arguments, mode},
     crate::memory::pointer::Ptr,
 };
 

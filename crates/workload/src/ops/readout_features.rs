@@ -14,7 +14,8 @@ use crate::shape::Shape;
 use {
     super::ring_step::row_grid,
     crate::error::WorkloadError,
-    crate::memory::card::{Card, by_pointer, kernel_arguments, mode},
+    crate::memory::card::Card,
+    crate::memory::launch::{by_pointer, kernel_arguments, mode},
     crate::memory::pointer::Ptr,
 };
 

@@ -25,7 +25,8 @@ use crate::shape::{Shape, TAPS};
 #[cfg(feature = "cuda")]
 use {
     crate::error::WorkloadError,
-    crate::memory::card::{Card, Grid, by_pointer, kernel_arguments, mode},
+    crate::memory::card::Card,
+    crate::memory::launch::{Grid, by_pointer, kernel_arguments, mode},
     crate::memory::pointer::Ptr,
 };
 

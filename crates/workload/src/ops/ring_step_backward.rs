@@ -16,7 +16,8 @@ use crate::shape::TAPS;
 #[cfg(feature = "cuda")]
 use {
     crate::error::WorkloadError,
-    crate::memory::card::{Card, by_pointer, kernel_arguments},
+    crate::memory::card::Card,
+    crate::memory::launch::{by_pointer, kernel_arguments},
     crate::memory::pointer::Ptr,
 };
 

@@ -10,7 +10,8 @@ use {
     super::sensory_step_backward::SensoryStepBackwardArguments,
     super::weights::Product as Weight,
     crate::error::WorkloadError,
-    crate::memory::card::{Card, by_compute, kernel_arguments},
+    crate::memory::card::Card,
+    crate::memory::launch::{by_compute, kernel_arguments},
     crate::memory::pointer::Ptr,
 };
 

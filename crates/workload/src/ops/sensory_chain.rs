@@ -12,7 +12,8 @@ use {
     super::cluster::Clusters,
     super::weights::Product as Weight,
     crate::error::WorkloadError,
-    crate::memory::card::{Card, by_compute, kernel_arguments},
+    crate::memory::card::Card,
+    crate::memory::launch::{by_compute, kernel_arguments},
     crate::memory::pointer::Ptr,
 };
 

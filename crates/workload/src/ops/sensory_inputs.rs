@@ -8,7 +8,8 @@ use crate::shape::{Compute, Shape};
 #[cfg(feature = "cuda")]
 use {
     crate::error::WorkloadError,
-    crate::memory::card::{Card, Grid, kernel_arguments, mode},
+    crate::memory::card::Card,
+    crate::memory::launch::{Grid, kernel_arguments, mode},
     crate::memory::pointer::Ptr,
 };
 

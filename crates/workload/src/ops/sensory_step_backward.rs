@@ -9,7 +9,8 @@ use crate::shape::Shape;
 #[cfg(feature = "cuda")]
 use {
     crate::error::WorkloadError,
-    crate::memory::card::{Card, Grid, kernel_arguments, mode},
+    crate::memory::card::Card,
+    crate::memory::launch::{Grid, kernel_arguments, mode},
     crate::memory::pointer::Ptr,
 };
 

@@ -13,7 +13,8 @@ use {
     super::matmul::{Epilogue, MatmulArguments, launch},
     crate::build,
     crate::error::WorkloadError,
-    crate::memory::card::{Card, Grid, kernel_arguments},
+    crate::memory::card::Card,
+    crate::memory::launch::{Grid, kernel_arguments},
     crate::memory::pointer::Ptr,
 };
 

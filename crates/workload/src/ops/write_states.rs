@@ -23,7 +23,8 @@ use crate::shape::Shape;
 use {
     super::chain,
     crate::error::WorkloadError,
-    crate::memory::card::{Card, Grid, by_pointer, kernel_arguments},
+    crate::memory::card::Card,
+    crate::memory::launch::{Grid, by_pointer, kernel_arguments},
     crate::memory::pointer::Ptr,
 };
 

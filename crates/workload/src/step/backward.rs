@@ -9,7 +9,6 @@ use std::ops::Range;
 
 use vram_metrics::phase::Phase;
 
-use super::activations::Activations;
 use super::batch::Batch;
 use super::forward::{Forward, Results};
 use super::fused::{FusedStep, StepResults};
@@ -25,27 +24,25 @@ use crate::ops::check_gradients::CheckGradients;
 use crate::ops::field_gradients::{ContextGradient, FieldGradients};
 use crate::ops::gru_backward::GruBackward;
 use crate::ops::loss_scale::UpdateLossScale;
-use crate::ops::matmul::InputGradient;
+
 use crate::ops::readout_backward::{MarkReached, ReadoutBackward, ReadoutWeightGradients};
 use crate::ops::ring_step::RingToken;
 use crate::ops::ring_step_backward::RingStepBackward;
-use crate::ops::sensory_backward_chain::SensoryBackwardChain;
 use crate::ops::sensory_inputs::RoundAll;
-use crate::ops::sensory_step_backward::SensoryStepBackward;
 use crate::ops::weight_gradients::WeightGradients;
 use crate::ops::weights::Weights;
 use crate::parameters::at;
 use crate::shape::{Compute, Shape};
 
-type Done = Result<(), WorkloadError>;
+pub(super) type Done = Result<(), WorkloadError>;
 
 /// What every stage of a backward pass is given.
-struct Pass<'a> {
-    context: &'a Context,
+pub(super) struct Pass<'a> {
+    pub(super) context: &'a Context,
     model: &'a Od1,
-    shape: &'a Shape,
-    weights: &'a Weights<'a>,
-    work: Workspace,
+    pub(super) shape: &'a Shape,
+    pub(super) weights: &'a Weights<'a>,
+    pub(super) work: Workspace,
 }
 
 impl FusedStep {
@@ -265,7 +262,7 @@ impl Pass<'_> {
     /// Gradients of a cell's weights and biases from all tokens: `gates [T*B,4W]` hold those of the
     /// pre-activations, `x` and `hidden` `[T*B,W]` are the operands of the two products. All have been
     /// rounded to the mode's numbers.
-    fn cell_weight_grads(
+    pub(super) fn cell_weight_grads(
         &self,
         grads: &mut FlatGradients,
         place: usize,
@@ -305,7 +302,7 @@ impl Pass<'_> {
 
     /// Gradients of the layer whose weight is at `place` and whose bias follows, from the gradients of
     /// its outputs and from its inputs, rounded to the mode's numbers.
-    fn layer_weight_grads(
+    pub(super) fn layer_weight_grads(
         &self,
         grads: &mut FlatGradients,
         place: usize,
@@ -326,67 +323,6 @@ impl Pass<'_> {
             inputs,
             operands: self.shape.compute,
         })
-    }
-
-    /// Backward of the bridge and of the sensory path.
-    fn sensory_backward(&mut self, forward: &mut Forward) -> Done {
-        let shape = self.shape;
-        let (b, rows, len) = (shape.batch, shape.tokens(), shape.batch * shape.sensory);
-        let Forward { acts, grads, .. } = forward;
-        let states = acts.sensory.len();
-        let after = acts.sensory.view().slice(len..states);
-        self.layer_weight_grads(grads, at::BRIDGE, (acts.bridged.view(), after))?;
-        self.context.run(InputGradient {
-            layer: self.weights.layer(at::BRIDGE)?,
-            dy: acts.bridged.view(),
-            dx: self.work.d_sensory.view_mut(),
-            rows,
-            compute: shape.compute,
-        })?;
-        let cell = self.weights.cell(at::SENSORY_GRU)?;
-        let last = Some(shape.synth_len - 1);
-        let step = Self::sensory_step(shape, &mut self.work, acts, last);
-        if !self.context.run_at_once(SensoryBackwardChain { step, cell })? {
-            for from in (0..shape.synth_len).rev().map(Some).chain([None]) {
-                self.context.run(Self::sensory_step(shape, &mut self.work, acts, from))?;
-                let Some(t) = from else { break };
-                let work = &mut self.work;
-                self.context.run(GruBackward {
-                    cell,
-                    gates: acts.sensory_gates.token(t, 4 * len),
-                    dx: work.d_sensory_x.view_mut(),
-                    dh_before: work.d_sensory_before.view_mut(),
-                    batch: b,
-                    compute: shape.compute,
-                })?;
-                swap(&mut work.d_sensory_state, &mut work.d_sensory_before);
-            }
-        }
-        let before = acts.sensory.view().slice(0..states - len);
-        let operands = (acts.sensory_gates.view(), acts.sensory_x.view(), before);
-        self.cell_weight_grads(grads, at::SENSORY_GRU, operands)?;
-        let operands = (acts.sensory_in.view(), acts.inputs.view());
-        self.layer_weight_grads(grads, at::SENSORY_IN, operands)
-    }
-
-    /// What the sensory path does between a token and the one before it, `from`.
-    fn sensory_step<'a>(
-        shape: &'a Shape,
-        work: &'a mut Workspace,
-        acts: &'a mut Activations,
-        from: Option<usize>,
-    ) -> SensoryStepBackward<'a> {
-        SensoryStepBackward {
-            shape,
-            from,
-            dx: work.d_sensory_x.view(),
-            inputs: acts.sensory_in.view_mut(),
-            d_states: work.d_sensory.view_mut(),
-            states: acts.sensory.view(),
-            d_state: work.d_sensory_state.view_mut(),
-            d_before: work.d_sensory_before.view_mut(),
-            gates: acts.sensory_gates.view_mut(),
-        }
     }
 }
 

@@ -13,6 +13,8 @@ pub mod fused;
 pub mod gradients;
 pub mod loss_scale;
 pub mod plain;
+mod sensory_backward;
+mod sensory_forward;
 pub mod tape;
 pub mod trainer;
 mod workspace;
