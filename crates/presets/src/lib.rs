@@ -29,6 +29,7 @@ pub mod error;
 pub mod kind;
 pub mod library;
 pub mod name;
+mod named;
 mod parse;
 pub mod spec;
 pub mod step;

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use strum::VariantArray;
 
+use crate::named::named;
 use crate::tape::TapeKind;
 
 /// Which of the two steps of the model is taken. It is no part of a workload's id.
@@ -76,13 +77,4 @@ impl FromStr for StepKind {
     fn from_str(text: &str) -> Result<Self, String> {
         named(Self::ALL, text)
     }
-}
-
-/// The kind of this name, or the names that there are.
-pub(crate) fn named<K: Copy + Into<&'static str>>(all: &[K], text: &str) -> Result<K, String> {
-    let known = all.iter().copied().find(|kind| (*kind).into() == text);
-    known.ok_or_else(|| {
-        let names: Vec<&str> = all.iter().map(|kind| (*kind).into()).collect();
-        format!("expected {}, found `{text}`", names.join(" or "))
-    })
 }

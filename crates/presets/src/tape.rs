@@ -5,7 +5,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use strum::VariantArray;
 
-use crate::step::named;
+use crate::named::named;
 
 /// What the fused step keeps of the ring for backward. It is no part of a workload's id: every
 /// result is equal to the bit with either. The plain step has neither, its tape is autograd's.

@@ -6,8 +6,27 @@
 
 use std::collections::HashMap;
 
-use super::counts::{Live, Place};
+use super::driver::Handle;
 use super::mixed::ByMixed;
+
+/// Where memory lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// In a pool, on its card.
+    Pool(Handle),
+    /// On a card, beside its pools.
+    Outside,
+    /// On the host.
+    Host,
+}
+
+/// An allocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Live {
+    pub card: usize,
+    pub bytes: u64,
+    pub place: Place,
+}
 
 /// The driver's addresses are multiples of this.
 const ALIGNMENT: u64 = 512;

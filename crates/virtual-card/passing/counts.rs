@@ -4,29 +4,10 @@ use std::collections::HashMap;
 
 use crate::protocol::{MAX_CARDS, Request, kind};
 
-use super::alive::Alive;
+use super::alive::{Alive, Live, Place};
 use super::driver::{Driver, Handle, SUCCESS};
 use super::mixed::ByMixed;
 use super::record::Record;
-
-/// Where memory lies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// In a pool, on its card.
-    Pool(Handle),
-    /// On a card, beside its pools.
-    Outside,
-    /// On the host.
-    Host,
-}
-
-/// An allocation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Live {
-    pub card: usize,
-    pub bytes: u64,
-    pub place: Place,
-}
 
 /// What is alive of one pool.
 #[derive(Debug, Clone, Copy)]

@@ -1,6 +1,6 @@
 //! Memory of a card beside its pools.
 
-use super::counts::{Live, Place};
+use super::alive::{Live, Place};
 use super::driver::{self, Driver, OUT_OF_MEMORY, SUCCESS};
 use super::session::{Inside, Session, after};
 

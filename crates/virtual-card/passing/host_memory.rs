@@ -2,7 +2,7 @@
 
 use std::ffi::c_void;
 
-use super::counts::{Live, Place};
+use super::alive::{Live, Place};
 use super::driver::{Driver, SUCCESS};
 use super::session::{Session, after, at_once};
 

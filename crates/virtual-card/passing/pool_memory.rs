@@ -1,6 +1,6 @@
 //! Memory of pools, in the order of a stream.
 
-use super::counts::{Live, Place};
+use super::alive::{Live, Place};
 use super::driver::{Driver, Handle, OUT_OF_MEMORY, SUCCESS};
 use super::session::{Session, at_once};
 
