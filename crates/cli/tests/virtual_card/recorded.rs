@@ -107,7 +107,7 @@ fn the_largest_batches_are_the_cards() {
 fn own_sources() -> String {
     let ops = Path::new(env!("CARGO_MANIFEST_DIR")).join("../workload/src/ops");
     let files = fs::read_dir(ops).unwrap().map(|entry| entry.unwrap().path());
-    let cuda = files.filter(|path| path.extension().is_some_and(|extension| extension == "cu"));
+    let cuda = files.filter(|path| path.extension().is_some_and(|e| e == "cu" || e == "cuh"));
     cuda.map(|path| fs::read_to_string(path).unwrap()).collect()
 }
 
@@ -116,10 +116,13 @@ fn own_sources() -> String {
 fn the_fused_step_loads_no_module_of_candles() {
     let sources = own_sources();
     // `gru_forward_fp16` is one of `FOR_WEIGHTS(gru_forward, ...)`.
+    let stem = |kernel: &str| kernel.rsplit_once('_').map_or(kernel, |(stem, _)| stem).to_owned();
     let is_ours = |kernel: &str| {
-        let stem = kernel.rsplit_once('_').map_or(kernel, |(stem, _)| stem);
-        let of = |macro_name| sources.contains(&format!("{macro_name}({stem},"));
-        sources.contains(&format!("{kernel}(const")) || of("FOR_WEIGHTS") || of("FOR_POINTERS")
+        let one = stem(kernel);
+        let of = |name: &str, stem: &str| sources.contains(&format!("{name}({stem},"));
+        sources.contains(&format!("{kernel}(const"))
+            || ["FOR_WEIGHTS", "FOR_POINTERS", "FOR_HALVES"].iter().any(|name| of(name, &one))
+            || of("FOR_HALVES_AND_POINTERS", &stem(&one))
     };
     let machine = Machine::new();
     let kernels = |step: &str| {

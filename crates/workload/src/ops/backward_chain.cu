@@ -150,12 +150,5 @@ template <class W, class P> __device__ void backward_chain(const BackwardChainAr
         backward_tokens<W, P, true, true>(g, sample);
 }
 
-#define BACKWARD_CHAIN(NUMBER, W, POINTER, P)                                                     \
-    extern "C" __global__ void __launch_bounds__(chain::BACKWARD_WARPS * 32, 1)                  \
-        backward_chain_##NUMBER##_##POINTER(ARGUMENTS(BackwardChainArguments)) {                  \
-        backward_chain<W, P>(p);                                                                  \
-    }
-BACKWARD_CHAIN(fp16, __half, fp64, double)
-BACKWARD_CHAIN(fp16, __half, fp32, float)
-BACKWARD_CHAIN(bf16, __nv_bfloat16, fp64, double)
-BACKWARD_CHAIN(bf16, __nv_bfloat16, fp32, float)
+FOR_HALVES_AND_POINTERS(backward_chain, __launch_bounds__(chain::BACKWARD_WARPS * 32, 1),
+                        BackwardChainArguments)

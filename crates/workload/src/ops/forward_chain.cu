@@ -180,12 +180,5 @@ template <class W, class P> __device__ void forward_chain(const ForwardChainArgu
         forward_tokens<W, P, true, true>(g, sample);
 }
 
-#define FORWARD_CHAIN(NUMBER, W, POINTER, P)                                                      \
-    extern "C" __global__ void __launch_bounds__(chain::FORWARD_WARPS * 32, 2)                   \
-        forward_chain_##NUMBER##_##POINTER(ARGUMENTS(ForwardChainArguments)) {                    \
-        forward_chain<W, P>(p);                                                                   \
-    }
-FORWARD_CHAIN(fp16, __half, fp64, double)
-FORWARD_CHAIN(fp16, __half, fp32, float)
-FORWARD_CHAIN(bf16, __nv_bfloat16, fp64, double)
-FORWARD_CHAIN(bf16, __nv_bfloat16, fp32, float)
+FOR_HALVES_AND_POINTERS(forward_chain, __launch_bounds__(chain::FORWARD_WARPS * 32, 2),
+                        ForwardChainArguments)

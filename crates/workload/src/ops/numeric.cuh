@@ -24,9 +24,6 @@ __device__ inline float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
 #define ASSERT_OFFSET(STRUCT, FIELD, BYTES)                                                       \
     static_assert(offsetof(STRUCT, FIELD) == BYTES, #STRUCT "." #FIELD)
 
-// The one argument of a kernel that reads it in place.
-#define ARGUMENTS(STRUCT) const __grid_constant__ STRUCT p
-
 // A pointer of an argument struct, of which the compiler does not know by itself that it points to
 // global memory: without this every access is a generic one, which cannot move past shared memory.
 template <class T> __device__ inline T *global(T *p) {
@@ -40,10 +37,31 @@ template <class T> __device__ inline T *global(T *p) {
     extern "C" __global__ void BOUNDS NAME##_fp16(const STRUCT p) { NAME<__half>(p); }            \
     extern "C" __global__ void BOUNDS NAME##_bf16(const STRUCT p) { NAME<__nv_bfloat16>(p); }
 
+// Defines NAME_fp16 and NAME_bf16, of the types of half precision alone.
+#define FOR_HALVES(NAME, BOUNDS, STRUCT)                                                          \
+    extern "C" __global__ void BOUNDS NAME##_fp16(const __grid_constant__ STRUCT p) {             \
+        NAME<__half>(p);                                                                          \
+    }                                                                                             \
+    extern "C" __global__ void BOUNDS NAME##_bf16(const __grid_constant__ STRUCT p) {             \
+        NAME<__nv_bfloat16>(p);                                                                   \
+    }
+
 // Defines NAME_fp64 and NAME_fp32 from a function that is a template over the pointer's type.
 #define FOR_POINTERS(NAME, BOUNDS, STRUCT)                                                        \
     extern "C" __global__ void BOUNDS NAME##_fp64(const STRUCT p) { NAME<double>(p); }            \
     extern "C" __global__ void BOUNDS NAME##_fp32(const STRUCT p) { NAME<float>(p); }
+
+// Defines NAME_fp16_fp64 and its like: of the types of half precision and the pointer's.
+#define FOR_HALVES_AND_POINTERS(NAME, BOUNDS, STRUCT)                                             \
+    FOR_HALF_AND_POINTERS(NAME, fp16, __half, BOUNDS, STRUCT)                                     \
+    FOR_HALF_AND_POINTERS(NAME, bf16, __nv_bfloat16, BOUNDS, STRUCT)
+#define FOR_HALF_AND_POINTERS(NAME, NUMBER, W, BOUNDS, STRUCT)                                    \
+    extern "C" __global__ void BOUNDS NAME##_##NUMBER##_fp64(const __grid_constant__ STRUCT p) {  \
+        NAME<W, double>(p);                                                                       \
+    }                                                                                             \
+    extern "C" __global__ void BOUNDS NAME##_##NUMBER##_fp32(const __grid_constant__ STRUCT p) {  \
+        NAME<W, float>(p);                                                                        \
+    }
 
 // Sums `v[0..N)` over the block's threads; every thread gets the sums. The order is fixed, so a
 // sum is the same in every run.

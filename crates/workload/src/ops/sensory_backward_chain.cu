@@ -182,12 +182,7 @@ __device__ void sensory_backward_chain(const SensoryBackwardChainArguments &c) {
     cluster::sync();
 }
 
-#define SENSORY_BACKWARD_CHAIN(NUMBER, W)                                                         \
-    extern "C" __global__ void __cluster_dims__(cluster::BLOCKS, 1, 1)                            \
-        __launch_bounds__(cluster::THREADS, 1)                                                    \
-            sensory_backward_chain_##NUMBER(ARGUMENTS(SensoryBackwardChainArguments)) {           \
-        sensory_backward_chain<W>(p);                                                             \
-    }
-SENSORY_BACKWARD_CHAIN(fp16, __half)
-SENSORY_BACKWARD_CHAIN(bf16, __nv_bfloat16)
+FOR_HALVES(sensory_backward_chain,
+           __cluster_dims__(cluster::BLOCKS, 1, 1) __launch_bounds__(cluster::THREADS, 1),
+           SensoryBackwardChainArguments)
 #endif

@@ -184,12 +184,7 @@ template <class W> __device__ void sensory_chain(const SensoryChainArguments &c)
     cluster::sync();
 }
 
-#define SENSORY_CHAIN(NUMBER, W)                                                                  \
-    extern "C" __global__ void __cluster_dims__(cluster::BLOCKS, 1, 1)                            \
-        __launch_bounds__(cluster::THREADS, 1)                                                    \
-            sensory_chain_##NUMBER(ARGUMENTS(SensoryChainArguments)) {                            \
-        sensory_chain<W>(p);                                                                      \
-    }
-SENSORY_CHAIN(fp16, __half)
-SENSORY_CHAIN(bf16, __nv_bfloat16)
+FOR_HALVES(sensory_chain,
+           __cluster_dims__(cluster::BLOCKS, 1, 1) __launch_bounds__(cluster::THREADS, 1),
+           SensoryChainArguments)
 #endif
