@@ -22,9 +22,9 @@ struct CellBackward {
     const void *weight_ih, *weight_hh;
     float *dx;            // [B,W], of the token that was last gone back over
     float *dh[2];         // [B,W]: of the states after and before a token, in turns
-    int batch, width, columns, blocks, last, count;
+    int batch, width, columns, blocks;
 };
-ASSERT_SIZE(CellBackward, 72);
+ASSERT_SIZE(CellBackward, 64);
 ASSERT_OFFSET(CellBackward, gates, 0);
 ASSERT_OFFSET(CellBackward, weight_ih, 8);
 ASSERT_OFFSET(CellBackward, weight_hh, 16);
@@ -34,8 +34,6 @@ ASSERT_OFFSET(CellBackward, batch, 48);
 ASSERT_OFFSET(CellBackward, width, 52);
 ASSERT_OFFSET(CellBackward, columns, 56);
 ASSERT_OFFSET(CellBackward, blocks, 60);
-ASSERT_OFFSET(CellBackward, last, 64);
-ASSERT_OFFSET(CellBackward, count, 68);
 
 __device__ inline int tiles(const CellBackward &c) { return (c.columns + COLUMNS - 1) / COLUMNS; }
 
@@ -74,9 +72,9 @@ __device__ void gates_product(const SharedBackward &shared, const CellBackward &
                min(SAMPLES_AT_ONCE, c.batch - first), shared.partial, shared.sums);
 }
 
-// Calls `take(place in [B,W], dx, dh)` for each of the block's columns of the samples from `first` on.
-template <class F>
-__device__ void for_columns(const SharedBackward &shared, const CellBackward &c, int first, F take) {
+// Hands the products' sums of the block's columns on, of the samples from `first` on.
+__device__ inline void hand_on(const SharedBackward &shared, const CellBackward &c, int first,
+                               float *before) {
     const int samples = min(SAMPLES_AT_ONCE, c.batch - first);
 #pragma unroll 1
     for (int at = threadIdx.x; at < c.columns * samples; at += BACKWARD_WARPS * 32) {
@@ -84,7 +82,9 @@ __device__ void for_columns(const SharedBackward &shared, const CellBackward &c,
         if (i >= c.width) continue;
         const int row = within / COLUMNS * TILE_ROWS + within % COLUMNS;
         const float *sums = shared.sums + row * SUM_STRIDE + s;
-        take((size_t)(first + s) * c.width + i, sums[0], sums[COLUMNS * SUM_STRIDE]);
+        const size_t place = (size_t)(first + s) * c.width + i;
+        c.dx[place] = sums[0];
+        before[place] = __ldcg(before + place) + sums[COLUMNS * SUM_STRIDE];
     }
 }
 } // namespace chain
@@ -93,7 +93,7 @@ struct BackwardChainArguments {
     RingStepBackwardArguments ring; // its `from`, `d_hidden` and `d_before` are not looked at
     chain::CellBackward cell;
 };
-ASSERT_SIZE(BackwardChainArguments, 312);
+ASSERT_SIZE(BackwardChainArguments, 304);
 ASSERT_OFFSET(BackwardChainArguments, ring, 0);
 ASSERT_OFFSET(BackwardChainArguments, cell, 240);
 
@@ -103,15 +103,16 @@ __device__ void backward_tokens(const BackwardChainArguments &g, int sample) {
     extern __shared__ uint4 shared_bytes[];
     const chain::CellBackward &c = g.cell;
     const chain::SharedBackward shared(shared_bytes, c);
+    const int tokens = g.ring.ring.tokens;
     const RowSource &read = g.ring.read; // of token 0
     unsigned *computed = computed_of + BACKWARD, *stepped = stepped_of + BACKWARD;
     const RingAxis<P> axis = {g.ring.ring.ring_len, g.ring.ring.theta_ptr, g.ring.ring.theta_gate};
     RingSampleBackward<P> at(g.ring, rings ? sample : 0);
-    if (rings) at.prepare(g.ring, axis, sample, c.last);
+    if (rings) at.prepare(g.ring, axis, sample, tokens - 1);
     if (computes) chain::keep_cell<W>(shared, c);
 #pragma unroll 1
-    for (int i = 0; i < c.count; i++) {
-        const int t = c.last - i;
+    for (int i = 0; i < tokens; i++) {
+        const int t = tokens - 1 - i;
         float *after = i % 2 ? c.dh[1] : c.dh[0], *before = i % 2 ? c.dh[0] : c.dh[1];
         if (rings) {
             wait_for(computed, i * c.blocks);
@@ -130,10 +131,7 @@ __device__ void backward_tokens(const BackwardChainArguments &g, int sample) {
 #pragma unroll 1
             for (int s = 0; s < c.batch; s += chain::SAMPLES_AT_ONCE) {
                 chain::gates_product<W>(shared, c, t, s);
-                chain::for_columns(shared, c, s, [&](size_t at, float dx, float dh) {
-                    c.dx[at] = dx;
-                    before[at] = __ldcg(before + at) + dh;
-                });
+                chain::hand_on(shared, c, s, before);
             }
             arrive(computed);
         }

@@ -6,7 +6,7 @@ use super::weights::CellWeights;
 use crate::memory::context::Chain;
 #[cfg(feature = "cuda")]
 use {
-    super::chain::{Counters, Plan, Product},
+    super::chain::{Counters, Plan, Product, clear},
     super::ring_step_backward::RingStepBackwardArguments,
     super::weights::Product as Weight,
     crate::error::WorkloadError,
@@ -46,15 +46,21 @@ impl Chain for BackwardChain<'_> {
         let Some(plan) = plan(card, shape) else { return Ok(false) };
         let ring = RingStepBackwardArguments::new(self.ring);
         let cell = CellBackwardArguments {
+            gates: ring.gates,
+            weight_ih: self.cell.weight_ih.card(),
+            weight_hh: self.cell.weight_hh.card(),
             dx: ring.d_x,
             dh: [ring.d_hidden, ring.d_before],
-            gates: ring.gates,
-            ..CellBackwardArguments::new(&plan, &self.cell, shape)
+            batch: shape.batch as i32,
+            width: shape.slot_dim as i32,
+            columns: plan.each as i32,
+            blocks: plan.blocks as i32,
         };
         let arguments = BackwardChainArguments { ring, cell };
         let name = by_half_and_pointer!(shape.compute, shape.pointer, "backward_chain");
+        clear(card, Counters::Backward)?;
         // SAFETY: the views are the step's, sized as the struct says.
-        unsafe { plan.launch(card, name, Counters::Backward, arguments) }?;
+        unsafe { card.launch_together(name, plan.grid, plan.shared_bytes, arguments) }?;
         Ok(true)
     }
 }
@@ -62,7 +68,7 @@ impl Chain for BackwardChain<'_> {
 #[cfg(feature = "cuda")]
 kernel_arguments! {
     /// `CellBackward` of backward_chain.cu.
-    struct CellBackwardArguments: 72 {
+    struct CellBackwardArguments: 64 {
         gates: Ptr<f32> = 0,
         weight_ih: Ptr<Weight> = 8,
         weight_hh: Ptr<Weight> = 16,
@@ -72,35 +78,13 @@ kernel_arguments! {
         width: i32 = 52,
         columns: i32 = 56,
         blocks: i32 = 60,
-        last: i32 = 64,
-        count: i32 = 68,
-    }
-}
-
-#[cfg(feature = "cuda")]
-impl CellBackwardArguments {
-    /// The cell's over all tokens, before its buffers.
-    fn new(plan: &Plan, cell: &CellWeights, shape: &Shape) -> Self {
-        Self {
-            gates: Ptr::NULL,
-            weight_ih: cell.weight_ih.card(),
-            weight_hh: cell.weight_hh.card(),
-            dx: Ptr::NULL,
-            dh: [Ptr::NULL; 2],
-            batch: shape.batch as i32,
-            width: cell.width as i32,
-            columns: plan.each as i32,
-            blocks: plan.blocks as i32,
-            last: shape.synth_len as i32 - 1,
-            count: shape.synth_len as i32,
-        }
     }
 }
 
 #[cfg(feature = "cuda")]
 kernel_arguments! {
     /// `BackwardChainArguments` of backward_chain.cu.
-    struct BackwardChainArguments: 312 {
+    struct BackwardChainArguments: 304 {
         ring: RingStepBackwardArguments = 0,
         cell: CellBackwardArguments = 240,
     }

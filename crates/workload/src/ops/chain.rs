@@ -3,21 +3,16 @@
 //!
 //! The numbers are those of cell_product.cuh, forward_chain.cu and backward_chain.cu.
 
-use candle_core::cuda_backend::cudarc::driver::DeviceRepr;
-
 use crate::build;
 use crate::error::WorkloadError;
 use crate::memory::card::Card;
-use crate::memory::launch::{Grid, kernel_arguments};
+use crate::memory::launch::Grid;
 use crate::shape::Compute;
 
 const TILE_ROWS: usize = 16;
 const TILE_DEPTH: usize = 16;
 const MOST_TILES: usize = 2;
 const SUM_STRIDE: usize = 33;
-
-/// The first compute capability whose tensor cores take 16 values of half precision at once.
-const TENSOR_CORES: u32 = 80;
 
 /// The module's pairs of counters, one for each chain of a step (`Chain` of grid_barrier.cuh).
 #[derive(Debug, Clone, Copy)]
@@ -58,7 +53,7 @@ impl Plan {
         let room = card.room();
         let is_half = compute != Compute::Fp32;
         if !(is_half
-            && build::is_for(TENSOR_CORES)
+            && build::is_for(build::TENSOR_CORES)
             && room.is_cooperative
             && samples <= room.multiprocessors)
         {
@@ -79,43 +74,19 @@ impl Plan {
         let grid = Grid { blocks: (all, 1), threads: warps * 32 };
         Some(Self { each, blocks, grid, shared_bytes })
     }
-    /// Launches the chain of this name.
-    ///
-    /// # Safety
-    ///
-    /// As [`Card::launch`].
-    pub(super) unsafe fn launch<A: DeviceRepr>(
-        &self,
-        card: &Card,
-        name: &'static str,
-        counters: Counters,
-        arguments: A,
-    ) -> Result<(), WorkloadError> {
-        let one = Grid { blocks: (1, 1), threads: 1 };
-        // SAFETY: it takes the number of a pair of counters; the rest is the caller's.
-        unsafe {
-            card.launch("clear_counters", one, counters as i32)?;
-            // What runs beside the chain follows its counters.
-            card.fork()?;
-            card.launch_together(name, self.grid, self.shared_bytes, arguments)
-        }
-    }
+}
+
+const ONE_THREAD: Grid = Grid { blocks: (1, 1), threads: 1 };
+
+/// Clears the counters of a chain that is launched next.
+pub(super) fn clear(card: &Card, counters: Counters) -> Result<(), WorkloadError> {
+    // SAFETY: it takes the number of a pair of counters.
+    unsafe { card.launch("clear_counters", ONE_THREAD, counters as i32) }
 }
 
 /// What is launched beside from here on runs when the forward chain, which was launched before, is done
 /// with so many tokens.
 pub(super) fn wait_beside(card: &Card, tokens: usize, batch: usize) -> Result<(), WorkloadError> {
-    let one = Grid { blocks: (1, 1), threads: 1 };
-    let samples = (tokens * batch) as u32;
-    let arguments = WaitForSamplesArguments { chain: Counters::Forward as i32, samples };
-    // SAFETY: it takes numbers alone.
-    unsafe { card.launch_beside("wait_for_samples", one, arguments) }
-}
-
-kernel_arguments! {
-    /// `WaitForSamplesArguments` of grid_barrier.cuh.
-    struct WaitForSamplesArguments: 8 {
-        chain: i32 = 0,
-        samples: u32 = 4,
-    }
+    // SAFETY: it takes a number.
+    unsafe { card.launch_beside("wait_for_samples", ONE_THREAD, (tokens * batch) as u32) }
 }

@@ -13,9 +13,6 @@ const THREADS: usize = 512;
 const MOST_SAMPLES: usize = 8;
 const MOST_WIDTH: usize = 256;
 
-/// The first compute capability with clusters.
-const CLUSTERS: u32 = 90;
-
 /// Multiprocessors for one cluster: twice its blocks, since a cluster is not spread over groups of
 /// multiprocessors, and those need not be multiples of it.
 const MULTIPROCESSORS: usize = 2 * BLOCKS;
@@ -32,8 +29,7 @@ impl Clusters {
     /// `None` where the card has no clusters, the mode's numbers are not half precision, or the cell
     /// is too wide: then each token is a launch of its own.
     pub(super) fn new(card: &Card, compute: Compute, width: usize, batch: usize) -> Option<Self> {
-        let has_clusters = build::COMPUTE_CAPABILITY.parse().is_ok_and(|c: u32| c >= CLUSTERS);
-        if !has_clusters || compute == Compute::Fp32 || width > MOST_WIDTH {
+        if !build::is_for(build::CLUSTERS) || compute == Compute::Fp32 || width > MOST_WIDTH {
             return None;
         }
         // The fewer samples a cluster has, the less its blocks hand each other. Clusters beyond those

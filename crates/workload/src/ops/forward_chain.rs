@@ -9,7 +9,7 @@ use crate::memory::buffer::{View, ViewMut};
 use crate::memory::context::Chain;
 #[cfg(feature = "cuda")]
 use {
-    super::chain::{Counters, Plan, Product},
+    super::chain::{Counters, Plan, Product, clear},
     super::ring_step::{RingStepArguments, RingTokenArguments},
     super::weights::Product as Weight,
     crate::error::WorkloadError,
@@ -59,7 +59,6 @@ impl Chain for ForwardChain<'_> {
         let shape = self.token.shape;
         let Some(plan) = plan(card, shape) else { return Ok(false) };
         let (x, hidden) = (self.x.card(), self.hidden.card());
-        let cell = CellArguments::new(&plan, &self.cell, shape);
         let arguments = ForwardChainArguments {
             ring: RingStepArguments {
                 ring: RingTokenArguments::new(&self.token),
@@ -73,11 +72,26 @@ impl Chain for ForwardChain<'_> {
                 moved: self.moved.card(),
                 x,
             },
-            cell: CellArguments { x, hidden, gates: self.gates.card(), ..cell },
+            cell: CellArguments {
+                x,
+                hidden,
+                weight_ih: self.cell.weight_ih.card(),
+                weight_hh: self.cell.weight_hh.card(),
+                bias_ih: self.cell.bias_ih.card(),
+                bias_hh: self.cell.bias_hh.card(),
+                gates: self.gates.card(),
+                batch: shape.batch as i32,
+                width: shape.slot_dim as i32,
+                units: plan.each as i32,
+                blocks: plan.blocks as i32,
+            },
         };
         let name = by_half_and_pointer!(shape.compute, shape.pointer, "forward_chain");
+        clear(card, Counters::Forward)?;
+        // What runs beside the chain follows its counters.
+        card.fork()?;
         // SAFETY: the views are the step's, sized as the struct says.
-        unsafe { plan.launch(card, name, Counters::Forward, arguments) }?;
+        unsafe { card.launch_together(name, plan.grid, plan.shared_bytes, arguments) }?;
         Ok(true)
     }
 }
@@ -85,7 +99,7 @@ impl Chain for ForwardChain<'_> {
 #[cfg(feature = "cuda")]
 kernel_arguments! {
     /// `Cell` of forward_chain.cu.
-    struct CellArguments: 80 {
+    struct CellArguments: 72 {
         x: Ptr<f32> = 0,
         hidden: Ptr<f32> = 8,
         weight_ih: Ptr<Weight> = 16,
@@ -97,37 +111,13 @@ kernel_arguments! {
         width: i32 = 60,
         units: i32 = 64,
         blocks: i32 = 68,
-        first: i32 = 72,
-        count: i32 = 76,
-    }
-}
-
-#[cfg(feature = "cuda")]
-impl CellArguments {
-    /// The cell's, before its buffers.
-    fn new(plan: &Plan, cell: &CellWeights, shape: &Shape) -> Self {
-        Self {
-            x: Ptr::NULL,
-            hidden: Ptr::NULL,
-            weight_ih: cell.weight_ih.card(),
-            weight_hh: cell.weight_hh.card(),
-            bias_ih: cell.bias_ih.card(),
-            bias_hh: cell.bias_hh.card(),
-            gates: Ptr::NULL,
-            batch: shape.batch as i32,
-            width: cell.width as i32,
-            units: plan.each as i32,
-            blocks: plan.blocks as i32,
-            first: 0,
-            count: shape.synth_len as i32,
-        }
     }
 }
 
 #[cfg(feature = "cuda")]
 kernel_arguments! {
     /// `ForwardChainArguments` of forward_chain.cu.
-    struct ForwardChainArguments: 272 {
+    struct ForwardChainArguments: 264 {
         ring: RingStepArguments = 0,
         cell: CellArguments = 192,
     }

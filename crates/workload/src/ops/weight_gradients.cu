@@ -7,7 +7,7 @@
 // cores has room for: nothing of an operand is lost, and sums are fp32. The result is small and the
 // rows are many, so that the rows of one tile of dW are spread over the blocks of a cluster, which add
 // up what each of them has in the order of their ranks: the same in every run, in no other memory.
-#include "numeric.cuh"
+#include "cluster.cuh"
 
 struct WeightGradientsArguments {
     const float *dy, *x;  // [N,O], rows `stride` apart; [N,I]
@@ -166,9 +166,7 @@ static_assert(THREADS / 32 == GROUPS * (TILE / Share::SIZE) * (TILE / Share::SIZ
 template <int BLOCKS> __device__ inline void meet() {
 #if __CUDA_ARCH__ >= 900
     if (BLOCKS > 1) {
-        asm volatile("barrier.cluster.arrive.release;\n"
-                     "barrier.cluster.wait.acquire;" ::
-                         : "memory");
+        cluster::sync();
         return;
     }
 #endif
@@ -179,11 +177,8 @@ template <int BLOCKS> __device__ inline void meet() {
 template <int BLOCKS> __device__ inline float of_block(const float *at, int rank) {
 #if __CUDA_ARCH__ >= 900
     if (BLOCKS > 1) {
-        unsigned there;
+        const unsigned there = cluster::address_in(cluster::address(at), rank);
         float found;
-        asm volatile("mapa.shared::cluster.u32 %0, %1, %2;"
-                     : "=r"(there)
-                     : "r"((unsigned)__cvta_generic_to_shared(at)), "r"(rank));
         asm volatile("ld.shared::cluster.f32 %0, [%1];" : "=f"(found) : "r"(there) : "memory");
         return found;
     }

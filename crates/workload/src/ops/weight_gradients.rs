@@ -47,20 +47,13 @@ impl Kernel for WeightGradients<'_> {
     #[cfg(feature = "cuda")]
     fn cuda(self, card: &Card) -> Result<(), WorkloadError> {
         match self.operands {
-            Compute::Fp16 | Compute::Bf16 if build::is_for(TENSOR_CORES) => self.on_cores(card),
+            Compute::Fp16 | Compute::Bf16 if build::is_for(build::TENSOR_CORES) => {
+                self.on_cores(card)
+            }
             _ => self.in_fp32(card),
         }
     }
 }
-
-/// The first compute capability whose tensor cores take TF32, which has the exponents of bf16 and the
-/// mantissas of fp16.
-#[cfg(feature = "cuda")]
-const TENSOR_CORES: u32 = 80;
-
-/// The first compute capability whose blocks read each other's shared memory.
-#[cfg(feature = "cuda")]
-const CLUSTERS: u32 = 90;
 
 // The numbers of weight_gradients.cu.
 #[cfg(feature = "cuda")]
@@ -72,7 +65,7 @@ const CLUSTER: usize = 8;
 impl WeightGradients<'_> {
     fn on_cores(self, card: &Card) -> Result<(), WorkloadError> {
         let (high, wide) = (self.outputs.div_ceil(TILE), self.inputs.div_ceil(TILE));
-        let is_split = build::is_for(CLUSTERS) && high * wide < card.room().multiprocessors;
+        let is_split = build::is_for(build::CLUSTERS) && high * wide < card.room().multiprocessors;
         let (name, blocks) = match is_split {
             true => ("weight_gradients_split", (high * CLUSTER, wide)),
             false => ("weight_gradients_whole", (high, wide)),
