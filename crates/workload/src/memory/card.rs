@@ -33,9 +33,12 @@ const PER_THREAD: usize = 2;
 /// multiprocessor is idle, and would not run beside a chain of tokens.
 const SHARED_PERCENT: i32 = 75;
 
-/// A card, opened.
+/// A card, opened, and in which of its two streams work is enqueued.
 #[derive(Clone)]
-pub(crate) struct Card(Arc<Opened>);
+pub(crate) struct Card {
+    opened: Arc<Opened>,
+    is_beside: bool,
+}
 
 struct Opened {
     device: CudaDevice,
@@ -54,7 +57,7 @@ struct Opened {
 
 impl fmt::Debug for Card {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cuda:{}", self.0.stream.context().ordinal())
+        write!(f, "cuda:{}", self.opened.stream.context().ordinal())
     }
 }
 
@@ -66,14 +69,14 @@ impl Card {
         open.retain(|(_, card)| card.strong_count() > 0);
         let known = open.iter().find(|(id, _)| *id == device.id());
         if let Some(card) = known.and_then(|(_, card)| card.upgrade()) {
-            return Ok(Self(card));
+            return Ok(Self { opened: card, is_beside: false });
         }
-        let card = Self::open(device)?;
-        open.push((device.id(), Arc::downgrade(&card.0)));
-        Ok(card)
+        let opened = Self::open(device)?;
+        open.push((device.id(), Arc::downgrade(&opened)));
+        Ok(Self { opened, is_beside: false })
     }
 
-    fn open(device: &CudaDevice) -> Result<Self, WorkloadError> {
+    fn open(device: &CudaDevice) -> Result<Arc<Opened>, WorkloadError> {
         let opened = failed("opening the card");
         let stream = device.cuda_stream();
         if stream.cu_stream() as usize == PER_THREAD {
@@ -105,12 +108,34 @@ impl Card {
             )?;
         let functions = RwLock::default();
         let device = device.clone();
-        Ok(Self(Arc::new(Opened { device, stream, beside, ready, over, room, module, functions })))
+        Ok(Arc::new(Opened { device, stream, beside, ready, over, room, module, functions }))
     }
 
     /// What a launch has room for.
     pub(crate) fn room(&self) -> Room {
-        self.0.room
+        self.opened.room
+    }
+
+    /// The same card, whose launches go to the stream beside: they run beside what is enqueued in the
+    /// stream from the last [`Card::fork`] on. [`Card::join`] orders what needs their results.
+    pub(crate) fn beside(&self) -> Self {
+        Self { is_beside: true, ..self.clone() }
+    }
+
+    fn stream(&self) -> &Arc<CudaStream> {
+        if self.is_beside { &self.opened.beside } else { &self.opened.stream }
+    }
+
+    /// What is launched beside from here on runs when the stream has done what it was given so far.
+    pub(crate) fn fork(&self) -> Result<(), WorkloadError> {
+        let Opened { stream, beside, ready, .. } = &*self.opened;
+        let fork = ready.record(stream).and_then(|()| beside.wait(ready));
+        fork.map_err(failed("launching beside"))
+    }
+
+    /// What is enqueued in the stream from here on runs after what was launched beside.
+    pub(super) fn join(&self) -> Result<(), WorkloadError> {
+        self.opened.stream.wait(&self.opened.over).map_err(failed("waiting for what runs beside"))
     }
 
     /// Launches the kernel of this name with its one argument.
@@ -118,19 +143,29 @@ impl Card {
     /// # Safety
     ///
     /// `arguments` is the struct that the kernel takes, and every address in it has room for what
-    /// the struct's comments in the `.cu` file say.
+    /// the struct's comments in the `.cu` file say. What a launch beside reads is written before the
+    /// last [`Card::fork`] or waited for, and what it writes is not touched in the stream until that
+    /// joins.
     pub(crate) unsafe fn launch<A: DeviceRepr>(
         &self,
         name: &'static str,
         grid: Grid,
         arguments: A,
     ) -> Result<(), WorkloadError> {
+        let function = self.function(name)?;
+        let mut launch = self.stream().launch_builder(&function);
+        launch.arg(&arguments);
         // SAFETY: the caller's.
-        unsafe { self.launch_in(&self.0.stream, name, grid, arguments) }
+        unsafe { launch.launch(grid.config(0)) }.map_err(failed("launching a kernel"))?;
+        if self.is_beside {
+            let Opened { beside, over, .. } = &*self.opened;
+            over.record(beside).map_err(failed("launching beside"))?;
+        }
+        Ok(())
     }
 
     /// As [`Card::launch`], all blocks at once, with so many bytes of shared memory each: they may wait
-    /// for each other.
+    /// for each other. Not beside.
     ///
     /// # Safety
     ///
@@ -146,69 +181,24 @@ impl Card {
         let attribute = CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
         let launching = failed("launching a chain of tokens");
         function.set_attribute(attribute, shared_bytes as i32).map_err(&launching)?;
-        let mut launch = self.0.stream.launch_builder(&function);
+        let mut launch = self.opened.stream.launch_builder(&function);
         launch.arg(&arguments);
         let config = grid.config(shared_bytes);
         // SAFETY: the caller's.
         unsafe { launch.launch_cooperative(config) }.map(drop).map_err(launching)
     }
 
-    /// What is launched beside from here on runs when the stream has done what it was given so far.
-    pub(crate) fn fork(&self) -> Result<(), WorkloadError> {
-        let Opened { stream, beside, ready, .. } = &*self.0;
-        let fork = ready.record(stream).and_then(|()| beside.wait(ready));
-        fork.map_err(failed("launching beside"))
-    }
-
-    /// As [`Card::launch`], in the stream beside. [`Card::join`] orders what needs the result.
-    ///
-    /// # Safety
-    ///
-    /// As [`Card::launch`]; what it reads is written before the last [`Card::fork`] or waited for, and
-    /// what it writes is not touched in the stream until that joins.
-    pub(crate) unsafe fn launch_beside<A: DeviceRepr>(
-        &self,
-        name: &'static str,
-        grid: Grid,
-        arguments: A,
-    ) -> Result<(), WorkloadError> {
-        let Opened { beside, over, .. } = &*self.0;
-        // SAFETY: the caller's.
-        unsafe { self.launch_in(beside, name, grid, arguments) }?;
-        over.record(beside).map_err(failed("launching beside"))
-    }
-
-    /// What is enqueued from here on runs after what was launched beside.
-    pub(super) fn join(&self) -> Result<(), WorkloadError> {
-        self.0.stream.wait(&self.0.over).map_err(failed("waiting for what runs beside"))
-    }
-
-    unsafe fn launch_in<A: DeviceRepr>(
-        &self,
-        stream: &Arc<CudaStream>,
-        name: &'static str,
-        grid: Grid,
-        arguments: A,
-    ) -> Result<(), WorkloadError> {
-        let function = self.function(name)?;
-        let config = grid.config(0);
-        let mut launch = stream.launch_builder(&function);
-        launch.arg(&arguments);
-        // SAFETY: the caller's.
-        unsafe { launch.launch(config) }.map(drop).map_err(failed("launching a kernel"))
-    }
-
     fn function(&self, name: &'static str) -> Result<CudaFunction, WorkloadError> {
-        let known = self.0.functions.read().unwrap_or_else(PoisonError::into_inner);
+        let known = self.opened.functions.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(function) = known.get(name) {
             return Ok(function.clone());
         }
         drop(known);
         let loading = failed("loading a kernel");
-        let function = self.0.module.load_function(name).map_err(&loading)?;
+        let function = self.opened.module.load_function(name).map_err(&loading)?;
         let split = CUfunction_attribute::CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT;
         function.set_attribute(split, SHARED_PERCENT).map_err(loading)?;
-        let mut known = self.0.functions.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.opened.functions.write().unwrap_or_else(PoisonError::into_inner);
         known.insert(name, function.clone());
         Ok(function)
     }
@@ -225,7 +215,7 @@ impl Card {
         len: usize,
     ) -> Result<(), WorkloadError> {
         let bytes = len * size_of::<T>();
-        let stream = self.0.stream.cu_stream();
+        let stream = self.opened.stream.cu_stream();
         // SAFETY: the caller's.
         unsafe { result::memcpy_dtod_async(to.address(), from.address(), bytes, stream) }
             .map_err(failed("copying on the card"))
@@ -238,7 +228,7 @@ impl Card {
     /// The address has room.
     pub(crate) unsafe fn clear<T>(&self, at: Ptr<T>, len: usize) -> Result<(), WorkloadError> {
         let bytes = len * size_of::<T>();
-        let stream = self.0.stream.cu_stream();
+        let stream = self.opened.stream.cu_stream();
         // SAFETY: the caller's.
         unsafe { result::memset_d8_async(at.address(), 0, bytes, stream) }
             .map_err(failed("clearing memory"))
@@ -246,8 +236,8 @@ impl Card {
 
     pub(super) fn wait(&self) -> Result<(), WorkloadError> {
         let waited = failed("waiting for the card");
-        self.0.beside.synchronize().map_err(&waited)?;
-        self.0.stream.synchronize().map_err(waited)
+        self.opened.beside.synchronize().map_err(&waited)?;
+        self.opened.stream.synchronize().map_err(waited)
     }
 
     pub(super) fn uninit<T: Element>(
@@ -255,7 +245,7 @@ impl Card {
         what: &'static str,
         len: usize,
     ) -> Result<Memory<T>, WorkloadError> {
-        Ok(Memory::Card(self.alloc::<T>(what, len)?, self.0.device.clone()))
+        Ok(Memory::Card(self.alloc::<T>(what, len)?, self.opened.device.clone()))
     }
 
     pub(super) fn zeros<T: Element>(
@@ -264,7 +254,7 @@ impl Card {
         len: usize,
     ) -> Result<Memory<T>, WorkloadError> {
         let slice = self.alloc::<T>(what, len)?;
-        let memory = Memory::Card(slice, self.0.device.clone());
+        let memory = Memory::Card(slice, self.opened.device.clone());
         let mut buffer = Buffer::<T> { memory, live: None };
         // SAFETY: the buffer was allocated with this length.
         unsafe { self.clear(buffer.view_mut().card(), len)? };
@@ -277,7 +267,7 @@ impl Card {
         values: &[T],
     ) -> Result<Memory<T>, WorkloadError> {
         let slice = self.alloc::<T>(what, values.len())?;
-        let memory = Memory::Card(slice, self.0.device.clone());
+        let memory = Memory::Card(slice, self.opened.device.clone());
         let mut buffer = Buffer::<T> { memory, live: None };
         self.write(buffer.view_mut().card(), values)?;
         Ok(buffer.memory)
@@ -286,7 +276,7 @@ impl Card {
     /// Copies host memory to the card. Pageable memory is staged before the call returns: nothing
     /// waits for the card.
     pub(super) fn write<T: Element>(&self, to: Ptr<T>, values: &[T]) -> Result<(), WorkloadError> {
-        let stream = self.0.stream.cu_stream();
+        let stream = self.opened.stream.cu_stream();
         // SAFETY: allocated by the caller with as many elements.
         unsafe { result::memcpy_htod_async(to.address(), values, stream) }
             .map_err(failed("copying to the card"))
@@ -300,7 +290,7 @@ impl Card {
         // The driver has no empty allocation.
         let len = len.max(1);
         // SAFETY: every caller writes a buffer before it is read.
-        let attempt = || unsafe { self.0.device.alloc::<T::OnCard>(len) };
+        let attempt = || unsafe { self.opened.device.alloc::<T::OnCard>(len) };
         let result = match attempt() {
             Err(error) if is_oom(&error) => {
                 // The pool may sit on freed pieces that do not add up: give them back and ask once
@@ -315,7 +305,7 @@ impl Card {
     }
 
     fn trim(&self) -> Result<(), DriverError> {
-        let stream = &self.0.stream;
+        let stream = &self.opened.stream;
         stream.synchronize()?;
         // SAFETY: the device is open, and its default pool lives as long as it.
         unsafe {

@@ -100,6 +100,25 @@ impl Context {
         }
     }
 
+    /// This one's device, on which what is run goes beside what this one runs from the last
+    /// [`Context::fork`] on. A device that does nothing beside does it at once.
+    pub(crate) fn beside(&self) -> Self {
+        match &self.place {
+            #[cfg(feature = "cuda")]
+            Place::Card(card) => Self { place: Place::Card(card.beside()) },
+            _ => self.clone(),
+        }
+    }
+
+    /// What is run beside from here on finds what this one ran so far over.
+    pub(crate) fn fork(&self) -> Result<(), WorkloadError> {
+        match &self.place {
+            #[cfg(feature = "cuda")]
+            Place::Card(card) => card.fork(),
+            _ => Ok(()),
+        }
+    }
+
     /// What is run from here on finds what runs beside it over.
     pub(crate) fn join(&self) -> Result<(), WorkloadError> {
         match &self.place {

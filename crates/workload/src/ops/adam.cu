@@ -37,19 +37,30 @@ extern "C" __global__ void count_updates(const __grid_constant__ AdamArguments p
     if (at < p.tensors && updated(p, at)) p.counts[at] += 1;
 }
 
-// One thread an element.
+// Elements of a thread: what only depends on the tensor is computed once for those of one.
+constexpr int ADAM_EACH = 8;
+
 extern "C" __global__ void adam(const __grid_constant__ AdamArguments p) {
     const float BETA1 = 0.9f, BETA2 = 0.999f, EPS = 1e-8f;
-    const long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x;
-    if (i >= p.len) return;
-    const int at = place_of(p.places, p.tensors, i);
-    if (!updated(p, at)) return;
-    const unsigned long long offset = offset_in(p.places, at, i);
-    const double n = p.counts[at];
-    const float step = (float)(p.lr / (1.0 - pow((double)BETA1, n)));
-    const float root = (float)sqrt(1.0 - pow((double)BETA2, n));
-    const float g = p.places[at].gradient[offset];
-    const float m = p.first[i] = BETA1 * p.first[i] + (1.0f - BETA1) * g;
-    const float v = p.second[i] = BETA2 * p.second[i] + (1.0f - BETA2) * g * g;
-    p.places[at].weight[offset] -= step * m / (sqrtf(v) / root + EPS);
+    const long long first = blockIdx.x * (long long)blockDim.x * ADAM_EACH + threadIdx.x;
+    int known = -1;
+    float step = 0.0f, root = 0.0f;
+#pragma unroll 1
+    for (int e = 0; e < ADAM_EACH; e++) {
+        const long long i = first + e * blockDim.x;
+        if (i >= p.len) return;
+        const int at = place_of(p.places, p.tensors, i);
+        if (!updated(p, at)) continue;
+        const unsigned long long offset = offset_in(p.places, at, i);
+        if (at != known) {
+            const double n = p.counts[at];
+            step = (float)(p.lr / (1.0 - pow((double)BETA1, n)));
+            root = (float)sqrt(1.0 - pow((double)BETA2, n));
+            known = at;
+        }
+        const float g = p.places[at].gradient[offset];
+        const float m = p.first[i] = BETA1 * p.first[i] + (1.0f - BETA1) * g;
+        const float v = p.second[i] = BETA2 * p.second[i] + (1.0f - BETA2) * g * g;
+        p.places[at].weight[offset] -= step * m / (sqrtf(v) / root + EPS);
+    }
 }

@@ -92,10 +92,14 @@ impl Kernel for AdamUpdate<'_> {
         // SAFETY: the table holds the places of as many variables, the moments an element of each.
         unsafe {
             card.launch("count_updates", tensors, arguments)?;
-            card.launch("adam", Grid::elements(self.elements), arguments)
+            card.launch("adam", Grid::elements(self.elements.div_ceil(EACH)), arguments)
         }
     }
 }
+
+/// Elements of a thread on a card: `ADAM_EACH` of adam.cu.
+#[cfg(feature = "cuda")]
+const EACH: usize = 8;
 
 /// One variable's update on the CPU, in place.
 struct UpdateOnHost<'a> {

@@ -107,8 +107,11 @@ __device__ void backward_tokens(const BackwardChainArguments &g, int sample) {
     const RowSource &read = g.ring.read; // of token 0
     unsigned *computed = computed_of + BACKWARD, *stepped = stepped_of + BACKWARD;
     const RingAxis<P> axis = {g.ring.ring.ring_len, g.ring.ring.theta_ptr, g.ring.ring.theta_gate};
-    RingSampleBackward<P> at(g.ring, rings ? sample : 0);
-    if (rings) at.prepare(g.ring, axis, sample, tokens - 1);
+    // Of a token, of the one after, and of the one before, which the last warp prepares meanwhile.
+    __shared__ Prepared prepared[3];
+    const bool prepares = threadIdx.x / 32 == chain::BACKWARD_WARPS - 1;
+    RingSampleBackward at(g.ring, rings ? sample : 0);
+    if (rings && prepares) prepare(g.ring, axis, sample, tokens - 1, prepared[(tokens - 1) % 3]);
     if (computes) chain::keep_cell<W>(shared, c);
 #pragma unroll 1
     for (int i = 0; i < tokens; i++) {
@@ -116,14 +119,19 @@ __device__ void backward_tokens(const BackwardChainArguments &g, int sample) {
         float *after = i % 2 ? c.dh[1] : c.dh[0], *before = i % 2 ? c.dh[0] : c.dh[1];
         if (rings) {
             wait_for(computed, i * c.blocks);
-            float d_heads[4], d_target;
-            ring_step_backward(g.ring, axis, sample, t, read.of_token(t + 1, c.batch, c.width), after,
-                               before, at, d_heads, d_target);
-            arrive(stepped);
-            ring_step_finish(g.ring, sample, t, at, d_heads, d_target);
-            if (t > 0) {
-                ring_step_prefetch(g.ring, sample, t - 1, read.of_token(t, c.batch, c.width), at);
-                at.prepare(g.ring, axis, sample, t - 1);
+            if (prepares) {
+                if (t > 0) prepare(g.ring, axis, sample, t - 1, prepared[(t - 1) % 3]);
+            } else {
+                const Prepared &now = prepared[t % 3], &next = prepared[(t + 1) % 3];
+                float d_heads[4], d_target;
+                ring_step_backward<AllButLastWarp>(g.ring, sample, t,
+                                                   read.of_token(t + 1, c.batch, c.width), next.taps,
+                                                   now, after, before, at, d_heads, d_target);
+                arrive<AllButLastWarp>(stepped);
+                ring_step_finish<AllButLastWarp>(g.ring, sample, t, at, d_heads, d_target);
+                if (t > 0)
+                    ring_step_prefetch<AllButLastWarp>(g.ring, sample, t - 1,
+                                                       read.of_token(t, c.batch, c.width), now.taps);
             }
         }
         if (computes) {

@@ -6,7 +6,7 @@ use super::weights::CellWeights;
 use crate::memory::context::Chain;
 #[cfg(feature = "cuda")]
 use {
-    super::chain::{Counters, Plan, Product, clear},
+    super::chain::{Counters, Plan, Product, clear, wait_beside},
     super::ring_step_backward::RingStepBackwardArguments,
     super::weights::Product as Weight,
     crate::error::WorkloadError,
@@ -22,6 +22,21 @@ use {
 pub(crate) struct BackwardChain<'a> {
     pub(crate) ring: RingStepBackward<'a>,
     pub(crate) cell: CellWeights<'a>,
+}
+
+/// What is run beside from here on finds the chain, which was run before, done with the ring of so many
+/// samples, token by token.
+#[cfg_attr(not(feature = "cuda"), expect(dead_code, reason = "for cards alone"))]
+pub(crate) struct AfterSamples {
+    pub(crate) samples: usize,
+}
+
+impl Chain for AfterSamples {
+    #[cfg(feature = "cuda")]
+    fn cuda(self, card: &Card) -> Result<bool, WorkloadError> {
+        wait_beside(card, Counters::Backward, self.samples)?;
+        Ok(true)
+    }
 }
 
 /// Columns of a tile, each a row of both weight matrices' transposes.
@@ -59,6 +74,8 @@ impl Chain for BackwardChain<'_> {
         let arguments = BackwardChainArguments { ring, cell };
         let name = by_half_and_pointer!(shape.compute, shape.pointer, "backward_chain");
         clear(card, Counters::Backward)?;
+        // What waits for them is launched beside.
+        card.fork()?;
         // SAFETY: the views are the step's, sized as the struct says.
         unsafe { card.launch_together(name, plan.grid, plan.shared_bytes, arguments) }?;
         Ok(true)

@@ -6,7 +6,7 @@
 use crate::build;
 use crate::error::WorkloadError;
 use crate::memory::card::Card;
-use crate::memory::launch::Grid;
+use crate::memory::launch::{Grid, kernel_arguments};
 use crate::shape::Compute;
 
 const TILE_ROWS: usize = 16;
@@ -84,9 +84,22 @@ pub(super) fn clear(card: &Card, counters: Counters) -> Result<(), WorkloadError
     unsafe { card.launch("clear_counters", ONE_THREAD, counters as i32) }
 }
 
-/// What is launched beside from here on runs when the forward chain, which was launched before, is done
-/// with so many tokens.
-pub(super) fn wait_beside(card: &Card, tokens: usize, batch: usize) -> Result<(), WorkloadError> {
-    // SAFETY: it takes a number.
-    unsafe { card.launch_beside("wait_for_samples", ONE_THREAD, (tokens * batch) as u32) }
+/// What is launched beside from here on runs when a chain, which was launched before, has stepped the
+/// ring of so many samples, token by token.
+pub(super) fn wait_beside(
+    card: &Card,
+    counters: Counters,
+    samples: usize,
+) -> Result<(), WorkloadError> {
+    let arguments = WaitForSamplesArguments { chain: counters as i32, samples: samples as u32 };
+    // SAFETY: it takes the number of a pair of counters, and a number.
+    unsafe { card.beside().launch("wait_for_samples", ONE_THREAD, arguments) }
+}
+
+kernel_arguments! {
+    /// `WaitForSamplesArguments` of grid_barrier.cuh.
+    struct WaitForSamplesArguments: 8 {
+        chain: i32 = 0,
+        samples: u32 = 4,
+    }
 }

@@ -1,4 +1,4 @@
-// Many tokens of the recurrence in one launch: per token what gru_forward.cu and ring_step.cu do, in
+// Many tokens of the recurrence in a launch: per token what gru_forward.cu and ring_step.cu do, in
 // half precision, with the cell's weights kept on the multiprocessors.
 //
 //   gates, h' = GRU(x, h)            blocks 0 .. , `units` rows of each gate a block
@@ -22,8 +22,9 @@ struct Cell {
     const void *weight_ih, *weight_hh, *bias_ih, *bias_hh;
     float *gates;         // [T,B,4W]
     int batch, width, units, blocks;
+    int first, end;       // tokens of this launch
 };
-ASSERT_SIZE(Cell, 72);
+ASSERT_SIZE(Cell, 80);
 ASSERT_OFFSET(Cell, x, 0);
 ASSERT_OFFSET(Cell, hidden, 8);
 ASSERT_OFFSET(Cell, weight_ih, 16);
@@ -35,6 +36,8 @@ ASSERT_OFFSET(Cell, batch, 56);
 ASSERT_OFFSET(Cell, width, 60);
 ASSERT_OFFSET(Cell, units, 64);
 ASSERT_OFFSET(Cell, blocks, 68);
+ASSERT_OFFSET(Cell, first, 72);
+ASSERT_OFFSET(Cell, end, 76);
 
 // Rows of the products of a block: three gates of each of its units.
 __device__ inline int tiles(const Cell &c) {
@@ -109,7 +112,7 @@ __device__ void activate(const Shared &shared, const Cell &c, int t, int first) 
         gate.store(c.gates + sample * 4 * width + i, width);
         float *state = c.hidden + sample * width + i;
         float &before = shared.before[at];
-        if (!is_at_once(c) || t == 0) before = __ldcg(state);
+        if (!is_at_once(c) || t == c.first) before = __ldcg(state);
         before = gate.next(before);
         state[(size_t)c.batch * width] = before;
     }
@@ -120,7 +123,7 @@ struct ForwardChainArguments {
     RingStepArguments ring; // its `from` is not looked at
     chain::Cell cell;
 };
-ASSERT_SIZE(ForwardChainArguments, 264);
+ASSERT_SIZE(ForwardChainArguments, 272);
 ASSERT_OFFSET(ForwardChainArguments, ring, 0);
 ASSERT_OFFSET(ForwardChainArguments, cell, 192);
 
@@ -132,18 +135,18 @@ __device__ void forward_tokens(const ForwardChainArguments &g, int sample) {
     const chain::Cell &c = g.cell;
     const chain::Shared shared(shared_bytes, c);
     const bool is_early = chain::is_at_once(c);
-    const int tokens = g.ring.ring.tokens;
-    float *kept = g.ring.kept; // [T-1,B,5,D], of the token after the first and so on
+    const int first = c.first, end = c.end;
+    float *kept = g.ring.kept; // of the token after the first and so on, [B,5,D] each
     const size_t kept_by_token = (size_t)c.batch * TAPS * c.width;
     unsigned *computed = computed_of + FORWARD, *stepped = stepped_of + FORWARD;
     const RingAxis<P> axis = {g.ring.ring.ring_len, g.ring.ring.theta_ptr, g.ring.ring.theta_gate};
-    RingSample<P> at(g.ring, axis, rings ? sample : 0, 0);
+    RingSample<P> at(g.ring, axis, rings ? sample : 0, first);
     if (computes) {
         chain::keep_cell<W>(shared, c);
-        if (is_early) chain::states_product<W>(shared, c, 0, 0);
+        if (is_early) chain::states_product<W>(shared, c, first, 0);
     }
 #pragma unroll 1
-    for (int t = 0; t < tokens; t++) {
+    for (int t = first; t < end; t++) {
         if (computes) {
             wait_for(stepped, t * c.batch);
 #pragma unroll 1
@@ -156,11 +159,11 @@ __device__ void forward_tokens(const ForwardChainArguments &g, int sample) {
         }
         if (rings) {
             wait_for(computed, (t + 1) * c.blocks);
-            ring_step(g.ring, axis, sample, t, kept ? kept + t * kept_by_token : nullptr, at);
+            ring_step(g.ring, axis, sample, t, kept ? kept + (t - first) * kept_by_token : nullptr, at);
             arrive(stepped);
             at.fields = axis.fields((P)at.state.p);
         }
-        if (computes && is_early && t + 1 < tokens) {
+        if (computes && is_early && t + 1 < end) {
             wait_for(computed, (t + 1) * c.blocks);
             chain::states_product<W>(shared, c, t + 1, 0);
         }

@@ -2,6 +2,7 @@
 //! ring_step.rs do, with the cell's weights kept on the multiprocessors.
 
 use std::mem::MaybeUninit;
+use std::ops::Range;
 
 use super::ring_step::RingToken;
 use super::weights::CellWeights;
@@ -19,11 +20,12 @@ use {
     crate::shape::Shape,
 };
 
-/// All tokens of the main cell and of the ring. Sizes are those of `GruForward` and `RingStep`, of all
-/// tokens; `token` is the first, whose input is there.
+/// Tokens of the main cell and of the ring. Sizes are those of `GruForward` and `RingStep`, of all
+/// tokens; `token` is the first of these, whose input is there.
 #[cfg_attr(not(feature = "cuda"), expect(dead_code, reason = "for cards alone"))]
 pub(crate) struct ForwardChain<'a> {
     pub(crate) token: RingToken<'a>,
+    pub(crate) tokens: Range<usize>,
     pub(crate) cell: CellWeights<'a>,
     pub(crate) heads: ViewMut<'a, f32>,
     pub(crate) pointers: ViewMut<'a, f64>,
@@ -84,12 +86,17 @@ impl Chain for ForwardChain<'_> {
                 width: shape.slot_dim as i32,
                 units: plan.each as i32,
                 blocks: plan.blocks as i32,
+                first: self.tokens.start as i32,
+                end: self.tokens.end as i32,
             },
         };
         let name = by_half_and_pointer!(shape.compute, shape.pointer, "forward_chain");
-        clear(card, Counters::Forward)?;
-        // What runs beside the chain follows its counters.
-        card.fork()?;
+        // The counters count on from launch to launch.
+        if self.tokens.start == 0 {
+            clear(card, Counters::Forward)?;
+            // What waits for them is launched beside.
+            card.fork()?;
+        }
         // SAFETY: the views are the step's, sized as the struct says.
         unsafe { card.launch_together(name, plan.grid, plan.shared_bytes, arguments) }?;
         Ok(true)
@@ -99,7 +106,7 @@ impl Chain for ForwardChain<'_> {
 #[cfg(feature = "cuda")]
 kernel_arguments! {
     /// `Cell` of forward_chain.cu.
-    struct CellArguments: 72 {
+    struct CellArguments: 80 {
         x: Ptr<f32> = 0,
         hidden: Ptr<f32> = 8,
         weight_ih: Ptr<Weight> = 16,
@@ -111,13 +118,15 @@ kernel_arguments! {
         width: i32 = 60,
         units: i32 = 64,
         blocks: i32 = 68,
+        first: i32 = 72,
+        end: i32 = 76,
     }
 }
 
 #[cfg(feature = "cuda")]
 kernel_arguments! {
     /// `ForwardChainArguments` of forward_chain.cu.
-    struct ForwardChainArguments: 264 {
+    struct ForwardChainArguments: 272 {
         ring: RingStepArguments = 0,
         cell: CellArguments = 192,
     }

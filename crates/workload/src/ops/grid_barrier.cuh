@@ -5,6 +5,7 @@
 // the multiprocessor (`__ldcg`), which may hold an older value. That cache is not emptied by a wait, as
 // an acquiring load would: what no other block writes stays in it from token to token.
 #pragma once
+#include "numeric.cuh"
 
 // The chains of a step, each with counters of its own: blocks that are done with the cell, samples that
 // are done with the ring. The twin of `Counters` in chain.rs.
@@ -16,9 +17,9 @@ extern "C" __global__ void clear_counters(const int chain) {
     stepped_of[chain] = 0;
 }
 
-// To be called by all threads of the block.
-__device__ inline void arrive(unsigned *counter) {
-    __syncthreads();
+// To be called by all threads of the group, the block's first among them.
+template <class Group = Block> __device__ inline void arrive(unsigned *counter) {
+    Group::sync();
     if (threadIdx.x == 0)
         asm volatile("red.release.gpu.global.add.u32 [%0], 1;" ::"l"(counter) : "memory");
 }
@@ -37,9 +38,17 @@ __device__ inline void wait_for(const unsigned *counter, unsigned arrivals) {
     __syncthreads();
 }
 
-// Returns when the forward chain, which is running or has run, is done with the ring of so many
-// samples. One thread: it leaves room on its multiprocessor for every block of the chain.
-extern "C" __global__ void wait_for_samples(const unsigned samples) {
-    const volatile unsigned *stepped = stepped_of + FORWARD;
-    while (*stepped < samples) __nanosleep(500);
+struct WaitForSamplesArguments {
+    int chain;
+    unsigned samples;
+};
+ASSERT_SIZE(WaitForSamplesArguments, 8);
+ASSERT_OFFSET(WaitForSamplesArguments, chain, 0);
+ASSERT_OFFSET(WaitForSamplesArguments, samples, 4);
+
+// Returns when the chain, which is running or has run, is done with the ring of so many samples, token
+// by token. One thread: it leaves room on its multiprocessor for every block of the chain.
+extern "C" __global__ void wait_for_samples(const __grid_constant__ WaitForSamplesArguments p) {
+    const volatile unsigned *stepped = stepped_of + p.chain;
+    while (*stepped < p.samples) __nanosleep(500);
 }

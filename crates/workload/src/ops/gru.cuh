@@ -19,6 +19,9 @@ struct GruGates {
     float r, z, n, q;
 
     GruGates() = default;
+    // Unit i of r, z, n, q, `width` apart.
+    __device__ GruGates(const float *gate, int width)
+        : r(gate[0]), z(gate[width]), n(gate[2 * width]), q(gate[3 * width]) {}
     __device__ GruGates(float of_r, float of_z, float of_n, float of_q, const GruBiases &bias) {
         r = sigmoid(of_r + bias.r);
         z = sigmoid(of_z + bias.z);
@@ -36,13 +39,19 @@ struct GruGates {
 };
 
 // Gradients of a unit's four pre-activations: the twin of `deactivate` in gru.rs. `gates` points at
-// unit i of r, z, n, q, `width` apart; returns z * dh.
-__device__ inline float gru_deactivate(float dh, float hidden, float *gates, int width, int mode) {
-    const float r = gates[0], z = gates[width], n = gates[2 * width], q = gates[3 * width];
+// unit i of r, z, n, q, `width` apart, whose values are `gate`; returns z * dh.
+__device__ inline float gru_deactivate(float dh, float hidden, const GruGates &gate, float *gates,
+                                       int width, int mode) {
+    const auto [r, z, n, q] = gate;
     const float dn = round_to(mode, dh * (1.0f - z) * (1.0f - n * n));
     gates[0] = round_to(mode, dn * q * r * (1.0f - r));
     gates[width] = round_to(mode, dh * (hidden - n) * z * (1.0f - z));
     gates[2 * width] = dn;
     gates[3 * width] = round_to(mode, dn * r);
     return dh * z;
+}
+
+// As above, with the values that `gates` points at.
+__device__ inline float gru_deactivate(float dh, float hidden, float *gates, int width, int mode) {
+    return gru_deactivate(dh, hidden, GruGates(gates, width), gates, width, mode);
 }

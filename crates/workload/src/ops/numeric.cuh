@@ -63,23 +63,35 @@ template <class T> __device__ inline T *global(T *p) {
         NAME<W, float>(p);                                                                        \
     }
 
-// Sums `v[0..N)` over the block's threads; every thread gets the sums. The order is fixed, so a
+// All threads of a block.
+struct Block {
+    __device__ static int threads() { return blockDim.x; }
+    __device__ static void sync() { __syncthreads(); }
+};
+
+// A block's threads but for its last warp's, which is about something else meanwhile.
+struct AllButLastWarp {
+    __device__ static int threads() { return blockDim.x - 32; }
+    __device__ static void sync() { asm volatile("bar.sync 1, %0;" ::"r"(threads()) : "memory"); }
+};
+
+// Sums `v[0..N)` over the threads of a group; every thread gets the sums. The order is fixed, so a
 // sum is the same in every run.
-template <int N> __device__ inline void block_sum(float (&v)[N]) {
+template <class Group = Block, int N> __device__ inline void block_sum(float (&v)[N]) {
     __shared__ float partial[32][N];
-    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, warps = blockDim.x / 32;
+    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, warps = Group::threads() / 32;
 #pragma unroll
     for (int i = 0; i < N; i++) {
 #pragma unroll
         for (int offset = 16; offset > 0; offset /= 2)
             v[i] += __shfl_xor_sync(0xffffffffu, v[i], offset);
     }
-    __syncthreads(); // an earlier sum has been read
+    Group::sync(); // an earlier sum has been read
     if (lane == 0) {
 #pragma unroll
         for (int i = 0; i < N; i++) partial[warp][i] = v[i];
     }
-    __syncthreads();
+    Group::sync();
 #pragma unroll
     for (int i = 0; i < N; i++) {
         v[i] = lane < warps ? partial[lane][i] : 0.0f;

@@ -24,13 +24,23 @@ template <class W> __device__ void readout(const ReadoutArguments &p) {
     const int head = p.slots[b] % p.heads;
     const W *weight = head_weight<W>(p.weights, head), *bias = head_bias<W>(p.weights, head);
     const float *x = p.features + (size_t)b * d;
-    for (int c = threadIdx.x / 32; c < CLASSES; c += 8) {
-        float sum = 0.0f;
-        for (int i = lane; i < d; i += 32) sum += value(weight[(size_t)c * d + i]) * x[i];
+    constexpr int WARPS = CLASSES / 32, EACH = 4; // classes of a warp, whose loads are in flight at once
+    for (int first = threadIdx.x / 32; first < CLASSES; first += WARPS * EACH) {
+        float sum[EACH] = {};
+#pragma unroll 8
+        for (int i = lane; i < d; i += 32) {
 #pragma unroll
-        for (int offset = 16; offset > 0; offset /= 2)
-            sum += __shfl_xor_sync(0xffffffffu, sum, offset);
-        if (lane == 0) p.logits[(size_t)b * CLASSES + c] = sum + value(bias[c]);
+            for (int e = 0; e < EACH; e++)
+                sum[e] += value(weight[(size_t)(first + e * WARPS) * d + i]) * x[i];
+        }
+#pragma unroll
+        for (int e = 0; e < EACH; e++) {
+            const int c = first + e * WARPS;
+#pragma unroll
+            for (int offset = 16; offset > 0; offset /= 2)
+                sum[e] += __shfl_xor_sync(0xffffffffu, sum[e], offset);
+            if (lane == 0) p.logits[(size_t)b * CLASSES + c] = sum[e] + value(bias[c]);
+        }
     }
     __syncthreads();
     const float mine = p.logits[(size_t)b * CLASSES + threadIdx.x];

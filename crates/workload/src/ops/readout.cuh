@@ -14,11 +14,16 @@ template <class W> __device__ inline const W *head_bias(const void *const *table
 
 // log(sum(exp(v))) over the block's 256 values.
 __device__ inline float log_sum_exp(float v) {
-    __shared__ float shared[CLASSES];
-    shared[threadIdx.x] = v;
+    constexpr int WARPS = CLASSES / 32;
+    __shared__ float tops[WARPS];
+    float top = v;
+#pragma unroll
+    for (int offset = 16; offset > 0; offset /= 2)
+        top = fmaxf(top, __shfl_xor_sync(0xffffffffu, top, offset));
+    tops[threadIdx.x / 32] = top;
     __syncthreads();
-    float top = shared[0];
-    for (int i = 1; i < CLASSES; i++) top = fmaxf(top, shared[i]);
+#pragma unroll
+    for (int i = 0; i < WARPS; i++) top = fmaxf(top, tops[i]);
     float sum[1] = {expf(v - top)};
     block_sum(sum);
     return top + logf(sum[0]);

@@ -41,7 +41,7 @@ template <class W> __device__ void readout_backward(const ReadoutBackwardArgumen
     float *row = p.d_ring + ((size_t)b * p.ring_len + p.slots[b]) * d;
     for (int i = threadIdx.x; i < d; i += blockDim.x) {
         float sum = 0.0f;
-#pragma unroll 8
+#pragma unroll 32
         for (int c = 0; c < CLASSES; c++) sum += d_logits[c] * value(weight[(size_t)c * d + i]);
         p.d_hidden[(size_t)b * d + i] = sum;
         row[i] += sum;

@@ -23,6 +23,11 @@ struct PointerGradient {
     double p, residual;
 };
 
+// What a move makes of a gradient of one: of its raw heads, rounded target and pointer.
+struct MoveGradient {
+    double heads[4], target, p;
+};
+
 struct Fields {
     int slots[2];
     float weights[2], squashed[2], target, gate;
@@ -161,33 +166,29 @@ template <class P> struct RingAxis {
         return n;
     }
 
-    // Backward of `advance` by the move `m`; gradients of the raw heads and of the rounded target are
-    // zero where the pointer is held, which needs no move.
-    __device__ PointerGradient advance_backward(const Move<P> &m, bool moves,
-                                                const float (&heads)[4], PointerGradient grad,
-                                                float (&d_heads)[4], float &d_target) const {
-        const double carried = grad.p + grad.residual;
-        PointerGradient before = {0.0, carried};
-        d_target = 0.0f;
-#pragma unroll
-        for (int k = 0; k < 4; k++) d_heads[k] = 0.0f;
-        if (!moves) return before;
+    // Backward of `advance` by the move `m`, for a gradient of one of the next pointer and residual
+    // together. Gradients of the raw heads and of the rounded target are zero where the pointer is
+    // held, which needs no move.
+    __device__ MoveGradient advance_backward(const Move<P> &m, bool moves,
+                                             const float (&heads)[4]) const {
+        MoveGradient grad = {};
+        if (!moves) return grad;
         const double gain = m.gain, d = m.d, keep = m.keep, jump = m.jump, walk = m.walk;
         const double sign = d > 0 ? 1.0 : (d < 0 ? -1.0 : d);
-        const double d_edge = carried * d * gain * (1.0 - gain) / EDGE;
-        const double d_d = carried * gain + d_edge * sign;
+        const double d_edge = d * gain * (1.0 - gain) / EDGE;
+        const double d_d = gain + d_edge * sign;
         const double d_q2 = d_d * keep;
         const double d_q1 = d_q2 * (1.0 - jump);
-        before.p = -d_d + d_d * (1.0 - keep) + d_q1;
+        grad.p = -d_d + d_d * (1.0 - keep) + d_q1;
         const double d_jump = d_q2 * (double)m.jump_wrap;
         const double inertia = m.inertia;
-        d_heads[0] = (float)(d_jump * jump * (1.0 - jump));
+        grad.heads[0] = d_jump * jump * (1.0 - jump);
         if (m.inertia <= MAX_INERTIA)
-            d_heads[1] = (float)(-d_d * (double)m.keep_wrap * inertia * (1.0 - inertia));
-        d_heads[2] = (float)(-d_edge * (double)sigmoid(heads[2]));
-        d_heads[3] = (float)(d_q1 * (double)m.walk_wrap * walk * (1.0 - walk));
-        d_target = (float)(d_q2 * jump);
-        return before;
+            grad.heads[1] = -d_d * (double)m.keep_wrap * inertia * (1.0 - inertia);
+        grad.heads[2] = -d_edge * (double)sigmoid(heads[2]);
+        grad.heads[3] = d_q1 * (double)m.walk_wrap * walk * (1.0 - walk);
+        grad.target = d_q2 * jump;
+        return grad;
     }
 };
 

@@ -62,6 +62,17 @@ __device__ void ring_step(const RingStepArguments &g, const RingAxis<P> &axis, i
     const int d = a.slot_dim, next = from + 1;
     const bool coincide = a.ring_len < TAPS; // then a row is written more than once
     float *ring = g.state + (size_t)b * a.ring_len * d;
+    // What the next token reads beside the ring was written long ago: its loads do not wait.
+    const float *bridged = g.bridged + ((size_t)next * a.batch + b) * d;
+    float inputs[COLUMNS];
+    const auto load_inputs = [&](int first) {
+#pragma unroll
+        for (int c = 0; c < COLUMNS; c++) {
+            const int i = first + c * blockDim.x;
+            inputs[c] = i < d ? bridged[i] : 0.0f;
+        }
+    };
+    if (next < a.tokens) load_inputs(threadIdx.x);
     if (from >= 0) {
         const float *h = g.hidden + ((size_t)next * a.batch + b) * d;
         const bool writes = next < a.tokens;
@@ -111,11 +122,11 @@ __device__ void ring_step(const RingStepArguments &g, const RingAxis<P> &axis, i
     const size_t at = ((size_t)next * a.batch + b) * d;
 #pragma unroll 1
     for (int first = threadIdx.x; first < d; first += COLUMNS * blockDim.x) {
-        float inputs[COLUMNS], rows[COLUMNS][TAPS];
+        if (first != threadIdx.x) load_inputs(first);
+        float rows[COLUMNS][TAPS];
 #pragma unroll
         for (int c = 0; c < COLUMNS; c++) {
             const int i = first + c * blockDim.x;
-            inputs[c] = i < d ? g.bridged[at + i] : 0.0f;
 #pragma unroll
             for (int j = 0; j < TAPS; j++)
                 rows[c][j] = i < d ? ring[(size_t)s.taps.slots[j] * d + i] : 0.0f;

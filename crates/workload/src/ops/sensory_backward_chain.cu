@@ -14,14 +14,16 @@
 struct SensoryBackwardChainArguments {
     SensoryStepBackwardArguments step; // its `from`, `dx` and `d_before` are not looked at
     const void *weight_ih, *weight_hh;
-    int samples, padding;              // `samples` of a cluster
+    int samples, first, end, padding;  // `samples` of a cluster; tokens of this launch
 };
-ASSERT_SIZE(SensoryBackwardChainArguments, 104);
+ASSERT_SIZE(SensoryBackwardChainArguments, 112);
 ASSERT_OFFSET(SensoryBackwardChainArguments, step, 0);
 ASSERT_OFFSET(SensoryBackwardChainArguments, weight_ih, 80);
 ASSERT_OFFSET(SensoryBackwardChainArguments, weight_hh, 88);
 ASSERT_OFFSET(SensoryBackwardChainArguments, samples, 96);
-ASSERT_OFFSET(SensoryBackwardChainArguments, padding, 100);
+ASSERT_OFFSET(SensoryBackwardChainArguments, first, 100);
+ASSERT_OFFSET(SensoryBackwardChainArguments, end, 104);
+ASSERT_OFFSET(SensoryBackwardChainArguments, padding, 108);
 
 #if __CUDA_ARCH__ >= 900
 namespace sensory {
@@ -108,23 +110,25 @@ __device__ void sensory_backward_chain(const SensoryBackwardChainArguments &c) {
     for (int place = threadIdx.x; place < MOST_GATES; place += THREADS)
         shared.gates[0][place] = shared.gates[1][place] = make_uint2(0, 0);
     if (threadIdx.x == 0) start(shared.arrived, bytes);
-    const int last = p.tokens - 1;
+    const int last = c.end - 1, tokens = c.end - c.first;
     Element element = {};
     float d_state = 0.0f; // of the state after a token, from the tokens after it
     if (is_there) {
         d_state = p.d_state[at];
         element.load(p, last, at, gate_of(last));
     }
+    __syncthreads();
     cluster::sync();
 
     // n = 0 is what the last token has before any product.
-    for (int n = 0; block < blocks && n <= p.tokens; n++) {
-        const int t = p.tokens - n, turn = n % 2, turn_before = 1 - turn; // t: whose products are taken
+    for (int n = 0; block < blocks && n <= tokens; n++) {
+        const int t = c.end - n, turn = n % 2, turn_before = 1 - turn; // t: whose products are taken
         float dx = 0.0f;
         if (n > 0) {
             wait_for(shared.arrived[turn_before], (n - 1) / 2);
             // For the product after the next.
             if (threadIdx.x == 0) expect(shared.arrived[turn_before], bytes);
+            __syncthreads(); // the sums of the token after have been read
             part.multiply(shared.gates[turn_before], stride, samples, shared.sums + warp * TILE_SUMS);
             __syncthreads();
             if (is_there) {
@@ -140,7 +144,7 @@ __device__ void sensory_backward_chain(const SensoryBackwardChainArguments &c) {
         }
         const bool returns = n > 0 && t >= p.delay;
         const float d_returned = element.d_returned + dx;
-        if (t > 0) {
+        if (n < tokens) {
             uint2 mine = make_uint2(0, 0);
             if (is_there) {
                 // The state that returned may be the one that the token before has left.
@@ -167,7 +171,7 @@ __device__ void sensory_backward_chain(const SensoryBackwardChainArguments &c) {
             }
         }
         if (!is_there) continue;
-        if (t > 0) {
+        if (n < tokens) {
             float *gate = gate_of(t - 1);
 #pragma unroll
             for (int j = 0; j < 4; j++) gate[j * width] = element.gates[j];
@@ -176,8 +180,9 @@ __device__ void sensory_backward_chain(const SensoryBackwardChainArguments &c) {
             p.inputs[(size_t)t * p.len + at] =
                 round_to(p.mode, dx * (1.0f - element.input * element.input));
         if (returns) p.d_states[(size_t)(t - p.delay) * p.len + at] = d_returned;
-        if (t > 0) element.load(p, t - 2, at, gate_of(max(t - 2, 0)));
+        if (n < tokens) element.load(p, t - 2, at, gate_of(max(t - 2, 0)));
     }
+    if (is_there) p.d_state[at] = d_state; // for the tokens before
     // No block leaves before all that was sent to it, or by it, has arrived.
     cluster::sync();
 }

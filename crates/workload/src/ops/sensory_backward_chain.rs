@@ -1,6 +1,8 @@
 //! Backward of sensory_chain.rs: many tokens in one launch, from the last to the first; per token what
 //! sensory_step_backward.rs and gru_backward.rs do.
 
+use std::ops::Range;
+
 use super::sensory_step_backward::SensoryStepBackward;
 use super::weights::CellWeights;
 use crate::memory::context::Chain;
@@ -15,10 +17,11 @@ use {
     crate::memory::pointer::Ptr,
 };
 
-/// All tokens of the sensory cell. `step` is of the last token.
+/// Tokens of the sensory cell. `step` is of the last of them.
 #[cfg_attr(not(feature = "cuda"), expect(dead_code, reason = "for cards alone"))]
 pub(crate) struct SensoryBackwardChain<'a> {
     pub(crate) step: SensoryStepBackward<'a>,
+    pub(crate) tokens: Range<usize>,
     pub(crate) cell: CellWeights<'a>,
 }
 
@@ -33,6 +36,8 @@ impl Chain for SensoryBackwardChain<'_> {
             weight_ih: cell.weight_ih.card(),
             weight_hh: cell.weight_hh.card(),
             samples: samples as i32,
+            first: self.tokens.start as i32,
+            end: self.tokens.end as i32,
             padding: 0,
         };
         let name = by_compute!(shape.compute, "sensory_backward_chain");
@@ -45,11 +50,13 @@ impl Chain for SensoryBackwardChain<'_> {
 #[cfg(feature = "cuda")]
 kernel_arguments! {
     /// `SensoryBackwardChainArguments` of sensory_backward_chain.cu.
-    struct SensoryBackwardChainArguments: 104 {
+    struct SensoryBackwardChainArguments: 112 {
         step: SensoryStepBackwardArguments = 0,
         weight_ih: Ptr<Weight> = 80,
         weight_hh: Ptr<Weight> = 88,
         samples: i32 = 96,
-        padding: i32 = 100,
+        first: i32 = 100,
+        end: i32 = 104,
+        padding: i32 = 108,
     }
 }

@@ -7,7 +7,7 @@ struct SensoryStepBackwardArguments {
     float *inputs;        // [T,B,S]
     float *d_states;      // [T,B,S]
     const float *states;  // [T+1,B,S]
-    const float *d_state; // [B,S]
+    float *d_state;       // [B,S]
     float *d_before;      // [B,S]
     float *gates;         // [T,B,4S]
     int from, tokens, delay, len, width, mode;

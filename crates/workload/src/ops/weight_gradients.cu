@@ -1,5 +1,5 @@
-// Gradients of a linear layer's weight and bias on tensor cores: with matmul.cu the twin of
-// weight_gradients.rs.
+// Gradients of a linear layer's weight and bias, on tensor cores or of few outputs: with matmul.cu the
+// twin of weight_gradients.rs.
 //
 //   dW[o,i] += sum_r dy[r,o] x[r,i]       db[o] += sum_r dy[r,o]
 //
@@ -276,4 +276,43 @@ extern "C" __global__ void IN_CLUSTERS __launch_bounds__(weight_gradients::THREA
 #if __CUDA_ARCH__ >= 900
     weight_gradients::run<weight_gradients::CLUSTER>(p);
 #endif
+}
+
+// Few outputs, in fp32: a lane has a column of x, a warp every so many rows; the warps' sums are added
+// in their order.
+namespace weight_gradients {
+constexpr int FEW = 4, FEW_WARPS = 32;
+}
+extern "C" __global__ void __launch_bounds__(weight_gradients::FEW_WARPS * 32)
+    weight_gradients_few(const __grid_constant__ WeightGradientsArguments p) {
+    using namespace weight_gradients;
+    __shared__ float of_weight[FEW_WARPS][FEW][32], of_bias[FEW_WARPS][FEW];
+    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, i = blockIdx.x * 32 + lane;
+    const float *const dy = global(p.dy), *const x = global(p.x);
+    float sum[FEW] = {}, bias[FEW] = {};
+#pragma unroll 8
+    for (int r = warp; r < p.rows; r += FEW_WARPS) {
+        const float value = i < p.inputs ? x[(size_t)r * p.inputs + i] : 0.0f;
+#pragma unroll
+        for (int o = 0; o < FEW; o++) {
+            const float g = o < p.outputs ? dy[(size_t)r * p.stride + o] : 0.0f;
+            sum[o] += g * value;
+            bias[o] += g;
+        }
+    }
+#pragma unroll
+    for (int o = 0; o < FEW; o++) {
+        of_weight[warp][o][lane] = sum[o];
+        if (lane == 0) of_bias[warp][o] = bias[o];
+    }
+    __syncthreads();
+    if (warp >= p.outputs) return;
+    float total = 0.0f, total_bias = 0.0f;
+#pragma unroll
+    for (int w = 0; w < FEW_WARPS; w++) {
+        total += of_weight[w][warp][lane];
+        total_bias += of_bias[w][warp];
+    }
+    if (i < p.inputs) global(p.weight)[(size_t)warp * p.inputs + i] += total;
+    if (blockIdx.x == 0 && lane == 0) global(p.bias)[warp] += total_bias;
 }

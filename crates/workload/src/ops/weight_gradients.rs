@@ -1,8 +1,8 @@
 //! Gradients of a linear layer's weight and bias from those of its outputs, over the rows of all
 //! tokens: `dW += dy^T x`, `db += sum_r dy`, `dy [N,O]`, `x [N,I]`, `W [O,I]`, `b [O]`.
 //!
-//! On a card operands of half precision go to the tensor cores (weight_gradients.cu), others to
-//! matmul.cu.
+//! On a card operands of half precision go to the tensor cores, those of few outputs to a kernel of
+//! their own (weight_gradients.cu), others to matmul.cu.
 
 use super::gemm::{Mat, matmul};
 use crate::memory::buffer::{View, ViewMut};
@@ -50,6 +50,7 @@ impl Kernel for WeightGradients<'_> {
             Compute::Fp16 | Compute::Bf16 if build::is_for(build::TENSOR_CORES) => {
                 self.on_cores(card)
             }
+            _ if self.outputs <= FEW => self.of_few(card),
             _ => self.in_fp32(card),
         }
     }
@@ -60,6 +61,8 @@ impl Kernel for WeightGradients<'_> {
 const TILE: usize = 64;
 #[cfg(feature = "cuda")]
 const CLUSTER: usize = 8;
+#[cfg(feature = "cuda")]
+const FEW: usize = 4;
 
 #[cfg(feature = "cuda")]
 impl WeightGradients<'_> {
@@ -70,7 +73,18 @@ impl WeightGradients<'_> {
             true => ("weight_gradients_split", (high * CLUSTER, wide)),
             false => ("weight_gradients_whole", (high, wide)),
         };
-        let arguments = WeightGradientsArguments {
+        // SAFETY: the views hold matrices of these sizes.
+        unsafe { card.launch(name, Grid { blocks, threads: 256 }, self.arguments()) }
+    }
+
+    fn of_few(self, card: &Card) -> Result<(), WorkloadError> {
+        let grid = Grid { blocks: (self.inputs.div_ceil(32), 1), threads: 1024 };
+        // SAFETY: the views hold matrices of these sizes.
+        unsafe { card.launch("weight_gradients_few", grid, self.arguments()) }
+    }
+
+    fn arguments(self) -> WeightGradientsArguments {
+        WeightGradientsArguments {
             dy: self.dy.card(),
             x: self.x.card(),
             weight: self.weight.card(),
@@ -79,9 +93,7 @@ impl WeightGradients<'_> {
             stride: self.stride as i32,
             outputs: self.outputs as i32,
             inputs: self.inputs as i32,
-        };
-        // SAFETY: the views hold matrices of these sizes.
-        unsafe { card.launch(name, Grid { blocks, threads: 256 }, arguments) }
+        }
     }
 
     fn in_fp32(self, card: &Card) -> Result<(), WorkloadError> {
@@ -142,13 +154,16 @@ mod tests {
         stride: usize,
     }
 
-    const CASES: [Case; 8] = [
+    const CASES: [Case; 10] = [
         // A cell as wide as an odd sensory path: no row but the first of a few begins at 16 bytes.
         Case { rows: 4109, outputs: 255, inputs: 85, first: 0, stride: 340 },
         Case { rows: 1001, outputs: 85, inputs: 85, first: 255, stride: 340 },
         // Rows that do, and tiles that are full.
         Case { rows: 512, outputs: 128, inputs: 64, first: 0, stride: 512 },
         Case { rows: 777, outputs: 132, inputs: 68, first: 132, stride: 528 },
+        // Few outputs, of rows that are longer, more and fewer columns than a warp has lanes.
+        Case { rows: 4100, outputs: 4, inputs: 100, first: 0, stride: 4 },
+        Case { rows: 45, outputs: 3, inputs: 7, first: 1, stride: 9 },
         Case { rows: 333, outputs: 66, inputs: 1, first: 0, stride: 66 },
         // Fewer rows than blocks of a cluster, and one.
         Case { rows: 5, outputs: 7, inputs: 3, first: 0, stride: 7 },

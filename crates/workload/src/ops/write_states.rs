@@ -21,7 +21,7 @@ use crate::memory::context::Kernel;
 use crate::shape::Shape;
 #[cfg(feature = "cuda")]
 use {
-    super::chain,
+    super::chain::{self, Counters},
     crate::error::WorkloadError,
     crate::memory::card::Card,
     crate::memory::launch::{Grid, by_pointer, kernel_arguments},
@@ -64,7 +64,7 @@ impl Kernel for WriteStates<'_> {
             slot_dim: shape.slot_dim as i32,
         };
         match self.chained {
-            Some(tokens) => chain::wait_beside(card, tokens, shape.batch)?,
+            Some(tokens) => chain::wait_beside(card, Counters::Forward, tokens * shape.batch)?,
             None => card.fork()?,
         }
         let name = by_pointer!(shape.pointer, "write_states");
@@ -74,7 +74,7 @@ impl Kernel for WriteStates<'_> {
         let grid = Grid { blocks: (rows.min(card.room().multiprocessors), 1), threads: 384 };
         // SAFETY: the views are the step's, sized as the struct says, and what follows the first
         // state is the next ones.
-        unsafe { card.launch_beside(name, grid, arguments) }
+        unsafe { card.beside().launch(name, grid, arguments) }
     }
 }
 

@@ -67,7 +67,8 @@ impl FusedStep {
         pass.readout_backward(self, batch, &mut forward, scale)?;
         pass.tokens_backward(&mut forward)?;
         pass.accumulate_weight_grads(&mut forward)?;
-        pass.sensory_backward(&mut forward)?;
+        context.join()?;
+        pass.sensory_weight_grads(&mut forward)?;
         mark(Phase::BackwardPeak);
         drop(pass);
         let Forward { mut grads, results, .. } = forward;
@@ -144,20 +145,25 @@ impl Pass<'_> {
         })
     }
 
-    /// All tokens, from the last to the first: as one launch, or each for itself.
+    /// All tokens, from the last to the first: as one launch, beside which the sensory path follows, or
+    /// each for itself.
     fn tokens_backward(&mut self, forward: &mut Forward) -> Done {
         let cell = self.weights.cell(at::GRU)?;
         let last = self.shape.synth_len - 1;
         let context = self.context;
         let ring = self.ring_step(forward, Some(last), true)?;
-        if !context.run_at_once(BackwardChain { ring, cell })? {
+        let is_chained = context.run_at_once(BackwardChain { ring, cell })?;
+        if !is_chained {
             for t in (0..=last).rev() {
                 context.run(self.ring_step(forward, Some(t), false)?)?;
                 self.cell_backward(forward, t)?;
                 swap(&mut self.work.d_hidden, &mut self.work.d_before);
             }
         }
-        context.run(self.ring_step(forward, None, false)?)
+        let rest = self.sensory_beside(forward, is_chained)?;
+        context.run(self.ring_step(forward, None, false)?)?;
+        context.fork()?;
+        self.sensory_backward(&context.beside(), forward, 0..rest)
     }
 
     /// Backward of the ring step, down to the gradients of token `from`'s gates, from what the tape

@@ -1,5 +1,7 @@
 //! The fused forward: all tokens of a step, and what backward needs of them.
 
+use std::ops::Range;
+
 use candle_core::{DType, Tensor};
 
 use super::activations::Activations;
@@ -160,10 +162,14 @@ impl FusedStep {
         let weights = self.weights()?;
         let (context, shape, weights) = (&context, &shape, &weights);
         let mut pass = Pass { context, shape, weights, tape, state, acts };
-        pass.sensory_forward(batch)?;
+        let early = pass.sensory_forward(batch)?;
         pass.start(starts)?;
         pass.ring_step(None)?;
-        let is_chained = pass.tokens_at_once()?;
+        let mut is_chained = pass.tokens_at_once(0..early)?;
+        if early < shape.synth_len {
+            context.join()?;
+            is_chained = is_chained && pass.tokens_at_once(early..shape.synth_len)?;
+        }
         for t in 0..shape.synth_len {
             if !is_chained {
                 pass.cell(t)?;
@@ -195,14 +201,15 @@ impl Pass<'_> {
         })
     }
 
-    /// The cells and ring steps of all tokens as one launch. `false` where the device has no room for
+    /// The cells and ring steps of some tokens as one launch. `false` where the device has no room for
     /// that.
-    fn tokens_at_once(&mut self) -> Result<bool, WorkloadError> {
+    fn tokens_at_once(&mut self, tokens: Range<usize>) -> Result<bool, WorkloadError> {
         let Self { context, shape, weights, tape, state, acts } = self;
-        let token = RingToken { shape, steering: weights.steering()?, from: Some(0) };
-        let followers = shape.synth_len - 1;
+        let token = RingToken { shape, steering: weights.steering()?, from: Some(tokens.start) };
+        let followers = tokens.end.min(shape.synth_len - 1) - tokens.start;
         let ran = context.run_at_once(ForwardChain {
             token,
+            tokens,
             cell: weights.cell(at::GRU)?,
             heads: acts.heads.view_mut(),
             pointers: acts.pointers.view_mut(),
