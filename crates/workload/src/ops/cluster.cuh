@@ -65,17 +65,23 @@ __device__ inline unsigned address_in(unsigned address, unsigned block) {
 
 using Barrier = unsigned long long;
 
-// Both before `sync`, by one thread. `expect` is for the bytes that complete a barrier next.
+// By one thread: for the bytes that complete a barrier next.
 __device__ inline void expect(Barrier &barrier, unsigned bytes) {
     asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(address(&barrier)),
                  "r"(bytes)
                  : "memory");
 }
+// Before `sync`, by all threads of the block.
 __device__ inline void start(Barrier (&barriers)[2], unsigned bytes) {
-    for (Barrier &barrier : barriers)
-        asm volatile("mbarrier.init.shared::cta.b64 [%0], 1;" ::"r"(address(&barrier)) : "memory");
-    asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
-    for (Barrier &barrier : barriers) expect(barrier, bytes);
+    if (threadIdx.x == 0) {
+        for (Barrier &barrier : barriers)
+            asm volatile("mbarrier.init.shared::cta.b64 [%0], 1;" ::"r"(address(&barrier))
+                         : "memory");
+        asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+    }
+    __syncthreads();
+    if (threadIdx.x == 0)
+        for (Barrier &barrier : barriers) expect(barrier, bytes);
 }
 
 // Returns when a barrier was completed `times + 1` times, which it was `times` times at least.

@@ -18,13 +18,13 @@ ASSERT_OFFSET(ReadoutArguments, losses, 40);
 ASSERT_OFFSET(ReadoutArguments, heads, 48);
 ASSERT_OFFSET(ReadoutArguments, slot_dim, 52);
 
-// One block a sample, block 256.
+// One block a sample.
 template <class W> __device__ void readout(const ReadoutArguments &p) {
     const int b = blockIdx.x, lane = threadIdx.x % 32, d = p.slot_dim;
     const int head = p.slots[b] % p.heads;
     const W *weight = head_weight<W>(p.weights, head), *bias = head_bias<W>(p.weights, head);
     const float *x = p.features + (size_t)b * d;
-    constexpr int WARPS = CLASSES / 32, EACH = 4; // classes of a warp, whose loads are in flight at once
+    constexpr int WARPS = READOUT_THREADS / 32, EACH = 4; // classes of a warp, whose loads are in flight at once
     for (int first = threadIdx.x / 32; first < CLASSES; first += WARPS * EACH) {
         float sum[EACH] = {};
 #pragma unroll 8
@@ -43,11 +43,12 @@ template <class W> __device__ void readout(const ReadoutArguments &p) {
         }
     }
     __syncthreads();
+    if (threadIdx.x >= CLASSES) return;
     const float mine = p.logits[(size_t)b * CLASSES + threadIdx.x];
     const float total = log_sum_exp(mine);
     if (threadIdx.x == p.labels[b]) p.losses[b] = total - mine;
 }
-FOR_WEIGHTS(readout, __launch_bounds__(256), ReadoutArguments)
+FOR_WEIGHTS(readout, __launch_bounds__(READOUT_THREADS), ReadoutArguments)
 
 struct MeansArguments {
     const float *losses; // [B]

@@ -18,6 +18,10 @@ use {
     crate::memory::pointer::Ptr,
 };
 
+/// `READOUT_THREADS` of readout.cuh.
+#[cfg(feature = "cuda")]
+pub(super) const THREADS: usize = 1024;
+
 /// Weights and biases of the readout heads in turn; on a card, a table of their addresses.
 #[derive(Clone, Copy)]
 pub(crate) struct HeadWeights<'a> {
@@ -80,7 +84,7 @@ impl Kernel for Readout<'_> {
             heads: self.weights.count() as i32,
             slot_dim: self.slot_dim as i32,
         };
-        let grid = Grid { blocks: (self.batch, 1), threads: CLASSES };
+        let grid = Grid { blocks: (self.batch, 1), threads: THREADS };
         // SAFETY: one row or element a sample; the table holds every head.
         unsafe { card.launch(by_compute!(self.compute, "readout"), grid, arguments) }
     }

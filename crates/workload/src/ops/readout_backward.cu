@@ -27,16 +27,18 @@ ASSERT_OFFSET(ReadoutBackwardArguments, slot_dim, 76);
 ASSERT_OFFSET(ReadoutBackwardArguments, mode, 80);
 ASSERT_OFFSET(ReadoutBackwardArguments, padding, 84);
 
-// One block a sample, block 256.
+// One block a sample.
 template <class W> __device__ void readout_backward(const ReadoutBackwardArguments &p) {
     const int b = blockIdx.x, d = p.slot_dim;
     const W *weight = head_weight<W>(p.weights, p.slots[b] % p.heads);
     __shared__ float d_logits[CLASSES];
-    const size_t at = (size_t)b * CLASSES + threadIdx.x;
-    const float mine = p.logits[at];
-    const float hit = threadIdx.x == p.labels[b] ? 1.0f : 0.0f;
-    const float g = (expf(mine - log_sum_exp(mine)) - hit) * (*p.scale / (float)p.batch);
-    d_logits[threadIdx.x] = p.d_logits[at] = round_to(p.mode, g);
+    if (threadIdx.x < CLASSES) {
+        const size_t at = (size_t)b * CLASSES + threadIdx.x;
+        const float mine = p.logits[at];
+        const float hit = threadIdx.x == p.labels[b] ? 1.0f : 0.0f;
+        const float g = (expf(mine - log_sum_exp(mine)) - hit) * (*p.scale / (float)p.batch);
+        d_logits[threadIdx.x] = p.d_logits[at] = round_to(p.mode, g);
+    }
     __syncthreads();
     float *row = p.d_ring + ((size_t)b * p.ring_len + p.slots[b]) * d;
     for (int i = threadIdx.x; i < d; i += blockDim.x) {
@@ -47,7 +49,7 @@ template <class W> __device__ void readout_backward(const ReadoutBackwardArgumen
         row[i] += sum;
     }
 }
-FOR_WEIGHTS(readout_backward, __launch_bounds__(256), ReadoutBackwardArguments)
+FOR_WEIGHTS(readout_backward, __launch_bounds__(READOUT_THREADS), ReadoutBackwardArguments)
 
 struct ReadoutWeightGradientsArguments {
     const float *d_logits, *features; // [B,C], [B,D]

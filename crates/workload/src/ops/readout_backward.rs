@@ -11,6 +11,7 @@ use crate::memory::context::Kernel;
 use crate::shape::{CLASSES, Compute, Shape};
 #[cfg(feature = "cuda")]
 use {
+    super::readout::THREADS,
     crate::error::WorkloadError,
     crate::memory::card::Card,
     crate::memory::launch::{Grid, by_compute, kernel_arguments, mode},
@@ -77,7 +78,7 @@ impl Kernel for ReadoutBackward<'_> {
             mode: mode(shape.compute),
             padding: 0,
         };
-        let grid = Grid { blocks: (shape.batch, 1), threads: CLASSES };
+        let grid = Grid { blocks: (shape.batch, 1), threads: THREADS };
         // SAFETY: one row or element a sample; the table holds every head.
         unsafe { card.launch(by_compute!(shape.compute, "readout_backward"), grid, arguments) }
     }

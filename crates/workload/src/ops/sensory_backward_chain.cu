@@ -109,7 +109,7 @@ __device__ void sensory_backward_chain(const SensoryBackwardChainArguments &c) {
 
     for (int place = threadIdx.x; place < MOST_GATES; place += THREADS)
         shared.gates[0][place] = shared.gates[1][place] = make_uint2(0, 0);
-    if (threadIdx.x == 0) start(shared.arrived, bytes);
+    start(shared.arrived, bytes);
     const int last = c.end - 1, tokens = c.end - c.first;
     Element element = {};
     float d_state = 0.0f; // of the state after a token, from the tokens after it
@@ -117,7 +117,6 @@ __device__ void sensory_backward_chain(const SensoryBackwardChainArguments &c) {
         d_state = p.d_state[at];
         element.load(p, last, at, gate_of(last));
     }
-    __syncthreads();
     cluster::sync();
 
     // n = 0 is what the last token has before any product.

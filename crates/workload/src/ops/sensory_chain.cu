@@ -110,8 +110,7 @@ template <class W> __device__ void sensory_chain(const SensoryChainArguments &c)
     for (int at = threadIdx.x; at < MOST_VALUES; at += THREADS)
         shared.states[0][at] = shared.states[1][at] = shared.inputs[0][at] = shared.inputs[1][at] =
             make_uint2(0, 0);
-    if (threadIdx.x == 0) start(shared.arrived, bytes);
-    __syncthreads();
+    start(shared.arrived, bytes);
     // A warp of either half takes a sample's row of states, of inputs.
     const bool has_row = tile < samples;
     const auto row_of = [&](const float *values, int t) {
