@@ -192,7 +192,7 @@ fn nothing_is_fitted_to_nothing() {
     assert!(errors.contains("every run is left out (3 of them)"), "{errors}");
     assert!(table.contains("excluded dp01_smallxreal_B16: failed: oom"), "{table}");
     let (code, listed, _) = vram(&["report", runs]);
-    assert_eq!((code, listed.lines().count()), (1, 3));
+    assert_eq!((code, listed.lines().count()), (1, 4));
     assert!(fs::read_to_string(dir.path().join("report.md")).unwrap().contains("failed: oom"));
     assert!(!calibration.exists());
 }

@@ -79,7 +79,7 @@ fn hostile_names_are_only_shown() {
     }
     vram(&["report"]);
     let read = |file| fs::read_to_string(dir.path().join(file)).unwrap();
-    for file in ["report.md", "peaks.svg", "calibration.toml"] {
+    for file in ["report.md", "report.html", "peaks.svg", "calibration.toml"] {
         assert!(!read(file).contains(|c: char| c.is_control() && c != '\n'), "{file}");
     }
     let report = read("report.md");
@@ -90,5 +90,7 @@ fn hostile_names_are_only_shown() {
         let counts: Vec<usize> = table.lines().filter(|l| l.starts_with('|')).map(cells).collect();
         assert!(counts.iter().all(|&n| n == counts[0]), "{table}");
     }
-    assert!(!read("peaks.svg").contains("</text>`"));
+    for file in ["report.html", "peaks.svg"] {
+        assert!(!read(file).contains("</text>`"), "{file}");
+    }
 }

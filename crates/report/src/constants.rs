@@ -11,6 +11,11 @@ use crate::units::mib;
 
 /// The fitted constants per tier, each before its standard error, beside the published ones.
 pub fn constants_table(study: &Study, catalogue: &Catalogue, style: Style) -> String {
+    constants(study, catalogue).draw(style)
+}
+
+/// The same, to be drawn.
+pub(crate) fn constants(study: &Study, catalogue: &Catalogue) -> Table {
     let mut columns = vec![
         Column::text("tier", 0, |r: &TierRow<'_>| r.tier.name.clone()),
         Column::text("points", 1, |r: &TierRow<'_>| points(r.fitted)),
@@ -43,7 +48,7 @@ pub fn constants_table(study: &Study, catalogue: &Catalogue, style: Style) -> St
         .zip(&study.tiers)
         .map(|(fitted, tier)| TierRow { fitted, tier, published: catalogue.constants(&tier.key) })
         .collect();
-    Table::of(&columns, &rows).draw(style)
+    Table::of(&columns, &rows)
 }
 
 /// A tier's constants beside the published ones.

@@ -1,9 +1,15 @@
 //! What a sweep came to, as files: everything in them is computed from the run directories.
 
 mod bytes;
+mod contents;
+mod facts;
+mod html;
 mod markdown;
 pub mod names;
-mod plot;
+mod pairs;
+mod prose;
+mod rows;
+mod sections;
 mod steps;
 mod tapes;
 
@@ -14,7 +20,9 @@ use vram_artifacts::calibration;
 use vram_artifacts::error::ArtifactError;
 
 use crate::catalogue::Catalogue;
+use crate::chart::{file, tier};
 use crate::error::ReportError;
+use crate::peaks;
 use crate::results::results_csv;
 use crate::runs::Runs;
 use crate::study::Study;
@@ -66,16 +74,16 @@ pub fn write(
 ) -> Result<Written, ReportError> {
     let constants = out.join(names::CALIBRATION);
     calibration::refuse_other_file(&constants)?;
-    let Studies { ring, pooled } = studies;
-    let plot = plot::draw(ring).map_err(|error| ReportError::Draw {
-        what: names::PLOT.to_owned(),
-        reason: error.to_string(),
-    })?;
+    let ring = &studies.ring;
+    let lines = ring.lines(catalogue);
+    let tiers = peaks::of(ring, catalogue, &lines);
+    let contents = sections::contents(runs, [ring, &studies.pooled], catalogue, &lines, &tiers);
     std::fs::create_dir_all(out)
         .map_err(|source| ArtifactError::Write { path: out.to_owned(), source })?;
     let mut files = vec![
-        (names::REPORT, markdown::report(runs, ring, pooled, catalogue)),
-        (names::TABLE, results_csv(&ring.lines(catalogue))),
+        (names::REPORT, markdown::text(&contents)),
+        (names::PAGE, html::page(&contents)),
+        (names::TABLE, results_csv(&lines)),
     ];
     if ring.predicts() {
         files.push((names::CALIBRATION, ring.calibration_file(runs.machine())?));
@@ -85,7 +93,7 @@ pub fn write(
             constants.display()
         );
     }
-    files.push((names::PLOT, plot));
+    files.push((names::PLOT, file::svg(&tier::legend(&tiers), &sections::panels(&tiers))));
     let mut paths = Vec::new();
     for (name, text) in files {
         let path = out.join(name);

@@ -44,15 +44,6 @@ pub enum ReportError {
     #[diagnostic(transparent)]
     Artifact(#[from] ArtifactError),
 
-    /// A drawing failed.
-    #[error("cannot draw {what}: {reason}")]
-    Draw {
-        /// The drawing.
-        what: String,
-        /// What the drawing library said.
-        reason: String,
-    },
-
     /// A calibration that was fitted on other terms than are known.
     #[error("calibration {name} was fitted on terms that are unknown here: {}", terms.join(", "))]
     UnknownTerms {

@@ -26,6 +26,7 @@
 #![deny(missing_docs)]
 
 pub mod catalogue;
+mod chart;
 pub mod constants;
 pub mod defaults;
 pub mod document;
@@ -34,7 +35,10 @@ pub mod exclusion;
 #[cfg(target_os = "linux")]
 pub mod max_batch;
 pub mod memory_check;
+mod page;
+mod peaks;
 pub mod phase_chart;
+mod phases;
 pub mod predictor;
 #[cfg(target_os = "linux")]
 pub mod program;

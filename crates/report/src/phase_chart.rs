@@ -1,95 +1,136 @@
-//! The phases of a step as stacked bars, as SVG.
+//! The phases of a step as bars of what is held, by kind of buffer.
 
-use plotters::prelude::*;
+use std::collections::BTreeSet;
+
 use vram_metrics::phase::Phase;
 use vram_workload::buffer_spec::BufferKind;
 use vram_workload::ledger::Ledger;
 
-use crate::error::ReportError;
+use crate::chart::bars::{self, Bar, Bars, Group, Part};
+use crate::chart::drawing::Drawing;
+use crate::chart::file;
+use crate::chart::legend::{Legend, Shape};
+use crate::phases::{Expected, PhaseBytes, RunPhases, by_kind};
+use crate::units::{exactly, fixed, grouped};
 
-const WIDTH: u32 = 900;
-const HEIGHT: u32 = 420;
+/// Of a drawing that stands alone, in pixels.
+const WIDTH: f64 = 640.0;
+/// What a process held before its step is of no kind.
+const BEFORE: &str = "before";
+/// What was measured where nothing says of which kinds it is.
+const UNKNOWN: &str = "unknown";
 
-/// Colours that stay apart for most eyes (Okabe and Ito), then greys.
-const COLOURS: [RGBColor; 12] = [
-    RGBColor(0, 114, 178),
-    RGBColor(120, 94, 240),
-    RGBColor(213, 94, 0),
-    RGBColor(0, 158, 115),
-    RGBColor(230, 159, 0),
-    RGBColor(204, 121, 167),
-    RGBColor(86, 180, 233),
-    RGBColor(240, 228, 66),
-    RGBColor(0, 0, 0),
-    RGBColor(90, 90, 90),
-    RGBColor(130, 130, 130),
-    RGBColor(170, 170, 170),
-];
-
-/// Units a size is shown in, the largest first.
-const UNITS: [(&str, f64); 3] =
-    [("GiB", (1u64 << 30) as f64), ("MiB", (1u64 << 20) as f64), ("KiB", 1024.0)];
-
-/// Draws what is allocated at each phase, by kind of buffer, as SVG.
-///
-/// # Errors
-///
-/// [`ReportError::Draw`].
-pub fn draw(ledger: &Ledger, title: &str) -> Result<String, ReportError> {
-    bars(ledger, title)
-        .map_err(|error| ReportError::Draw { what: title.to_owned(), reason: error.to_string() })
+/// What is allocated at each phase by the ledger, as SVG.
+pub fn draw(ledger: &Ledger, title: &str) -> String {
+    let at_peak = by_kind(ledger, ledger.peak_phase()).unwrap_or_default();
+    let peak = ledger.peak().unwrap_or(0);
+    let legend = at_peak.iter().fold(Legend::default(), |legend, (kind, bytes)| {
+        let part = fixed(100.0 * *bytes as f64 / peak as f64, 2);
+        legend.with(
+            Shape::Block,
+            class(*kind),
+            format!("{kind}: {} bytes ({part} % of the peak)", grouped(*bytes)),
+        )
+    });
+    // Nothing is alive at the start.
+    let phases = Phase::ALL[1..].iter().map(|&phase| {
+        let kinds = by_kind(ledger, phase).unwrap_or_default();
+        let value = ledger.at(phase);
+        let total = value.map(|bytes| format!("allocated {}", exactly(bytes)));
+        let says = [phase.to_string()].into_iter().chain(total).chain(kinds.iter().map(kind_line));
+        let says = says.collect();
+        group(phase, Bar { parts: parts(&kinds), ticks: Vec::new(), value, says })
+    });
+    let groups = phases.collect();
+    let what = "allocated by the ledger";
+    let bars = Bars { width: WIDTH, title: title.to_owned(), what, end: peak, groups };
+    file::svg(&legend, &[bars::draw(&bars)])
 }
 
-fn bars(ledger: &Ledger, title: &str) -> Result<String, Box<dyn std::error::Error>> {
-    let peak = ledger.peak().unwrap_or(0) as f64;
-    let (unit, size) = UNITS.into_iter().find(|(_, size)| peak >= *size).unwrap_or(UNITS[2]);
-    // Nothing is alive at the start.
-    let phases = &Phase::ALL[1..];
-    let mut svg = String::new();
-    {
-        let root = SVGBackend::with_string(&mut svg, (WIDTH, HEIGHT)).into_drawing_area();
-        root.fill(&WHITE)?;
-        let (bars, legend) = root.split_horizontally(560);
-        let mut chart = ChartBuilder::on(&bars)
-            .caption(title, ("sans-serif", 14))
-            .margin(10)
-            .x_label_area_size(30)
-            .y_label_area_size(54)
-            .build_cartesian_2d(0.0..phases.len() as f64, 0.0..1.08 * peak / size)?;
-        chart
-            .configure_mesh()
-            .disable_x_mesh()
-            .x_labels(0)
-            .y_desc(format!("allocated, {unit}"))
-            .label_style(("sans-serif", 11))
-            .light_line_style(TRANSPARENT)
-            .bold_line_style(BLACK.mix(0.1))
-            .draw()?;
-        for (at, phase) in phases.iter().enumerate() {
-            let mut below = 0.0;
-            for (kind, colour) in BufferKind::ALL.iter().zip(COLOURS) {
-                let height = ledger.kind_at(*kind, *phase).unwrap_or(0) as f64 / size;
-                let corners = [(at as f64 + 0.15, below), (at as f64 + 0.85, below + height)];
-                chart.draw_series([Rectangle::new(corners, colour.filled())])?;
-                below += height;
+/// A run's phases: what the ledger says by kind, and on it what was measured; where there is no
+/// ledger, what was measured alone. None where no phase was marked.
+pub(crate) fn of_run(run: &RunPhases<'_>) -> Option<Drawing> {
+    let m = run.phases.iter().map(|phase| {
+        let PhaseBytes { measured, expected } = phase;
+        let expected = expected.as_ref().map_or(0, |expected| expected.total);
+        measured.allocated_bytes.max(measured.reserved_bytes).max(expected)
+    });
+    let bars = Bars {
+        width: bars::WIDTH,
+        title: run.run.id.clone(),
+        what: "held",
+        end: m.max()?,
+        groups: run.phases.iter().map(of_phase).collect(),
+    };
+    Some(bars::draw(&bars))
+}
+
+/// What the colours of these runs stand for.
+pub(crate) fn legend(runs: &[RunPhases<'_>]) -> Legend {
+    let phases = || runs.iter().flat_map(|run| &run.phases);
+    let expected = || phases().filter_map(|phase| phase.expected.as_ref());
+    let kinds: BTreeSet<BufferKind> =
+        expected().flat_map(|expected| &expected.by_kind).map(|(kind, _)| *kind).collect();
+    let legend = kinds.into_iter().fold(Legend::default(), |legend, kind| {
+        legend.with(Shape::Block, class(kind), kind.name())
+    });
+    let legend = match expected().any(|expected| expected.before > 0) {
+        true => legend.with(Shape::Block, BEFORE, "held before the step"),
+        false => legend,
+    };
+    let legend = match phases().any(|phase| phase.expected.is_none()) {
+        true => legend.with(Shape::Block, UNKNOWN, "measured, of a step without a ledger"),
+        false => legend,
+    };
+    legend.with(Shape::Tick, "allocated", "allocated, measured").with(
+        Shape::Tick,
+        "reserved",
+        "reserved, measured",
+    )
+}
+
+fn of_phase(phase: &PhaseBytes) -> Group {
+    let PhaseBytes { measured, expected } = phase;
+    let (allocated, reserved) = (measured.allocated_bytes, measured.reserved_bytes);
+    let mut says = vec![
+        measured.phase.to_string(),
+        format!("allocated, measured: {}", exactly(allocated)),
+        format!("reserved, measured: {}", exactly(reserved)),
+    ];
+    let parts = match expected {
+        Some(Expected { by_kind, before, total }) => {
+            let off = i128::from(allocated) - i128::from(*total);
+            says.push(format!("ledger: {}, measured - ledger: {off} bytes", exactly(*total)));
+            says.extend(by_kind.iter().map(kind_line));
+            let held = part(BEFORE, *before);
+            if *before > 0 {
+                says.push(format!("held before the step: {}", exactly(*before)));
             }
-            let label = Text::new(phase.name(), (0, 0), ("sans-serif", 11));
-            let (x, y) = chart.backend_coord(&(at as f64 + 0.2, 0.0));
-            root.draw(&(EmptyElement::at((x, y + 8)) + label))?;
+            [held].into_iter().chain(parts(by_kind)).collect()
         }
-        legend.titled("at the peak", ("sans-serif", 13))?;
-        let shown = BufferKind::ALL.iter().zip(COLOURS).filter_map(|(kind, colour)| {
-            let bytes = ledger.kind_at(*kind, ledger.peak_phase())?;
-            (bytes > 0).then_some((kind, colour, bytes))
-        });
-        for (line, (kind, colour, bytes)) in shown.enumerate() {
-            let y = 44 + 24 * line as i32;
-            legend.draw(&Rectangle::new([(8, y), (22, y + 14)], colour.filled()))?;
-            let part = 100.0 * bytes as f64 / peak;
-            let text = format!("{kind}: {bytes} bytes ({part:.2} %)");
-            legend.draw(&Text::new(text, (30, y), ("sans-serif", 12)))?;
-        }
-        root.present()?;
-    }
-    Ok(svg)
+        None => vec![part(UNKNOWN, allocated)],
+    };
+    let ticks = vec![part("allocated", allocated), part("reserved", reserved)];
+    group(measured.phase, Bar { parts, ticks, value: Some(allocated), says })
+}
+
+fn group(phase: Phase, bar: Bar) -> Group {
+    Group { name: phase.name().replace('_', " "), bars: vec![bar] }
+}
+
+fn parts(kinds: &[(BufferKind, u64)]) -> Vec<Part> {
+    kinds.iter().map(|&(kind, bytes)| Part { class: class(kind).into(), bytes }).collect()
+}
+
+fn part(class: &'static str, bytes: u64) -> Part {
+    Part { class: class.into(), bytes }
+}
+
+fn kind_line((kind, bytes): &(BufferKind, u64)) -> String {
+    format!("{kind}: {}", exactly(*bytes))
+}
+
+/// The class of a kind's colours.
+fn class(kind: BufferKind) -> String {
+    kind.name().replace(' ', "-")
 }

@@ -11,7 +11,7 @@ use vram_source::escape;
 use crate::catalogue::Catalogue;
 use crate::study::{Beforehand, Study};
 use crate::table::{Column, Style, Table, or_dash};
-use crate::units::gib;
+use crate::units::{self, gib};
 
 /// One line of the VRA-34 table.
 #[derive(Debug, Clone)]
@@ -152,12 +152,22 @@ impl Line {
 }
 
 fn percent(value: f64) -> String {
-    format!("{value:+.3}")
+    units::percent(value, 3)
 }
 
 /// The VRA-34 table: predicted and measured peak reserved, error, and the published values. Where
 /// a narrow terminal has no room for a column, what it said stands below or is left to the report.
 pub fn results_table(lines: &[Line], style: Style) -> String {
+    let (mut text, left_out) = results(lines).draw_what_fits(style);
+    if left_out {
+        let notes = lines.iter().filter(|l| !l.notes.is_empty());
+        notes.for_each(|l| text += &(escape::line(&format!("{}: {}", l.id, l.notes)) + "\n"));
+    }
+    text
+}
+
+/// The VRA-34 table, to be drawn.
+pub(crate) fn results(lines: &[Line]) -> Table {
     let mut columns = vec![
         Column::text("case", 0, |l: &Line| l.id.clone()),
         Column::text("ring x slot", 1, |l: &Line| {
@@ -171,8 +181,10 @@ pub fn results_table(lines: &[Line], style: Style) -> String {
         Column::number("LOO %", 3, |l: &Line| or_dash(l.loo_err_percent, percent)),
         Column::number("allocated GiB", 4, |l: &Line| or_dash(l.meas_allocated_bytes, gib)),
         Column::text("published GiB", 5, |l: &Line| {
-            let show =
-                |p: Published| format!("{:.3} ({:+.2} %)", p.meas_reserved_gib, p.err_percent);
+            let show = |p: Published| {
+                let error = units::percent(p.err_percent, 2);
+                format!("{:.3} ({error} %)", p.meas_reserved_gib)
+            };
             or_dash(l.published, show)
         }),
         Column::text("notes", 6, |l: &Line| l.notes.clone()),
@@ -184,12 +196,7 @@ pub fn results_table(lines: &[Line], style: Style) -> String {
     if lines.iter().any(|line| line.step != StepKind::Fused) {
         columns.insert(1, Column::text("step", 1, |l: &Line| l.step.to_string()));
     }
-    let (mut text, left_out) = Table::of(&columns, lines).draw_what_fits(style);
-    if left_out {
-        let notes = lines.iter().filter(|l| !l.notes.is_empty());
-        notes.for_each(|l| text += &(escape::line(&format!("{}: {}", l.id, l.notes)) + "\n"));
-    }
-    text
+    Table::of(&columns, lines)
 }
 
 /// What stayed out of the fit, a line each, for a terminal.

@@ -2,6 +2,7 @@
 
 use comfy_table::presets::{ASCII_MARKDOWN, UTF8_FULL_CONDENSED};
 use comfy_table::{CellAlignment, ContentArrangement};
+use maud::{Markup, html};
 use vram_source::escape;
 
 /// How a table is drawn.
@@ -36,6 +37,8 @@ struct Head {
 /// Columns go before cells are cut to less than this, and nothing is cut to less than that.
 const WELL_CUT: usize = 36;
 const MOST_CUT: usize = 8;
+/// Text of more characters takes more than a line of a page.
+const LONG: usize = 40;
 
 /// A column of a table of `T`s.
 pub struct Column<'a, T> {
@@ -176,18 +179,29 @@ impl Table {
     }
 
     /// As an element of HTML.
-    pub(crate) fn html(&self) -> String {
-        let class = |i: usize| if self.heads[i].is_number { " class=\"number\"" } else { "" };
-        let cells = |row: &[String], element: &str| -> String {
-            let cell = |(i, text): (usize, &String)| {
-                format!("<{element}{}>{}</{element}>", class(i), escape::html(text))
-            };
-            format!("<tr>{}</tr>\n", row.iter().enumerate().map(cell).collect::<String>())
+    pub(crate) fn html(&self) -> Markup {
+        let class = |i: usize, text: &str| match self.heads[i].is_number {
+            true => Some("number"),
+            false => (text.chars().count() > LONG).then_some("long"),
         };
-        let heads: Vec<String> = self.heads.iter().map(|head| head.text.clone()).collect();
-        let rows: String = self.rows.iter().map(|row| cells(row, "td")).collect();
-        let head = cells(&heads, "th");
-        format!("<table>\n<thead>\n{head}</thead>\n<tbody>\n{rows}</tbody>\n</table>\n")
+        html! {
+            table {
+                thead { tr {
+                    @for (i, head) in self.heads.iter().enumerate() {
+                        th class=[class(i, "")] { (escape::line(&head.text)) }
+                    }
+                } }
+                tbody {
+                    @for row in &self.rows {
+                        tr {
+                            @for (i, cell) in row.iter().enumerate() {
+                                td class=[class(i, cell)] { (escape::line(cell)) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
     }
 
     fn compact(&self) -> String {
@@ -215,6 +229,8 @@ pub fn or_dash<T>(value: Option<T>, show: impl FnOnce(T) -> String) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn table() -> Table {
@@ -278,8 +294,23 @@ mod tests {
     #[test]
     fn cells_in_html_are_text() {
         let rows = [["<b>&\"", "7"].map(str::to_owned)];
-        let html = Table::new(["name", "n"]).numbers_from(1).with_rows(rows).html();
+        let html = Table::new(["name", "n"]).numbers_from(1).with_rows(rows).html().into_string();
         let row = "<tr><td>&lt;b&gt;&amp;&quot;</td><td class=\"number\">7</td></tr>";
         assert!(html.contains(row), "{html}");
+    }
+
+    proptest! {
+        /// Whatever a name holds, it is the text of its cell.
+        #[test]
+        fn any_cell_in_html_is_its_text(cell in any::<String>()) {
+            let html = Table::new(["name"]).with_rows([[cell.clone()]]).html().into_string();
+            let (_, rest) = html.split_once("<td>").unwrap();
+            let (shown, rest) = rest.split_once("</td>").unwrap();
+            prop_assert_eq!(rest, "</tr></tbody></table>");
+            prop_assert!(!shown.contains(['<', '>', '"']) && !shown.contains(char::is_control));
+            let entities = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&amp;", "&")];
+            let read = entities.iter().fold(shown.to_owned(), |text, (entity, c)| text.replace(entity, c));
+            prop_assert_eq!(read, escape::line(&cell).into_owned());
+        }
     }
 }

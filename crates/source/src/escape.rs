@@ -57,25 +57,15 @@ pub fn markdown(text: &str) -> String {
         .replace("](", "]\\(")
 }
 
-/// Text in an element or an attribute of HTML.
-pub fn html(text: &str) -> String {
-    // The ampersand first: the others' are no text.
-    line(text)
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-        .replace('\'', "&#39;")
-}
-
 /// JSON within an element `script` of HTML: no text in it ends the element.
 pub fn script(json: &str) -> String {
     json.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
 }
 
-/// A whole drawing: XML has no place for control characters, not even escaped.
-pub fn svg(drawing: &str) -> Cow<'_, str> {
-    lines(drawing)
+/// A whole drawing or page, its markup escaped: XML has no place for control characters, not even
+/// escaped.
+pub fn markup(whole: &str) -> Cow<'_, str> {
+    lines(whole)
 }
 
 #[cfg(test)]
@@ -88,7 +78,7 @@ mod tests {
         assert_eq!(line("a\u{1b}[31m\nb\tc\r\0\u{7f}"), "a\\u001b[31m\\nb\\tc\\r\\u0000\\u007f");
         assert_eq!(line("\u{9b}2J \u{202e}"), "\\u009b2J \\u202e");
         assert_eq!(lines("a\r\nb\n\tc\u{7}\rd"), "a\nb\n\tc\\u0007\\rd");
-        assert_eq!(svg("<text>\u{1}\u{ffff}</text>\n"), "<text>\\u0001\\uffff</text>\n");
+        assert_eq!(markup("<text>\u{1}\u{ffff}</text>\n"), "<text>\\u0001\\uffff</text>\n");
     }
 
     #[test]
@@ -100,8 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn text_in_html_is_text() {
-        assert_eq!(html("<a href='x'>\"&\n"), "&lt;a href=&#39;x&#39;&gt;&quot;&amp;\\n");
+    fn no_text_ends_a_script() {
         let json = script(&serde_json::json!("</script><!--").to_string());
         assert_eq!(json, "\"\\u003c/script>\\u003c!--\"");
         assert_eq!(serde_json::from_str::<String>(&json).unwrap(), "</script><!--");

@@ -89,7 +89,7 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
     let peak = ledger.peak().ok_or_else(|| miette!("the peak does not fit 64 bits"))?;
     let elasticities = elasticities(&workload, args.device, &ledger)?;
     if let Some(path) = &args.svg {
-        write_atomically(path, phase_chart::draw(&ledger, &workload.probe_id())?.as_bytes())?;
+        write_atomically(path, phase_chart::draw(&ledger, &workload.probe_id()).as_bytes())?;
     }
     let mut ranked: Vec<Ranked<'_>> = ledger
         .entries()

@@ -11,10 +11,13 @@ use vram_report::document::{self, Studies};
 
 /// `vram report`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Writes report.md, table.csv, calibration.toml and peaks.svg.
+#[command(
+    after_help = "Writes report.md, report.html (the same for a browser, in one file), table.csv, calibration.toml and
+peaks.svg.
 
 Example:
-  vram report runs/20260101T000000Z-cpu-vra34")]
+  vram report runs/20260101T000000Z-cpu-vra34"
+)]
 pub struct Args {
     /// A sweep's directory, or any directory that holds runs
     #[arg(value_name = "DIR")]

@@ -211,17 +211,17 @@ fn precisions_never_mix_in_a_tier() {
 }
 
 #[test]
-fn a_report_is_four_files_that_say_the_same() {
+fn a_report_is_five_files_that_say_the_same() {
     let out = tempfile::tempdir().unwrap();
     let out_dir = out.path().to_str().unwrap();
     let listed = stdout(&["report", torch().to_str().unwrap(), "--out-dir", out_dir]);
-    assert_eq!(listed.lines().count(), 4);
+    assert_eq!(listed.lines().count(), 5);
     let read = |name: &str| fs::read_to_string(out.path().join(name)).unwrap();
-    let report = read("report.md");
+    let (report, page) = (read("report.md"), read("report.html"));
     for row in fs::read_dir(torch()).unwrap() {
         let id = row.unwrap().file_name().into_string().unwrap();
         assert!(report.contains(&format!("--row-id {id}")), "{id}");
-        assert!(read("table.csv").contains(&id));
+        assert!(read("table.csv").contains(&id) && page.contains(&format!("<td>{id}</td>")));
     }
     assert!(report.contains("vram probe --ant od1_canon_small --colony od1_canon_real --batch 16"));
     assert!(report.contains("![Predicted lines, measured points, residuals](peaks.svg)"));

@@ -1,19 +1,16 @@
 //! The report's sections on where bytes go.
 
-use std::collections::HashMap;
-use std::rc::Rc;
-
-use vram_metrics::phase::Phase;
-use vram_source::escape;
-
-use crate::run_ledger::ledger;
+use super::contents::{Figure, Part, Section};
+use super::prose::Prose;
+use crate::phase_chart;
+use crate::phases;
 use crate::runs::Runs;
 use crate::table::{Style, Table};
 use crate::varied_sizes;
 
 /// What reserved is made of, and what hits a card's ceiling: the pool's peak and what the process
 /// holds beside it.
-pub(super) fn ceiling(runs: &Runs) -> String {
+pub(super) fn ceiling(runs: &Runs) -> Option<Section> {
     let rows: Vec<[String; 8]> = runs
         .measured()
         .filter_map(|run| {
@@ -36,7 +33,7 @@ pub(super) fn ceiling(runs: &Runs) -> String {
         })
         .collect();
     if rows.is_empty() {
-        return String::new();
+        return None;
     }
     let header = [
         "case",
@@ -48,21 +45,21 @@ pub(super) fn ceiling(runs: &Runs) -> String {
         "= on the card",
         "% of it",
     ];
-    let table = Table::new(header).with_rows(rows).draw(Style::Compact);
-    format!(
-        "\n## Reserved, and the card's ceiling\n\nBytes. Rounding is to the pool's granule, fragmentation \
-         what is reserved beyond that. The guard is held against peak reserved; the ceiling feels \
-         the context, too: what the process holds outside its memory pool.\n\n{table}"
-    )
+    let says = Prose::new(
+        "Bytes. Rounding is to the pool's granule, fragmentation what is reserved beyond that. The guard \
+         is held against peak reserved; the ceiling feels the context, too: what the process holds \
+         outside its memory pool.",
+    );
+    let table = Table::new(header).numbers_from(1).with_rows(rows);
+    let parts = vec![Part::Prose(says), Part::Table(table, Style::Compact)];
+    Some(Section { title: "Reserved, and the card's ceiling", parts })
 }
 
 /// What the rows say of the published claims on each size.
-pub(super) fn claims(runs: &Runs) -> String {
+pub(super) fn claims(runs: &Runs) -> Option<Section> {
     let measured: Vec<_> = runs.measured().collect();
     let changes = varied_sizes::changes(&measured);
-    let Some(first) = changes.first() else {
-        return String::new();
-    };
+    let first = changes.first()?;
     let rows = changes.iter().map(|change| {
         let verdict = match change.confirmed() {
             Some(true) => "confirmed",
@@ -78,43 +75,35 @@ pub(super) fn claims(runs: &Runs) -> String {
         ]
     });
     let header = ["size", "row", "factor", "elasticity of peak allocated", "linear?"];
-    let base = escape::markdown(&first.base.id);
-    format!(
-        "\n## Linear in every size?\n\nThe published section 6 calls the peak linear in batch, \
-         synth_len, ring_len, slot_dim and the bytes of an element. Each row differs from {base} in \
-         one size; its elasticity is ln(peak ratio) / ln(factor): 1 is linear (here: within {}), 0 is \
-         no effect. Precision counts bytes per element of the run's precision.\n\n{}",
-        varied_sizes::LINEAR_WITHIN,
-        Table::new(header).with_rows(rows).draw(Style::Compact)
-    )
+    let says = Prose::new(format!(
+        "The published section 6 calls the peak linear in batch, synth_len, ring_len, slot_dim and the \
+         bytes of an element. Each row differs from {{}} in one size; its elasticity is ln(peak ratio) / \
+         ln(factor): 1 is linear (here: within {}), 0 is no effect. Precision counts bytes per element of \
+         the run's precision.",
+        varied_sizes::LINEAR_WITHIN
+    ));
+    let table = Table::new(header).with_rows(rows);
+    let parts = vec![Part::Prose(says.with(&first.base.id)), Part::Table(table, Style::Compact)];
+    Some(Section { title: "Linear in every size?", parts })
 }
 
 /// Phase by phase: what was measured beside what the ledger says, before anything runs.
-pub(super) fn phases(runs: &Runs) -> String {
-    // A probe's id names its sizes, and neither its step nor its tape.
-    let mut ledgers = HashMap::new();
-    let rows = runs.measured().flat_map(|run| {
-        let m = &run.metrics;
-        let device = m.device.as_str();
-        let is_ours = m.artifact_version.is_some();
-        let key = (m.probe_id.as_str(), m.step(), m.tape(), device, is_ours);
-        let ledger = ledgers.entry(key).or_insert_with(|| Rc::new(ledger(run))).clone();
-        let start = run.metrics.phase_marks.iter().find(|mark| mark.phase == Phase::Start);
-        // On the CPU the process holds more than the step, from the start on.
-        let before = start.map_or(0, |mark| mark.allocated_bytes);
-        run.metrics.phase_marks.iter().map(move |mark| {
-            let (allocated, reserved) = (mark.allocated_bytes, mark.reserved_bytes);
-            let expected = (*ledger).as_ref().and_then(|l| l.at(mark.phase)?.checked_add(before));
-            let (bytes, off) = match expected {
-                Some(bytes) => {
-                    let off = i128::from(allocated) - i128::from(bytes);
-                    (bytes.to_string(), off.to_string())
+pub(super) fn phases(runs: &Runs) -> Section {
+    let found = phases::of(runs);
+    let rows = found.iter().flat_map(|run| {
+        run.phases.iter().map(|phase| {
+            let (allocated, reserved) =
+                (phase.measured.allocated_bytes, phase.measured.reserved_bytes);
+            let (bytes, off) = match &phase.expected {
+                Some(expected) => {
+                    let off = i128::from(allocated) - i128::from(expected.total);
+                    (expected.total.to_string(), off.to_string())
                 }
                 None => ("-".to_owned(), "-".to_owned()),
             };
             [
-                run.id.clone(),
-                mark.phase.to_string(),
+                run.run.id.clone(),
+                phase.measured.phase.to_string(),
                 allocated.to_string(),
                 bytes,
                 off,
@@ -124,10 +113,20 @@ pub(super) fn phases(runs: &Runs) -> String {
     });
     let header =
         ["case", "phase", "allocated bytes", "ledger bytes", "difference", "reserved bytes"];
-    let table = Table::new(header).with_rows(rows).draw(Style::Compact);
-    format!(
-        "\n## Phases of the last step\n\nThe ledger is what the step's own code asks for, counted \
-         before anything ran (`vram explain`); on the CPU with what the process held at the start.\n\n\
-         {table}"
-    )
+    let says = Prose::new(
+        "The ledger is what the step's own code asks for, counted before anything ran (`vram explain`); \
+         on the CPU with what the process held at the start.",
+    );
+    let figure = Figure {
+        caption: "What is held at each phase, by kind of buffer",
+        legend: phase_chart::legend(&found),
+        drawings: found.iter().filter_map(phase_chart::of_run).collect(),
+        file: None,
+    };
+    let table = Table::new(header).numbers_from(2).with_rows(rows);
+    let has_drawing = !figure.drawings.is_empty();
+    let figure = Some(Part::Figure(figure)).filter(|_| has_drawing);
+    let table = Part::Table(table, Style::Compact);
+    let parts = [Some(Part::Prose(says)), figure, Some(table)];
+    Section { title: "Phases of the last step", parts: parts.into_iter().flatten().collect() }
 }

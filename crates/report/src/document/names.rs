@@ -2,9 +2,11 @@
 
 /// The report.
 pub const REPORT: &str = "report.md";
+/// The same for a browser, as one file.
+pub const PAGE: &str = "report.html";
 /// The table's numbers.
 pub const TABLE: &str = "table.csv";
 /// The published model's constants.
 pub const CALIBRATION: &str = "calibration.toml";
-/// Predicted lines, measured points and residuals.
+/// Predicted and published lines, measured points and residuals.
 pub const PLOT: &str = "peaks.svg";

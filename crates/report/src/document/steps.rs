@@ -5,6 +5,9 @@ use std::collections::HashMap;
 use vram_artifacts::run_record::RunRecord;
 use vram_presets::step::StepKind;
 
+use super::contents::{Part, Section};
+use super::pairs::Pairs;
+use super::prose::Prose;
 use crate::catalogue::Catalogue;
 use crate::runs::Runs;
 use crate::study::Beforehand;
@@ -12,15 +15,15 @@ use crate::table::{Style, Table, or_dash};
 use crate::units::gib;
 
 /// Each workload's fused run beside its plain one; nothing where no workload has both.
-pub(super) fn both(runs: &Runs, catalogue: &Catalogue) -> String {
+pub(super) fn both(runs: &Runs, catalogue: &Catalogue) -> Option<Section> {
     let mut plain: HashMap<_, &RunRecord> = HashMap::new();
     for run in of(runs, StepKind::Plain) {
         plain.entry(setting(run)).or_insert(run);
     }
     let pairs = of(runs, StepKind::Fused).filter_map(|f| Some((f, *plain.get(&setting(f))?)));
-    let rows: Vec<_> = pairs.map(|pair| row(pair, runs, catalogue)).collect();
-    if rows.is_empty() {
-        return String::new();
+    let pairs: Vec<_> = pairs.collect();
+    if pairs.is_empty() {
+        return None;
     }
     let header = [
         "fused case",
@@ -39,14 +42,20 @@ pub(super) fn both(runs: &Runs, catalogue: &Catalogue) -> String {
         "plain step s",
         "plain / fused time",
     ];
-    format!(
-        "\n## Fused and plain\n\nOne workload with each step of the model: *fused* is the \
-         hand-written forward and backward, *plain* candle's own operations and its autograd, which \
-         has no ledger yet. Allocated in bytes; `/ ring` is peak allocated over the ring term; \
-         predicted is reserved as it was known before anything was measured: by the fused step's \
-         ledger, and by a dry run of the plain step on a virtual card.\n\n{}",
-        Table::new(header).with_rows(rows).draw(Style::Compact)
-    )
+    let says = Prose::new(
+        "One workload with each step of the model: *fused* is the hand-written forward and backward, \
+         *plain* candle's own operations and its autograd, which has no ledger yet. Allocated in bytes; \
+         `/ ring` is peak allocated over the ring term; predicted is reserved as it was known before \
+         anything was measured: by the fused step's ledger, and by a dry run of the plain step on a \
+         virtual card.",
+    );
+    let rows = pairs.iter().map(|pair| row(*pair, runs, catalogue));
+    let table = Table::new(header).numbers_from(2).with_rows(rows);
+    let figure = Pairs::allocated([("one", "fused"), ("other", "plain")], &pairs)
+        .figure("Peak allocated of one workload with each step");
+    let parts = [Some(Part::Prose(says)), figure.map(Part::Figure)];
+    let parts = parts.into_iter().flatten().chain([Part::Table(table, Style::Compact)]).collect();
+    Some(Section { title: "Fused and plain", parts })
 }
 
 /// This project's runs of one step; the original harness's step is neither.

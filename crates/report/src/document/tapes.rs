@@ -8,6 +8,9 @@ use vram_presets::name::short;
 use vram_presets::tape::TapeKind;
 use vram_workload::device_kind::DeviceKind;
 
+use super::contents::{Part, Section};
+use super::pairs::Pairs;
+use super::prose::Prose;
 use crate::catalogue::Catalogue;
 use crate::memory_check::DeviceMemory;
 use crate::predictor::Forecast;
@@ -22,7 +25,7 @@ const CARDS: [u64; 4] = [16, 24, 80, 141];
 
 /// Each workload's run with the full tape beside the one with rows, and what fits a card with either;
 /// nothing where no workload has both.
-pub(super) fn both(runs: &Runs, catalogue: &Catalogue) -> String {
+pub(super) fn both(runs: &Runs, catalogue: &Catalogue) -> Option<Section> {
     let mut with_rows: HashMap<_, &RunRecord> = HashMap::new();
     for run in of(runs, TapeKind::Rows) {
         with_rows.entry(setting(run)).or_insert(run);
@@ -31,17 +34,27 @@ pub(super) fn both(runs: &Runs, catalogue: &Catalogue) -> String {
         .filter_map(|full| Some((full, *with_rows.get(&setting(full))?)))
         .collect();
     if pairs.is_empty() {
-        return String::new();
+        return None;
     }
-    format!(
-        "\n## Full tape and rows\n\nOne workload with each tape of the fused step: *full* keeps one whole \
-         ring state per token for backward, *rows* the five rows of it that the token read. Every result \
-         is the same to the bit. Allocated in bytes; predicted is reserved by the step's ledger.\n\n{}\n\
-         The largest batch within a guard of {VRAM_GUARD_RATIO} on cards of these sizes, by the ledger and \
-         the model of the driver's pool (`vram capacity`):\n\n{}",
-        measured(&pairs, runs),
-        capacities(&pairs, catalogue)
-    )
+    let says = Prose::new(
+        "One workload with each tape of the fused step: *full* keeps one whole ring state per token for \
+         backward, *rows* the five rows of it that the token read. Every result is the same to the bit. \
+         Allocated in bytes; predicted is reserved by the step's ledger.",
+    );
+    let largest = Prose::new(format!(
+        "The largest batch within a guard of {VRAM_GUARD_RATIO} on cards of these sizes, by the ledger \
+         and the model of the driver's pool (`vram capacity`):"
+    ));
+    let figure = Pairs::allocated([("one", "full"), ("other", "rows")], &pairs)
+        .figure("Peak allocated of one workload with each tape");
+    let parts = [
+        Some(Part::Prose(says)),
+        figure.map(Part::Figure),
+        Some(Part::Table(measured(&pairs, runs), Style::Compact)),
+        Some(Part::Prose(largest)),
+        Some(Part::Table(capacities(&pairs, catalogue), Style::Compact)),
+    ];
+    Some(Section { title: "Full tape and rows", parts: parts.into_iter().flatten().collect() })
 }
 
 /// This project's runs with one tape.
@@ -55,7 +68,7 @@ fn setting(run: &RunRecord) -> (&str, &str, &str) {
     (&run.metrics.probe_id, &run.metrics.device, run.machine())
 }
 
-fn measured(pairs: &[(&RunRecord, &RunRecord)], runs: &Runs) -> String {
+fn measured(pairs: &[(&RunRecord, &RunRecord)], runs: &Runs) -> Table {
     let header = [
         "full case",
         "rows case",
@@ -96,11 +109,11 @@ fn measured(pairs: &[(&RunRecord, &RunRecord)], runs: &Runs) -> String {
             ratio(seconds(full), seconds(rows)),
         ]
     });
-    Table::new(header).with_rows(rows).draw(Style::Compact)
+    Table::new(header).numbers_from(2).with_rows(rows)
 }
 
 /// Per workload, whatever its batch, and per tape: the largest batch on each card.
-fn capacities(pairs: &[(&RunRecord, &RunRecord)], catalogue: &Catalogue) -> String {
+fn capacities(pairs: &[(&RunRecord, &RunRecord)], catalogue: &Catalogue) -> Table {
     let mut seen = HashSet::new();
     let mut rows = Vec::new();
     for (run, _) in pairs {
@@ -125,5 +138,5 @@ fn capacities(pairs: &[(&RunRecord, &RunRecord)], catalogue: &Catalogue) -> Stri
     }
     let [a, b, c, d] = CARDS.map(|size| format!("{size} GiB"));
     let header = ["ant", "colony", "precision", "tape", &a, &b, &c, &d];
-    Table::new(header).with_rows(rows).draw(Style::Compact)
+    Table::new(header).numbers_from(4).with_rows(rows)
 }

@@ -1,76 +1,73 @@
 //! A report as one file for a browser: nothing is fetched, and nothing in it is but text.
 
-use std::fmt::Write;
-
+use maud::{Markup, PreEscaped, html};
 use vram_places::profile::Profile;
 use vram_source::escape;
 
 use super::blocks::{Block, Fact, Value};
 use super::timeline::Timeline;
+use crate::page::{self, script};
 use crate::units::{gib, grouped};
 
-const STYLE: &str = include_str!("page.css");
+const STYLE: &str = include_str!("timeline.css");
 const SCRIPT: &str = include_str!("chart.js");
 
 pub(super) fn page(title: &str, blocks: &[Block], profile: Option<&Profile>) -> String {
-    let title = escape::html(title);
-    // A browser that obeys it cannot be made to ask a network for anything.
-    let policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
-    let mut page = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n\
-         <style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n"
-    );
-    let mut chart = profile.map(chart);
-    for block in blocks {
-        match block {
-            Block::Facts(facts) => page.push_str(&list(facts)),
-            Block::Rows { title, notes, table } => {
-                let _ = writeln!(page, "<h2>{title}</h2>");
-                if !notes.is_empty() {
-                    let _ = writeln!(page, "<p>{}</p>", escape::html(&notes.join(" ")));
+    let body = html! {
+        @for (i, block) in blocks.iter().enumerate() {
+            @match block {
+                Block::Facts(facts) => (list(facts)),
+                Block::Rows { title, notes, table } => {
+                    h2 { (title) }
+                    @if !notes.is_empty() { p { (escape::line(&notes.join(" "))) } }
+                    div.wide { (table.html()) }
                 }
-                let _ = write!(page, "<div class=\"wide\">\n{}</div>\n", table.html());
+            }
+            // After the numbers, which are few.
+            @if let Some(profile) = profile.filter(|_| i == 0) { (chart(profile)) }
+        }
+    };
+    page::page(title, STYLE, &body)
+}
+
+fn list(facts: &[Fact]) -> Markup {
+    html! {
+        table.facts {
+            @for Fact { label, value } in facts {
+                tr.part[label.starts_with(' ')] {
+                    th { (label.trim_start()) }
+                    td { (shown(value)) }
+                }
             }
         }
-        // After the numbers, which are few.
-        page.push_str(&chart.take().unwrap_or_default());
     }
-    page + "</body>\n</html>\n"
 }
 
-fn list(facts: &[Fact]) -> String {
-    let mut text = "<table class=\"facts\">\n".to_owned();
-    for Fact { label, value } in facts {
-        let class = if label.starts_with(' ') { " class=\"part\"" } else { "" };
-        let value = match value {
-            Value::Text(value) => escape::html(value),
-            Value::Bytes(bytes, note) => format!(
-                "<b>{} GiB</b> ({} bytes){}",
-                gib(*bytes),
-                grouped(*bytes),
-                escape::html(note)
-            ),
-        };
-        let _ = writeln!(text, "<tr{class}><th>{}</th><td>{value}</td></tr>", label.trim_start());
+fn shown(value: &Value) -> Markup {
+    html! {
+        @match value {
+            Value::Text(value) => (escape::line(value)),
+            Value::Bytes(bytes, note) => {
+                b { (gib(*bytes)) " GiB" } " (" (grouped(*bytes)) " bytes)" (escape::line(note))
+            }
+        }
     }
-    text + "</table>\n"
 }
 
-fn chart(profile: &Profile) -> String {
+fn chart(profile: &Profile) -> Markup {
     // Numbers and strings alone: it does not fail.
     let data = serde_json::to_string(&Timeline::new(profile)).unwrap_or_default();
-    format!(
-        "<h2>Alive over the program's requests</h2>\n\
-         <p>Live bytes after each request for memory, stacked by place. Point at a band for its \
-         allocation.</p>\n\
-         <noscript><p>The chart needs JavaScript, which this page brings itself.</p></noscript>\n\
-         <div id=\"chart\"><canvas role=\"img\" aria-label=\"Live bytes over requests, stacked by \
-         place\"></canvas><div id=\"tip\" hidden></div></div>\n<ul id=\"legend\"></ul>\n\
-         <script type=\"application/json\" id=\"timeline\">{}</script>\n\
-         <script>\n{SCRIPT}</script>\n",
-        escape::script(&data)
-    )
+    let what = "Live bytes over requests, stacked by place";
+    html! {
+        h2 { "Alive over the program's requests" }
+        p {
+            "Live bytes after each request for memory, stacked by place. Point at a band for its \
+             allocation."
+        }
+        noscript { p { "The chart needs JavaScript, which this page brings itself." } }
+        div #chart { canvas role="img" aria-label=(what) {} div #tip hidden {} }
+        ul #legend {}
+        script type="application/json" id="timeline" { (PreEscaped(escape::script(&data))) }
+        (script(SCRIPT))
+    }
 }
