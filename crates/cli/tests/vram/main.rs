@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod bandwidth;
+mod browser;
 mod commands;
 mod cuda_toolkit;
 mod disk;
@@ -10,6 +11,7 @@ mod one_run;
 mod probe;
 mod replay;
 mod steps;
+mod studies;
 mod support;
 mod tapes;
 mod verbosity;
