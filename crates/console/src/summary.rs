@@ -165,7 +165,9 @@ fn write_report(runs: &Runs, studies: &Studies, catalogue: &Catalogue, dir: &Pat
     }
     match document::write(runs, studies, catalogue, dir) {
         Ok(_) => {
-            terminal::say(&format!("\nreport: {}", dir.join(document::names::REPORT).display()));
+            let [text, page] =
+                [document::names::REPORT, document::names::PAGE].map(|name| dir.join(name));
+            terminal::say(&format!("\nreport: {}\n        {}", text.display(), page.display()));
             true
         }
         Err(error) => {

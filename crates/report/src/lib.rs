@@ -1,5 +1,5 @@
 //! What measured runs come to, and what a step will take before it runs: the catalogue of runs, the
-//! fit with names on it, predictions and limits, tables, Markdown and SVG.
+//! fit with names on it, predictions and limits, tables, Markdown, HTML and SVG.
 //!
 //! **One decision: everything here is computed from what lies on disk.** No table, fit or drawing
 //! needs the device that was measured on, and none is stored as if it had been measured: delete what

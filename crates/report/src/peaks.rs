@@ -88,3 +88,17 @@ fn straight(ring_end: u64, predict: impl Fn(u64) -> Option<u64>) -> Option<Strai
     let first = known.next()?;
     Some([first, known.last()?])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_begins_where_it_predicts_something() {
+        assert_eq!(straight(640, |ring| Some(2 * ring + 7)), Some([(0, 7), (640, 1287)]));
+        assert_eq!(straight(640, |ring| ring.checked_sub(25)), Some([(30, 5), (640, 615)]));
+        assert_eq!(straight(640, |_| None), None);
+        let whole = straight(u64::MAX, Some).unwrap();
+        assert_eq!(whole, [(0, 0), (u64::MAX, u64::MAX)]);
+    }
+}

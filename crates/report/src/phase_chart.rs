@@ -60,7 +60,7 @@ pub(crate) fn of_run(run: &RunPhases<'_>) -> Option<Drawing> {
         title: run.run.id.clone(),
         what: "held",
         end: m.max()?,
-        groups: run.phases.iter().map(of_phase).collect(),
+        groups: run.phases.iter().map(|phase| of_phase(&run.run.id, phase)).collect(),
     };
     Some(bars::draw(&bars))
 }
@@ -89,18 +89,19 @@ pub(crate) fn legend(runs: &[RunPhases<'_>]) -> Legend {
     )
 }
 
-fn of_phase(phase: &PhaseBytes) -> Group {
+fn of_phase(run: &str, phase: &PhaseBytes) -> Group {
     let PhaseBytes { measured, expected } = phase;
     let (allocated, reserved) = (measured.allocated_bytes, measured.reserved_bytes);
     let mut says = vec![
-        measured.phase.to_string(),
+        format!("{run}, {}", measured.phase),
         format!("allocated, measured: {}", exactly(allocated)),
         format!("reserved, measured: {}", exactly(reserved)),
     ];
     let parts = match expected {
         Some(Expected { by_kind, before, total }) => {
             let off = i128::from(allocated) - i128::from(*total);
-            says.push(format!("ledger: {}, measured - ledger: {off} bytes", exactly(*total)));
+            says.push(format!("ledger: {}", exactly(*total)));
+            says.push(format!("measured - ledger: {off} bytes"));
             says.extend(by_kind.iter().map(kind_line));
             let held = part(BEFORE, *before);
             if *before > 0 {

@@ -137,6 +137,7 @@ fn a_sweep_outlives_its_terminal() {
     assert_eq!(command.status().unwrap().code(), Some(0));
     assert!(["A", "B", "C"].iter().all(|row| read(&sandbox.row(row)).is_ok()));
     assert!(sandbox.path("out/report.md").exists());
+    assert!(sandbox.path("out/report.html").exists());
 }
 
 /// The terminal is closed on a sweep that was not: the system ends it, and its row.

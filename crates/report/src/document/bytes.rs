@@ -63,7 +63,7 @@ pub(super) fn claims(runs: &Runs) -> Option<Section> {
     let rows = changes.iter().map(|change| {
         let verdict = match change.confirmed() {
             Some(true) => "confirmed",
-            Some(false) => "**refuted**",
+            Some(false) => "refuted",
             None => "not claimed",
         };
         [

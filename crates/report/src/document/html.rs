@@ -69,3 +69,28 @@ fn draw(figure: &Figure) -> Markup {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::prose::Prose;
+    use crate::table::{Style, Table};
+
+    #[test]
+    fn whatever_a_part_holds_is_text() {
+        let name = || "<b>\u{202e}&\n".to_owned();
+        let shown = "&lt;b&gt;\\u202e&amp;\\n";
+        let table = Table::new(["case"]).with_rows([[name()]]);
+        let parts = [
+            (Part::Facts(vec![("device", name())]), format!("<td>{shown}</td>")),
+            (Part::Prose(Prose::new("*of* {}").with(name())), format!("<em>of</em> {shown}")),
+            (Part::Table(table, Style::Compact), format!("<td>{shown}</td>")),
+            (Part::Items(vec![(name(), name())]), format!("<li><b>{shown}</b>: {shown}</li>")),
+            (Part::Commands(vec![name()]), format!("<pre>{shown}</pre>")),
+        ];
+        for (part, expected) in parts {
+            let html = show(&part).into_string();
+            assert!(html.contains(&expected), "{html}");
+        }
+    }
+}
