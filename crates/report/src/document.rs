@@ -58,8 +58,8 @@ impl Studies {
     }
 }
 
-/// Writes the report on `runs` and what they were fitted to into `out`. Where no tier has constants no calibration is written; one
-/// that lies there from earlier stays, and a warning is logged.
+/// Writes the report on `runs` and what they were fitted to into `out`. Where no tier has constants no
+/// calibration is written; one that lies there from earlier stays, and a warning is logged.
 ///
 /// # Errors
 ///

@@ -36,6 +36,11 @@ impl Axis {
         self.from + part * (self.to - self.from)
     }
 
+    /// Where the highest value lies, in pixels.
+    pub fn end(&self) -> f64 {
+        self.to
+    }
+
     /// About so many ticks at values of 1, 2 or 5 and zeros.
     pub fn ticks(&self, most: usize) -> Vec<Tick> {
         let rough = (self.high - self.low) / most as f64;

@@ -124,18 +124,20 @@ fn draw_bar(bar: &Bar, across: &Axis, size: f64, (top, thick): (f64, f64)) -> Ma
     }
     let shapes = html! {
         // What a finger can meet, and a bar of no length.
-        path.reach d=(format!("M{} {}H{}", px(at(0)), px(top + thick / 2.0), px(across.at(f64::INFINITY)))) {}
+        @let along = format!("M{} {}H{}", px(at(0)), px(top + thick / 2.0), px(across.end()));
+        path.reach d=(along) {}
         @for (from, wide, class) in spans {
             rect class=(class) x=(px(from)) y=(px(top)) width=(px(wide)) height=(px(thick)) {}
         }
         @for tick in &bar.ticks {
-            path class=(tick.class) d=(format!("M{} {}v{}", px(at(tick.bytes)), px(top - 2.0), px(thick + 4.0))) {}
+            @let line = format!("M{} {}v{}", px(at(tick.bytes)), px(top - 2.0), px(thick + 4.0));
+            path class=(tick.class) d=(line) {}
         }
     };
     html! {
         (mark(&bar.says, &shapes))
         @if let Some(bytes) = bar.value {
-            text.value x=(px(across.at(f64::INFINITY) + 6.0)) y=(px(top + thick / 2.0 + 4.0)) {
+            text.value x=(px(across.end() + 6.0)) y=(px(top + thick / 2.0 + 4.0)) {
                 (fixed(bytes as f64 / size, if size > 1.0 { 3 } else { 0 }))
             }
         }
