@@ -1,7 +1,6 @@
 //! The VRA-34 table: its lines, and how they are drawn and written.
 
 use vram_artifacts::run_record::RunRecord;
-use vram_fit::model::RowFit;
 use vram_presets::spec::WorkloadSpec;
 use vram_presets::step::StepKind;
 use vram_presets::sweep::Published;
@@ -45,7 +44,7 @@ impl Study {
     pub fn lines(&self, catalogue: &Catalogue) -> Vec<Line> {
         let fitted = self.rows().map(|(run, row)| {
             let note = catalogue.note(run);
-            let beforehand = self.only_beforehand(run, row);
+            let beforehand = self.beforehand(run);
             let why_no_loo = row.why_no_loo.as_ref().filter(|_| beforehand.is_none());
             let why_no_loo = why_no_loo.map(ToString::to_string);
             let line = Line {
@@ -70,14 +69,6 @@ impl Study {
             line.known_beforehand(predicted.is_none().then(|| self.beforehand(run)).flatten())
         });
         fitted.chain(spots).collect()
-    }
-
-    /// What was known beforehand of a row that the fit has nothing to say of: a tier's only one,
-    /// without constants. What a fit gives for it is its own measurement.
-    fn only_beforehand(&self, run: &RunRecord, row: &RowFit) -> Option<Beforehand> {
-        let tier = self.fit.tiers.iter().find(|tier| tier.tier == row.tier)?;
-        let unknown = tier.coefficients.iter().any(|c| c.value.is_none());
-        (tier.anchored && unknown).then(|| self.beforehand(run)).flatten()
     }
 }
 

@@ -1,6 +1,6 @@
 //! From run directories to a fit with names on it: tiers, rows, exclusions, published figures.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use vram_artifacts::error::with_causes;
 use vram_artifacts::run_record::RunRecord;
@@ -34,8 +34,8 @@ pub struct Study {
     pub spot_checks: Vec<(RunRecord, String)>,
     /// What stayed out, by id, and why.
     pub excluded: Vec<(String, Exclusion)>,
-    /// Peak reserved of runs that was known before they were measured, and how, by what identifies a
-    /// run.
+    /// Peak reserved that was known before a run was measured, and how, by what identifies the run: of
+    /// those alone of which the fit may have nothing to say.
     beforehand: HashMap<[u8; 32], Beforehand>,
 }
 
@@ -100,9 +100,17 @@ impl Study {
             tiers.len(),
             excluded.len()
         );
-        let shown = fitted.iter().chain(spot_checks.iter().map(|(run, _)| run));
+        let silent: HashSet<&str> = fit
+            .tiers
+            .iter()
+            .filter(|tier| is_silent(tier))
+            .map(|tier| tier.tier.as_str())
+            .collect();
+        let rows = fitted.iter().zip(&fit.rows);
+        let alone = rows.filter(|(_, row)| silent.contains(row.tier.as_str())).map(|(run, _)| run);
+        let asked = alone.chain(spot_checks.iter().map(|(run, _)| run));
         let beforehand =
-            shown.filter_map(|run| Some((run.content, Beforehand::of(run, runs)?))).collect();
+            asked.filter_map(|run| Some((run.content, Beforehand::of(run, runs)?))).collect();
         Ok(Self { terms, fit, tiers, fitted, spot_checks, excluded, beforehand })
     }
 
@@ -111,7 +119,7 @@ impl Study {
         self.fitted.iter().zip(&self.fit.rows)
     }
 
-    /// What was known of a run before it was measured.
+    /// What was known of a run before it was measured, where the fit may have nothing to say of it.
     pub(crate) fn beforehand(&self, run: &RunRecord) -> Option<Beforehand> {
         self.beforehand.get(&run.content).copied()
     }
@@ -174,6 +182,12 @@ impl Study {
         };
         self.fit.tiers.iter().any(is_known)
     }
+}
+
+/// Whether a fit has nothing to say of a tier's only row: what it gives for that is the row's own
+/// measurement.
+fn is_silent(tier: &TierFit) -> bool {
+    tier.anchored && tier.coefficients.iter().any(|c| c.value.is_none())
 }
 
 /// The fits of the runs of each step and tape, as one: they share no constant, and lend none to each
