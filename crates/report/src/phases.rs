@@ -1,10 +1,11 @@
 //! What is held at each phase of a run's last step: measured, and by the step's ledger.
 
 use std::collections::HashMap;
-use std::rc::Rc;
 
 use vram_artifacts::run_record::RunRecord;
 use vram_metrics::phase::{Phase, PhaseMark};
+use vram_presets::step::StepKind;
+use vram_presets::tape::TapeKind;
 use vram_workload::buffer_spec::BufferKind;
 use vram_workload::ledger::Ledger;
 
@@ -37,24 +38,50 @@ pub(crate) struct Expected {
 }
 
 /// The phases of each measured run, in their order.
-pub(crate) fn of<'a>(runs: &'a Runs) -> Vec<RunPhases<'a>> {
-    // A probe's id names its sizes, and neither its step nor its tape.
+pub(crate) fn of(runs: &Runs) -> Vec<RunPhases<'_>> {
     let mut ledgers = HashMap::new();
-    let mut of_run = |run: &'a RunRecord| {
+    let of_run = |run| {
+        let ledger = ledgers.entry(Counted::of(run)).or_insert_with(|| ledger(run));
+        RunPhases::new(run, ledger.as_ref())
+    };
+    runs.measured().map(of_run).collect()
+}
+
+/// What decides a run's ledger. A probe's id names its sizes, and neither its step nor its tape.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Counted<'a> {
+    probe_id: &'a str,
+    step: StepKind,
+    tape: Option<TapeKind>,
+    device: &'a str,
+    is_ours: bool,
+}
+
+impl<'a> Counted<'a> {
+    fn of(run: &'a RunRecord) -> Self {
         let m = &run.metrics;
-        let is_ours = m.artifact_version.is_some();
-        let key = (m.probe_id.as_str(), m.step(), m.tape(), m.device.as_str(), is_ours);
-        let ledger = ledgers.entry(key).or_insert_with(|| Rc::new(ledger(run))).clone();
-        let start = m.phase_marks.iter().find(|mark| mark.phase == Phase::Start);
+        Self {
+            probe_id: &m.probe_id,
+            step: m.step(),
+            tape: m.tape(),
+            device: &m.device,
+            is_ours: m.artifact_version.is_some(),
+        }
+    }
+}
+
+impl<'a> RunPhases<'a> {
+    fn new(run: &'a RunRecord, ledger: Option<&Ledger>) -> Self {
+        let marks = &run.metrics.phase_marks;
+        let start = marks.iter().find(|mark| mark.phase == Phase::Start);
         // On the CPU the process holds more than the step, from the start on.
         let before = start.map_or(0, |mark| mark.allocated_bytes);
         let phase = |mark: &PhaseMark| PhaseBytes {
             measured: *mark,
-            expected: (*ledger).as_ref().and_then(|l| expected(l, mark.phase, before)),
+            expected: ledger.and_then(|ledger| expected(ledger, mark.phase, before)),
         };
-        RunPhases { run, phases: m.phase_marks.iter().map(phase).collect() }
-    };
-    runs.measured().map(&mut of_run).collect()
+        Self { run, phases: marks.iter().map(phase).collect() }
+    }
 }
 
 /// None beyond 64 bits.

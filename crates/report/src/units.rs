@@ -16,7 +16,7 @@ pub fn mib(bytes: f64) -> String {
 /// `1234567` as `1,234,567`.
 pub fn grouped(bytes: u64) -> String {
     let digits = bytes.to_string();
-    let mut grouped = String::new();
+    let mut grouped = String::with_capacity(digits.len() * 4 / 3);
     for (i, digit) in digits.chars().enumerate() {
         if i > 0 && (digits.len() - i).is_multiple_of(3) {
             grouped.push(',');

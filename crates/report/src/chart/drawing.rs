@@ -1,8 +1,8 @@
 //! Something that is drawn, and the marks that it is made of.
 
-use maud::{Markup, html};
+use std::fmt;
 
-use crate::units::fixed;
+use maud::{Markup, html};
 
 /// Sizes of letters in pixels: of what is read, and of an axis.
 pub(crate) const LETTERS: f64 = 12.0;
@@ -35,12 +35,38 @@ impl Drawing {
     }
 }
 
-/// A length or a place, to the tenth of a pixel.
-pub(crate) fn px(value: f64) -> String {
-    fixed(value, 1)
+/// A length or a place in pixels, which is written to the tenth.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pixels(f64);
+
+/// A length or a place, to be written.
+pub(crate) fn px(value: f64) -> Pixels {
+    Pixels(value)
+}
+
+impl fmt::Display for Pixels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tenths = (10.0 * self.0).round() as i64;
+        let sign = if tenths < 0 { "-" } else { "" };
+        match (tenths.unsigned_abs() / 10, tenths.unsigned_abs() % 10) {
+            (whole, 0) => write!(f, "{sign}{whole}"),
+            (whole, tenth) => write!(f, "{sign}{whole}.{tenth}"),
+        }
+    }
 }
 
 /// A mark that says what it is, a line each.
 pub(crate) fn mark(says: &[String], shapes: &Markup) -> Markup {
     html! { g.mark role="img" tabindex="-1" { title { (says.join("\n")) } (shapes) } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_short_and_zero_has_no_sign() {
+        let shown = [0.0, -0.04, -0.06, 12.0, 12.34, -7.96].map(|value| px(value).to_string());
+        assert_eq!(shown, ["0", "0", "-0.1", "12", "12.3", "-8"]);
+    }
 }
