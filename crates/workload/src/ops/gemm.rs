@@ -1,9 +1,13 @@
 //! Matrix products into buffers that exist already.
 //!
 //! This is the CPU library that candle's `matmul` calls, called directly: candle allocates each
-//! result, and the token loop must not allocate.
+//! result, and the token loop must not allocate. Products of few rows, which it would pack a large
+//! matrix for, are few_rows.rs's.
 
 use gemm::Parallelism;
+
+use super::columns::Columns;
+use super::few_rows::{Factor, FewRows};
 
 /// A read-only row-major matrix whose rows lie `stride` elements apart.
 #[derive(Clone, Copy)]
@@ -37,7 +41,26 @@ impl<'a> Mat<'a> {
             ..self
         }
     }
+
+    /// As the right matrix of a product of few rows, where it is one and that is faster.
+    fn beside_few(self, rows: usize) -> Option<Factor<'a>> {
+        let Self { data, rows: k, cols: n, row_stride, col_stride } = self;
+        if (row_stride, col_stride) == (1, k) && rows <= FEW_FOR_TRANSPOSED {
+            Some(Factor::Transposed(data))
+        } else if (row_stride, col_stride) == (n, 1) && rows <= FEW {
+            Some(Factor::Plain(data))
+        } else {
+            None
+        }
+    }
 }
+
+/// The library reads a right matrix as it lies in memory, but shares it between threads only where
+/// there are more rows than this.
+const FEW: usize = 2;
+
+/// It packs the transpose, which takes longer than a product of so many rows.
+const FEW_FOR_TRANSPOSED: usize = 48;
 
 /// `out = a b`, or `out += a b` with `accumulate`. Rows of `out` lie `stride` apart.
 pub(crate) fn matmul(out: &mut [f32], stride: usize, a: Mat, b: Mat, accumulate: bool) {
@@ -45,6 +68,13 @@ pub(crate) fn matmul(out: &mut [f32], stride: usize, a: Mat, b: Mat, accumulate:
     assert_eq!(k, b.rows, "inner sizes of a matrix product");
     if m == 0 || n == 0 {
         return;
+    }
+    if a.col_stride == 1
+        && k > 0
+        && let Some(b) = b.beside_few(m)
+    {
+        let out = Columns::new(out, m, n, stride);
+        return FewRows { out, a: a.data, a_stride: a.row_stride, b, n, k, accumulate }.run();
     }
     assert!(stride >= n && out.len() >= (m - 1) * stride + n);
     // SAFETY: the two assertions above and those in `Mat::strided` keep every access that the

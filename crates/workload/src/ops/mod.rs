@@ -13,7 +13,9 @@ mod chain;
 pub(crate) mod check_gradients;
 #[cfg(feature = "cuda")]
 mod cluster;
+mod columns;
 pub(crate) mod copy;
+mod few_rows;
 pub(crate) mod field_gradients;
 pub(crate) mod forward_chain;
 pub(crate) mod gemm;
