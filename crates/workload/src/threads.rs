@@ -8,3 +8,9 @@ pub fn start_threads() {
     gemm::warm_up();
     rayon::broadcast(|_| gemm::warm_up());
 }
+
+/// Runs `work` on one of the threads of the CPU's kernels: what it hands to the others is begun without
+/// waking two, and its own part is done by a thread that does not sleep meanwhile.
+pub(crate) fn among_threads<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    rayon::scope(|_| work())
+}

@@ -14,6 +14,7 @@ use crate::buffer_spec::BufferSpec;
 use crate::device_kind::DeviceKind;
 use crate::error::WorkloadError;
 use crate::shape::Shape;
+use crate::threads::among_threads;
 
 /// A kernel: what it reads and writes as a value, run once.
 pub(crate) trait Kernel {
@@ -88,6 +89,14 @@ impl Context {
             Place::Recording(..) => (),
         }
         Ok(())
+    }
+
+    /// Runs `work`, which runs many kernels, where that is fastest.
+    pub(crate) fn run_all<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        match &self.place {
+            Place::Cpu => among_threads(work),
+            _ => work(),
+        }
     }
 
     /// Runs many tokens as one launch. `false` where nothing was run: each token is for itself then.

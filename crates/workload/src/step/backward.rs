@@ -61,21 +61,35 @@ impl FusedStep {
         mark: &mut dyn FnMut(Phase),
     ) -> Result<StepResults, WorkloadError> {
         let (context, model) = (&self.context, &self.model);
-        let (shape, weights) = (model.shape(), self.weights()?);
-        let work = Workspace::new(context, shape)?;
-        let mut pass = Pass { context, model, shape, weights: &weights, work };
-        pass.readout_backward(self, batch, &mut forward, scale)?;
-        pass.tokens_backward(&mut forward)?;
-        pass.accumulate_weight_grads(&mut forward)?;
-        context.join()?;
-        pass.sensory_weight_grads(&mut forward)?;
+        let work = Workspace::new(context, model.shape())?;
+        let work =
+            context.run_all(|| self.all_tokens_backward(batch, &mut forward, scale, work))?;
         mark(Phase::BackwardPeak);
-        drop(pass);
+        drop(work);
         let Forward { mut grads, results, .. } = forward;
-        self.finish(&mut grads, scale)?;
+        context.run_all(|| self.finish(&mut grads, scale))?;
         let Results { loss, move_penalty, logits, ptr_int, state_loop, live } = results;
         let gradients = grads.into_gradients(context, model)?;
         Ok(StepResults { loss, move_penalty, logits, ptr_int, state_loop, gradients, _live: live })
+    }
+
+    /// The gradients that `forward` holds, and the workspace that they took.
+    fn all_tokens_backward(
+        &self,
+        batch: &Batch,
+        forward: &mut Forward,
+        scale: &LossScale,
+        work: Workspace,
+    ) -> Result<Workspace, WorkloadError> {
+        let (context, model) = (&self.context, &self.model);
+        let (shape, weights) = (model.shape(), self.weights()?);
+        let mut pass = Pass { context, model, shape, weights: &weights, work };
+        pass.readout_backward(self, batch, forward, scale)?;
+        pass.tokens_backward(forward)?;
+        pass.accumulate_weight_grads(forward)?;
+        context.join()?;
+        pass.sensory_weight_grads(forward)?;
+        Ok(pass.work)
     }
 
     /// Undoes the loss scale, finds what is not finite, and moves the scale.

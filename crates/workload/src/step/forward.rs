@@ -146,6 +146,12 @@ impl FusedStep {
     ///
     /// As [`FusedStep::run`].
     pub fn forward(&mut self, batch: &Batch, starts: &Tensor) -> Result<Forward, WorkloadError> {
+        let context = self.context.clone();
+        context.run_all(|| self.all_tokens(batch, starts))
+    }
+
+    /// [`FusedStep::forward`], on the thread that its kernels are run from.
+    fn all_tokens(&mut self, batch: &Batch, starts: &Tensor) -> Result<Forward, WorkloadError> {
         let shape = self.model.shape().clone();
         let device = self.model.device();
         batch.check(&shape, device)?;
