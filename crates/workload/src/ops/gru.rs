@@ -14,25 +14,35 @@
 
 use rayon::prelude::*;
 
-use super::numeric::{Numeric, sigmoid};
+use super::activation::{sigmoid, tanh};
+use super::numeric::Numeric;
 use super::weights::CellWeights;
 
-/// One sample's gates from the sums of the products, in place, and its next state.
+/// One sample's gates from the sums of the products, in place, and its next state. Each loop is over few
+/// enough slices for the compiler to compute several elements at once.
 pub(super) fn activate(cell: &CellWeights, hidden: &[f32], gates: &mut [f32], next: &mut [f32]) {
     let w = cell.width;
     let (bias_ih, bias_hh) = (cell.bias_ih.host(), cell.bias_hh.host());
-    let (r, rest) = gates.split_at_mut(w);
-    let (z, rest) = rest.split_at_mut(w);
-    let (n, q) = rest.split_at_mut(w);
-    for i in 0..w {
-        let bias = |gate: usize| bias_ih[gate * w + i] + bias_hh[gate * w + i];
-        let ri = sigmoid(r[i] + bias(0));
-        let zi = sigmoid(z[i] + bias(1));
-        let qi = q[i] + bias_hh[2 * w + i];
-        let ni = (n[i] + bias_ih[2 * w + i] + ri * qi).tanh();
-        next[i] = (1.0 - zi) * ni + zi * hidden[i];
-        (r[i], z[i], n[i], q[i]) = (ri, zi, ni, qi);
+    let biases_of = |gate: usize| (&bias_ih[gate * w..][..w], &bias_hh[gate * w..][..w]);
+    let [r, z, n, q] = quarters(gates);
+    for (gate, values) in [&mut *r, &mut *z].into_iter().enumerate() {
+        let (ih, hh) = biases_of(gate);
+        values.iter_mut().zip(ih).zip(hh).for_each(|((v, ih), hh)| *v = sigmoid(*v + (ih + hh)));
     }
+    let (ih, hh) = biases_of(2);
+    q.iter_mut().zip(hh).for_each(|(q, hh)| *q += hh);
+    let candidates = n.iter_mut().zip(ih).zip(&*r).zip(&*q);
+    candidates.for_each(|(((n, ih), r), q)| *n = tanh(*n + ih + r * q));
+    let states = next.iter_mut().zip(hidden).zip(&*z).zip(&*n);
+    states.for_each(|(((next, h), z), n)| *next = (1.0 - z) * n + z * h);
+}
+
+/// The four gates of a sample.
+fn quarters(gates: &mut [f32]) -> [&mut [f32]; 4] {
+    let (first, second) = gates.split_at_mut(gates.len() / 2);
+    let (r, z) = first.split_at_mut(first.len() / 2);
+    let (n, q) = second.split_at_mut(second.len() / 2);
+    [r, z, n, q]
 }
 
 /// `gates [B,4W]` turns into the gradients of the pre-activations: `dr, dz, dn` of both products,
@@ -60,15 +70,16 @@ fn deactivate<N: Numeric>(
     gates: &mut [f32],
     dh_before: &mut [f32],
 ) {
-    let w = dh.len();
-    let (r, rest) = gates.split_at_mut(w);
-    let (z, rest) = rest.split_at_mut(w);
-    let (n, q) = rest.split_at_mut(w);
-    for i in 0..w {
-        let dn = N::round(dh[i] * (1.0 - z[i]) * (1.0 - n[i] * n[i]));
-        let dz = N::round(dh[i] * (hidden[i] - n[i]) * z[i] * (1.0 - z[i]));
-        let dr = N::round(dn * q[i] * r[i] * (1.0 - r[i]));
-        dh_before[i] = dh[i] * z[i];
-        (q[i], r[i], z[i], n[i]) = (N::round(dn * r[i]), dr, dz, dn);
-    }
+    let [r, z, n, q] = quarters(gates);
+    dh_before.iter_mut().zip(dh).zip(&*z).for_each(|((before, dh), z)| *before = dh * z);
+    let states = z.iter_mut().zip(&mut *n).zip(dh).zip(hidden);
+    states.for_each(|(((z, n), dh), hidden)| {
+        let dn = dh * (1.0 - *z) * (1.0 - *n * *n);
+        let dz = dh * (hidden - *n) * *z * (1.0 - *z);
+        (*z, *n) = (N::round(dz), N::round(dn));
+    });
+    r.iter_mut().zip(q).zip(&*n).for_each(|((r, q), dn)| {
+        let dr = dn * *q * *r * (1.0 - *r);
+        (*r, *q) = (N::round(dr), N::round(dn * *r));
+    });
 }

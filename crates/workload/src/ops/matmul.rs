@@ -5,6 +5,8 @@
 
 use rayon::prelude::*;
 
+use super::activation::tanh;
+use super::copy::PIECE;
 use super::gemm::{Mat, matmul};
 use super::numeric::{Numeric, in_compute};
 use super::weights::LayerWeights;
@@ -34,7 +36,9 @@ impl Kernel for LinearTanh<'_> {
         let y = self.y.host();
         forward(&self.layer, self.x.host(), y);
         in_compute!(self.compute, |N| {
-            y.par_iter_mut().for_each(|v| *v = N::round(v.tanh()));
+            y.par_chunks_mut(PIECE).for_each(|piece| {
+                piece.iter_mut().for_each(|v| *v = N::round(tanh(*v)));
+            });
         });
     }
 

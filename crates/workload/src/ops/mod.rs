@@ -5,6 +5,7 @@
 
 #![cfg_attr(not(feature = "cuda"), allow(dead_code, reason = "lengths and tables for the card"))]
 
+mod activation;
 pub(crate) mod adam;
 pub(crate) mod backward_chain;
 pub(crate) mod cast;
