@@ -9,7 +9,9 @@
 //! is left as it is, and all are if some gradient is not finite.
 
 use candle_core::{CpuStorage, InplaceOp1, Layout, Var};
+use rayon::prelude::*;
 
+use super::copy::PIECE;
 use crate::memory::buffer::{TensorRead, View, ViewMut};
 use crate::memory::context::Kernel;
 #[cfg(feature = "cuda")]
@@ -132,12 +134,19 @@ fn update(
 ) {
     let step = (lr / (1.0 - f64::from(BETA1).powi(count))) as f32;
     let root = (1.0 - f64::from(BETA2).powi(count)).sqrt() as f32;
-    let moments = m.iter_mut().zip(v);
-    for ((w, g), (m, v)) in weights.iter_mut().zip(grads).zip(moments) {
-        *m = BETA1 * *m + (1.0 - BETA1) * g;
-        *v = BETA2 * *v + (1.0 - BETA2) * g * g;
-        *w -= step * *m / (v.sqrt() / root + EPS);
-    }
+    let pieces = weights
+        .par_chunks_mut(PIECE)
+        .zip(grads.par_chunks(PIECE))
+        .zip(m.par_chunks_mut(PIECE))
+        .zip(v.par_chunks_mut(PIECE));
+    pieces.for_each(|(((weights, grads), m), v)| {
+        let moments = m.iter_mut().zip(v);
+        for ((w, g), (m, v)) in weights.iter_mut().zip(grads).zip(moments) {
+            *m = BETA1 * *m + (1.0 - BETA1) * g;
+            *v = BETA2 * *v + (1.0 - BETA2) * g * g;
+            *w -= step * *m / (v.sqrt() / root + EPS);
+        }
+    });
 }
 
 #[cfg(feature = "cuda")]

@@ -1,5 +1,8 @@
 //! Undoes the loss scale, and finds what is not finite.
 
+use rayon::prelude::*;
+
+use super::copy::PIECE;
 use crate::memory::buffer::{View, ViewMut};
 use crate::memory::context::Kernel;
 #[cfg(feature = "cuda")]
@@ -22,11 +25,18 @@ pub(crate) struct CheckGradients<'a> {
 impl Kernel for CheckGradients<'_> {
     fn cpu(self) {
         let grads = self.grads.host();
-        let nan = grads.iter().any(|g| g.is_nan());
-        let inf = grads.iter().any(|g| g.is_infinite());
-        self.found.host().copy_from_slice(&[u32::from(nan), u32::from(inf)]);
         let unscale = self.scale.host()[0].recip();
-        grads.iter_mut().for_each(|g| *g *= unscale);
+        let pieces = grads.par_chunks_mut(PIECE).map(|piece| {
+            let mut found = [0, 0];
+            for g in piece {
+                found[0] |= u32::from(g.is_nan());
+                found[1] |= u32::from(g.is_infinite());
+                *g *= unscale;
+            }
+            found
+        });
+        let found = pieces.reduce(|| [0, 0], |a, b| [a[0] | b[0], a[1] | b[1]]);
+        self.found.host().copy_from_slice(&found);
     }
 
     #[cfg(feature = "cuda")]

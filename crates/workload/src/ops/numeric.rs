@@ -7,7 +7,9 @@
 //! after it.
 
 use half::{bf16, f16};
+use rayon::prelude::*;
 
+use super::copy::PIECE;
 use crate::shape::Compute;
 
 /// Rounding to the numbers of one [`Compute`] mode.
@@ -21,7 +23,9 @@ pub(crate) trait Numeric: Copy + Send + Sync + 'static {
     /// Rounds a whole buffer in place.
     fn round_all(values: &mut [f32]) {
         if Self::HALF {
-            values.iter_mut().for_each(|v| *v = Self::round(*v));
+            values.par_chunks_mut(PIECE).for_each(|piece| {
+                piece.iter_mut().for_each(|v| *v = Self::round(*v));
+            });
         }
     }
 }
