@@ -11,7 +11,7 @@ use crate::build::BuildFlags;
 #[command(
     about = bench::ABOUT,
     long_about = bench::LONG_ABOUT,
-    after_help = bench::after_help("cargo xtask")
+    after_long_help = bench::after_help("cargo xtask")
 )]
 pub struct Args {
     #[command(flatten)]

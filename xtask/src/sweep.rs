@@ -11,7 +11,7 @@ use crate::build::BuildFlags;
 /// Builds the release `vram`, runs one `vram probe` process per row, and prints the table and the
 /// fitted constants beside the published ones. The run directory also gets a report.
 #[derive(Debug, clap::Args)]
-#[command(after_help = sweep::after_help("cargo xtask"))]
+#[command(after_long_help = sweep::after_help("cargo xtask"))]
 pub struct Args {
     #[command(flatten)]
     flags: SweepFlags,

@@ -18,7 +18,7 @@ use crate::workspace;
 /// place. Else one is fetched from PyPI, which takes `python3` with pip, a C compiler and 1.2 GB of
 /// disk. `cargo xtask sweep` does this by itself.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
+#[command(after_long_help = "Examples:
   cargo xtask cuda-toolkit
   CUDA_HOME=$(cargo xtask cuda-toolkit) CUDA_COMPUTE_CAP=90 \\
     cargo build --release --package vram-cli --features cuda --bin vram-cuda

@@ -1,13 +1,13 @@
 //! The command line: every subcommand in one place.
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use vram_console::exit::Exit;
 use vram_console::reply::Reply;
 use vram_console::verbosity::Verbosity;
 
 use crate::commands::{
-    bandwidth, bench, capacity, cuda_toolkit, dry_run, env, explain, fit, max_batch, predict,
-    presets, probe, replay, report, sweep, trace, workload_id,
+    bandwidth, bench, capacity, completions, cuda_toolkit, dry_run, env, explain, fit, man,
+    max_batch, predict, presets, probe, replay, report, sweep, trace, workload_id,
 };
 
 /// GPU and host memory of a training step, measured, fitted and reported before anything big runs.
@@ -15,7 +15,7 @@ use crate::commands::{
 /// Contracts: VRA-30 (objective and stability), VRA-31 (workload schema), VRA-32 (probe),
 /// VRA-34 (breakdown).
 #[derive(Debug, Parser)]
-#[command(name = "vram", version, propagate_version = true, after_help = Exit::table())]
+#[command(name = "vram", version, propagate_version = true, after_long_help = Exit::table())]
 pub struct Cli {
     /// How much is said on stderr.
     #[command(flatten, next_display_order = 90)]
@@ -51,7 +51,7 @@ pub enum Command {
     /// Write a report on measured peaks: Markdown, CSV, calibration and plot
     Report(report::Args),
     /// List, show and check presets
-    #[command(subcommand)]
+    #[command(subcommand, after_long_help = presets::EXAMPLES)]
     Presets(presets::Args),
     /// Print the id of a workload (VRA-31)
     WorkloadId(workload_id::Args),
@@ -64,6 +64,10 @@ pub enum Command {
     /// Name the CUDA toolkit to build with, and fetch one where none is installed
     #[command(long_about = cuda_toolkit::LONG_ABOUT)]
     CudaToolkit(cuda_toolkit::Args),
+    /// Print what a shell completes of the command line
+    Completions(completions::Args),
+    /// Print a manual page
+    Man(man::Args),
 }
 
 /// Runs the subcommand that `cli` names.
@@ -90,6 +94,8 @@ pub fn run(cli: &Cli) -> miette::Result<Reply> {
         Command::Sweep(args) => sweep::run(args),
         Command::Bench(args) => bench::run(args),
         Command::CudaToolkit(args) => cuda_toolkit::run(args),
+        Command::Completions(args) => completions::run(args, Cli::command()),
+        Command::Man(args) => man::run(args, Cli::command()),
     }
 }
 

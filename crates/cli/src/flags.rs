@@ -14,9 +14,11 @@ use vram_presets::tape::TapeKind;
 use vram_report::defaults::DEFAULT_CALIBRATION;
 use vram_report::workload::{Mode, Workload};
 
-/// How a list is printed.
+use crate::stdin_preset::PresetPair;
+
+/// How what is no table is printed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum ListFormat {
+pub enum LineFormat {
     /// For reading.
     #[default]
     Table,
@@ -65,7 +67,7 @@ pub struct Overrides {
     /// Samples per step, in place of the colony's batch_size
     #[arg(long, value_name = "N", value_parser = at_least_1, allow_negative_numbers = true)]
     pub batch: Option<u64>,
-    /// Precision of the step, in place of the ant's: fp64, fp32, fp16, bf16 or amp
+    /// Precision of the step, in place of the ant's: fp32, fp16 or bf16
     #[arg(long, value_name = "P")]
     pub precision: Option<Precision>,
 }
@@ -131,10 +133,10 @@ pub(crate) fn at_least_0(text: &str) -> Result<u64, &'static str> {
 /// What a command line says of a workload.
 #[derive(Debug, Clone, clap::Args)]
 pub struct WorkloadFlags {
-    /// The model's side: preset, file or inline JSON
+    /// The model's side: preset, file, inline JSON, or - for standard input
     #[arg(long)]
     pub ant: String,
-    /// The data's side: preset, file or inline JSON
+    /// The data's side: preset, file, inline JSON, or - for standard input
     #[arg(long)]
     pub colony: String,
     /// What replaces values of the two.
@@ -154,10 +156,14 @@ pub struct ModeFlags {
     /// Readout heads
     #[arg(long, value_name = "N", default_value = "1", value_parser = at_least_1, allow_negative_numbers = true)]
     pub out_dim: u64,
-    /// Which step of the model: fused (what VRA-34 budgets) or plain (candle's operations and autograd)
+    /// Which step of the model: fused or plain
+    ///
+    /// Fused is what VRA-34 budgets; plain is candle's operations and autograd.
     #[arg(long, value_name = "STEP", default_value_t, value_parser = str::parse::<StepKind>)]
     pub step: StepKind,
-    /// What the fused step keeps for backward: full (a ring state a token, what VRA-34 budgets) or rows (the five rows that a token read) [default: full]
+    /// What the fused step keeps for backward: full or rows [default: full]
+    ///
+    /// Full is a ring state a token, which VRA-34 budgets; rows is the five rows that a token read.
     #[arg(long, value_name = "TAPE", value_parser = str::parse::<TapeKind>)]
     pub tape: Option<TapeKind>,
 }
@@ -204,7 +210,21 @@ impl WorkloadFlags {
     ///
     /// Presets that cannot be found or parsed, or a step that cannot run.
     pub fn resolve(&self, library: &Library) -> miette::Result<Workload> {
-        let (ant, colony) = (library.ant(&self.ant)?, library.colony(&self.colony)?);
+        self.resolve_given(library, &self.given()?)
+    }
+
+    /// Its ant and colony; standard input is read where it holds one of them.
+    pub(crate) fn given(&self) -> miette::Result<PresetPair> {
+        PresetPair::given(&self.ant, &self.colony)
+    }
+
+    /// As [`Self::resolve`], of an ant and a colony that were read already.
+    pub(crate) fn resolve_given(
+        &self,
+        library: &Library,
+        given: &PresetPair,
+    ) -> miette::Result<Workload> {
+        let (ant, colony) = (library.ant(&given.ant)?, library.colony(&given.colony)?);
         let (ant_name, colony_name) = (name(&ant), name(&colony));
         tracing::debug!("ant {} ({ant_name}), colony {} ({colony_name})", ant.label, colony.label);
         let spec = self.overrides.apply(WorkloadSpec::new(ant.spec, colony.spec))?;

@@ -29,6 +29,7 @@ mod counted;
 pub mod flags;
 mod machine;
 mod on_card;
+mod stdin_preset;
 mod virtual_card;
 #[cfg(target_os = "linux")]
 mod where_bytes_are;

@@ -1,5 +1,7 @@
 //! The way to a card: the executable that runs there takes over.
 
+use std::ffi::OsString;
+
 use miette::IntoDiagnostic;
 #[cfg(not(unix))]
 use vram_console::exit::Exit;
@@ -14,11 +16,19 @@ pub(crate) fn place(choice: DeviceChoice) -> miette::Result<Place> {
     Ok(choice.resolve(&executable)?)
 }
 
-/// Lets `executable` do what this process was asked for: in its place where the system allows,
-/// as a child otherwise.
+/// Lets `executable` do what this process was asked for.
 pub(crate) fn exec(executable: &Executable) -> miette::Result<Reply> {
+    exec_with(executable, std::env::args_os().skip(1))
+}
+
+/// Lets `executable` do what these arguments ask for: in this process's place where the system allows,
+/// as a child otherwise.
+pub(crate) fn exec_with(
+    executable: &Executable,
+    arguments: impl IntoIterator<Item = OsString>,
+) -> miette::Result<Reply> {
     let mut command = executable.command();
-    command.args(std::env::args_os().skip(1));
+    command.args(arguments);
     #[cfg(unix)]
     {
         use std::os::unix::process::CommandExt;

@@ -2,15 +2,18 @@
 
 use std::path::PathBuf;
 
+use serde_json::{Value, json};
 use vram_presets::library::Library;
 use vram_presets::step::StepKind;
 use vram_presets::tape::TapeKind;
+use vram_report::csv_text::csv_of;
 use vram_report::defaults::NO_LEDGER;
 use vram_report::table::{Style, Table, or_dash};
 use vram_sweep::bench::{self, Bench, BenchEvent, Options};
 use vram_sweep::device::Executables;
 
 use crate::device_flag::DeviceFlag;
+use crate::list_format::ListFormat;
 use crate::reply::Reply;
 use crate::sweep::say_device;
 use crate::terminal;
@@ -38,6 +41,9 @@ pub struct BenchFlags {
     /// Run directory [default: runs/TIME-DEVICE-bench-SWEEP, TIME in UTC]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// How to print the times
+    #[arg(long, value_enum, default_value_t)]
+    format: ListFormat,
 }
 
 /// What a bench is, in a line.
@@ -59,6 +65,7 @@ pub fn after_help(program: &str) -> String {
   {program} bench --sweep h200_large
   {program} bench --step plain
   {program} bench --tape rows
+  {program} bench --format csv > times.csv
 
 Prints the table, and writes it as bench.json into the run directory."
     )
@@ -101,7 +108,11 @@ pub fn run(
         BenchEvent::Written(file) => terminal::say(&format!("written: {}", file.display())),
         _ => {}
     })?;
-    Ok(Reply::done(table(&bench)))
+    Ok(Reply::done(match flags.format {
+        ListFormat::Table => table(&bench),
+        ListFormat::Json => format!("{:#}\n", json!(bench)),
+        ListFormat::Csv => csv(&bench),
+    }))
 }
 
 /// With as many digits as say something: the floor of a tape of rows is some microseconds.
@@ -110,6 +121,27 @@ fn milliseconds(seconds: Option<f64>) -> String {
         let digits = if seconds < 1e-3 { 3 } else { 1 };
         format!("{:.digits$}", seconds * 1e3)
     })
+}
+
+/// A row for each that was timed, times in seconds, as `bench.json` has them.
+fn csv(bench: &Bench) -> String {
+    let columns = [
+        "id",
+        "step",
+        "tape",
+        "batch_size",
+        "synth_len",
+        "tape_bytes",
+        "forward_s",
+        "backward_s",
+        "optimizer_s",
+        "median_step_s",
+        "floor_s",
+        "ratio_to_floor",
+        "first_step_s",
+        "probe_s",
+    ];
+    csv_of(&columns, &bench.rows.iter().map(|row| json!(row)).collect::<Vec<Value>>())
 }
 
 fn table(bench: &Bench) -> String {

@@ -4,28 +4,25 @@ use std::path::Path;
 
 use vram_artifacts::error::with_causes;
 use vram_presets::library::Library;
-use vram_presets::name::short;
 use vram_report::catalogue::Catalogue;
-use vram_report::constants::constants_table;
 use vram_report::document::{self, Studies};
 use vram_report::memory_check::Limit;
-use vram_report::results::{Line, excluded_lines, results_table};
+use vram_report::results::Line;
 use vram_report::runs::Runs;
-use vram_report::study::Study;
-use vram_report::table::{Style, Table};
-use vram_report::units::gib;
-use vram_sweep::batch_search::Seen;
-use vram_sweep::find_max::{Found, Searches};
+use vram_sweep::find_max::Searches;
 use vram_sweep::probe_process::Crash;
 use vram_sweep::runner::{RowOutcome, RowResult};
 
 use crate::exit::Exit;
+use crate::list_format::ListFormat;
 use crate::reply::Reply;
+use crate::sweep_tables;
 use crate::terminal;
 
 /// The tables of measured rows, after the report is written and it is said how it went.
 pub(crate) fn of_rows(
     program: &str,
+    format: ListFormat,
     library: &Library,
     results: Vec<RowResult>,
     dir: &Path,
@@ -67,7 +64,7 @@ pub(crate) fn of_rows(
     let catalogue = Catalogue::new(library);
     let (text, written) = match Studies::new(&runs) {
         Ok(studies) => (
-            tables(&studies, &catalogue, &unmeasured),
+            sweep_tables::of_rows(format, &studies, &catalogue, &unmeasured),
             write_report(&runs, &studies, &catalogue, dir),
         ),
         Err(error) => {
@@ -81,12 +78,13 @@ pub(crate) fn of_rows(
 /// The table of largest batches, likewise.
 pub(crate) fn of_searches(
     program: &str,
+    format: ListFormat,
     library: &Library,
-    searches: Searches,
+    mut searches: Searches,
     limit: &Limit,
     dir: &Path,
 ) -> Reply {
-    let runs = Runs { records: searches.records, ..Runs::default() };
+    let runs = Runs { records: std::mem::take(&mut searches.records), ..Runs::default() };
     let how = match runs.records.iter().any(|run| run.env.virtual_card) {
         true => "counted on a virtual card",
         false => "measured",
@@ -101,60 +99,7 @@ pub(crate) fn of_searches(
         }
     };
     let exit = conclude(program, &failed, written, dir);
-    let found = &searches.found;
-    let text = if found.is_empty() { String::new() } else { largest_table(found, limit, how) };
-    Reply { text, exit }
-}
-
-fn tables(studies: &Studies, catalogue: &Catalogue, unmeasured: &[Line]) -> String {
-    let table = |title: &str, study: &Study, more: &[Line]| {
-        let lines = [study.lines(catalogue), more.to_vec()].concat();
-        let results = results_table(&lines, Style::Terminal);
-        let constants = constants_table(study, catalogue, Style::Terminal);
-        format!("\n{title}\n{results}\n{constants}")
-    };
-    let Studies { ring, pooled } = studies;
-    table("published model, a line per tier (--terms ring)", ring, unmeasured)
-        + &excluded_lines(ring)
-        + &table("pooled over tiers (--terms ring,state,token)", pooled, &[])
-}
-
-/// `how` says how it is known what a batch reserves.
-fn largest_table(found: &[Found], limit: &Limit, how: &str) -> String {
-    let heads = [
-        "case",
-        "ant x colony",
-        "predicted",
-        "max batch",
-        "reserved GiB",
-        "next",
-        "next reserved GiB",
-        "probes",
-    ];
-    let rows = found.iter().map(|Found { row, predicted, boundary }| {
-        let (batch, reserved) = boundary.within.map_or((0, "-".to_owned()), |(b, r)| (b, gib(r)));
-        let (next, beyond) = boundary.beyond;
-        [
-            row.id.clone(),
-            format!("{} x {}", short(&row.row.ant), short(&row.row.colony)),
-            predicted.to_string(),
-            batch.to_string(),
-            reserved,
-            next.to_string(),
-            match beyond {
-                Seen::Reserved(bytes) => gib(bytes),
-                Seen::Refused => "out of memory".to_owned(),
-            },
-            boundary.probes.to_string(),
-        ]
-    });
-    let table = Table::new(heads).numbers_from(2).with_rows(rows).draw(Style::Terminal);
-    let bytes = limit.bytes;
-    format!(
-        "{table}max batch: {how} within {} GiB ({bytes} bytes), by {limit}; next: one sample \
-         more\n",
-        gib(bytes)
-    )
+    Reply { text: sweep_tables::of_searches(format, &searches, limit, how), exit }
 }
 
 /// Writes the report of what was measured. That it cannot be written keeps no table from being

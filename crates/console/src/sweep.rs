@@ -12,6 +12,7 @@ use vram_sweep::sweep::{self, Options, Results, Task};
 
 use crate::device_flag::DeviceFlag;
 use crate::exit::Exit;
+use crate::list_format::ListFormat;
 use crate::progress::Progress;
 use crate::reply::Reply;
 use crate::summary;
@@ -49,6 +50,9 @@ pub struct SweepFlags {
     /// End a row's process after this long; it counts as lost
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     row_timeout: Option<u64>,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t)]
+    format: ListFormat,
 }
 
 impl SweepFlags {
@@ -83,6 +87,7 @@ Examples:
   {program} sweep --resume
   {program} sweep --find-max --only DP1
   {program} sweep --find-max --vram 16GiB
+  {program} sweep --format csv > table.csv
 
 {}",
         Exit::table()
@@ -126,9 +131,11 @@ pub fn run(
     };
     let finished = sweep::run(&flags.options(), library, executables, listen)?;
     let reply = match finished.results {
-        Results::Rows(rows) => summary::of_rows(program, library, rows, &finished.dir),
+        Results::Rows(rows) => {
+            summary::of_rows(program, flags.format, library, rows, &finished.dir)
+        }
         Results::Largest(searches, limit) => {
-            summary::of_searches(program, library, searches, &limit, &finished.dir)
+            summary::of_searches(program, flags.format, library, searches, &limit, &finished.dir)
         }
     };
     Ok(Reply { exit: finished.signal.map_or(reply.exit, Exit::from), ..reply })

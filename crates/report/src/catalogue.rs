@@ -14,7 +14,7 @@ use crate::memory_check::Context;
 use crate::tier::TierKey;
 
 /// The calibration that VRA-34 published.
-const PUBLISHED: &str = "rtx4070tisuper_published";
+pub const PUBLISHED: &str = "rtx4070tisuper_published";
 
 /// What is known of a run from elsewhere: its note and figures in the sweeps, and the published
 /// constants.

@@ -28,6 +28,7 @@
 pub mod catalogue;
 mod chart;
 pub mod constants;
+pub mod csv_text;
 pub mod defaults;
 pub mod document;
 pub mod error;
@@ -46,6 +47,7 @@ pub mod results;
 pub mod run_ledger;
 pub mod runs;
 pub mod study;
+pub mod study_json;
 pub mod table;
 pub mod terms;
 pub mod tier;

@@ -3,9 +3,11 @@
 use std::fmt::Write;
 
 use serde::Serialize;
+use serde_json::json;
 use vram_virtual_card::card::Card;
 use vram_virtual_card::max_batch::{Bound, MaxBatch, Trial};
 
+use crate::csv_text::csv_of;
 use crate::units::{gib, grouped};
 
 /// What was found, as it is printed.
@@ -43,6 +45,34 @@ impl<'a> MaxBatchReport<'a> {
             );
         }
         text
+    }
+
+    /// For spreadsheets: the largest number that fits, where there is one, and the next, which does not.
+    pub fn csv(&self) -> String {
+        let record = |trial: &Trial| {
+            json!({
+                "number": trial.number,
+                "fits": trial.bound.is_none(),
+                "used_bytes": trial.peaks.used,
+                "reserved_bytes": trial.peaks.reserved,
+                "held_bytes": trial.peaks.held,
+                "memory_bytes": self.memory_bytes,
+                "guard": self.guard,
+                "card": self.card,
+            })
+        };
+        let trials = self.found.largest.iter().chain([&self.found.next]);
+        let columns = [
+            "number",
+            "fits",
+            "used_bytes",
+            "reserved_bytes",
+            "held_bytes",
+            "memory_bytes",
+            "guard",
+            "card",
+        ];
+        csv_of(&columns, &trials.map(record).collect::<Vec<_>>())
     }
 }
 

@@ -245,6 +245,11 @@ impl LoadedCalibration {
         Ok(Self { name: label, calibration, granule, context })
     }
 
+    /// The preset's name, or the file's stem.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// What a process holds beside its reserved memory on the card that is meant.
     pub fn context(&self) -> Context {
         self.context

@@ -8,6 +8,7 @@ use vram_presets::tape::TapeKind;
 use vram_source::escape;
 
 use crate::catalogue::Catalogue;
+use crate::csv_text::csv_rows;
 use crate::study::{Beforehand, Study};
 use crate::table::{Column, Style, Table, or_dash};
 use crate::units::{self, gib};
@@ -201,9 +202,7 @@ pub fn excluded_lines(study: &Study) -> String {
 
 /// The table's numbers as CSV, sizes in bytes.
 pub fn results_csv(lines: &[Line]) -> String {
-    let mut csv = csv::Writer::from_writer(Vec::new());
-    // Writing to memory does not fail.
-    let _ = csv.write_record([
+    let heads = [
         "id",
         "workload_id",
         "ring_len",
@@ -220,10 +219,10 @@ pub fn results_csv(lines: &[Line]) -> String {
         "notes",
         "step",
         "tape",
-    ]);
-    for line in lines {
+    ];
+    let rows = lines.iter().map(|line| {
         let (ant, colony) = (&line.spec.ant, &line.spec.colony);
-        let _ = csv.write_record([
+        vec![
             line.id.clone(),
             line.spec.workload_id(),
             ant.ring_len.to_string(),
@@ -240,9 +239,9 @@ pub fn results_csv(lines: &[Line]) -> String {
             line.notes.clone(),
             line.step.to_string(),
             cell(line.tape),
-        ]);
-    }
-    String::from_utf8(csv.into_inner().unwrap_or_default()).unwrap_or_default()
+        ]
+    });
+    csv_rows(std::iter::once(heads.map(str::to_owned).into()).chain(rows))
 }
 
 fn cell(value: Option<impl ToString>) -> String {

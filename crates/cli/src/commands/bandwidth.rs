@@ -8,13 +8,13 @@ use vram_launch::device::Place;
 use vram_metrics::card_is_virtual;
 use vram_workload::step::copy_rate::copy_rate;
 
-use crate::flags::ListFormat;
+use crate::flags::LineFormat;
 use crate::on_card;
 
 /// `vram bandwidth`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Copies one ring state of that size into the next, as the step does, and counts bytes
+    after_long_help = "Copies one ring state of that size into the next, as the step does, and counts bytes
 read and written.
 
 Examples:
@@ -29,7 +29,7 @@ pub struct Args {
     mib: u32,
     /// How to print the rate
     #[arg(long, value_enum, default_value_t)]
-    format: ListFormat,
+    format: LineFormat,
 }
 
 pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
@@ -65,7 +65,7 @@ fn measure(args: &Args, device: &Device) -> miette::Result<Reply> {
     let _span = tracing::trace_span!("copy", args.mib).entered();
     let rate = copy_rate(device, (args.mib as usize) << 20).into_diagnostic()?;
     Ok(Reply::done(match args.format {
-        ListFormat::Json => format!("{}\n", serde_json::json!({ "copy_bytes_per_s": rate })),
-        ListFormat::Table => format!("{:.1} GB/s read plus written\n", rate / 1e9),
+        LineFormat::Json => format!("{}\n", serde_json::json!({ "copy_bytes_per_s": rate })),
+        LineFormat::Table => format!("{:.1} GB/s read plus written\n", rate / 1e9),
     }))
 }

@@ -9,7 +9,7 @@ use vram_sweep::device::Executables;
 
 /// `vram bench`.
 #[derive(Debug, clap::Args)]
-#[command(about = bench::ABOUT, long_about = bench::LONG_ABOUT, after_help = bench::after_help("vram"))]
+#[command(about = bench::ABOUT, long_about = bench::LONG_ABOUT, after_long_help = bench::after_help("vram"))]
 pub struct Args {
     #[command(flatten)]
     flags: BenchFlags,

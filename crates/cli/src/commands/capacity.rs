@@ -1,7 +1,10 @@
 //! `vram capacity`: the largest batch that fits a card.
 
+mod shown;
+
 use miette::miette;
-use serde::Serialize;
+use serde_json::json;
+use vram_console::list_format::ListFormat;
 use vram_console::presets::library;
 use vram_console::reply::Reply;
 use vram_console::vram_size::VramSize;
@@ -9,21 +12,19 @@ use vram_launch::device::{card, facts};
 use vram_metrics::verdict::VRAM_GUARD_RATIO;
 use vram_presets::kind::PresetKind;
 use vram_presets::library::Library;
-use vram_presets::name::short;
 use vram_presets::spec::{Precision, WorkloadSpec};
-use vram_report::memory_check::{Bound, Context, DeviceMemory};
+use vram_report::memory_check::{Context, DeviceMemory};
 use vram_report::predictor::LoadedCalibration;
-use vram_report::table::{Style, Table, or_dash};
-use vram_report::units::gib;
 use vram_report::workload::Workload;
-use vram_source::escape;
 
-use crate::flags::{CalibrationFlag, ListFormat, ModeFlags, ratio};
+use crate::flags::{CalibrationFlag, ModeFlags, ratio};
+use crate::stdin_preset::PresetPair;
+use shown::{Capacity, Sizes, csv, lines, table};
 
 /// `vram capacity`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "The maximum batch keeps predicted reserved within the lower of two bounds: guard x total, and
+    after_long_help = "The maximum batch keeps predicted reserved within the lower of two bounds: guard x total, and
 what the device has left beside the context that a process holds on a card and, with --vram auto,
 what others hold now. The safe batch stays within safe-ratio x total, and never exceeds the
 maximum. A card of which no --calibration tells the context is assumed to have the largest one of
@@ -33,15 +34,15 @@ runs. Nothing runs.
 Examples:
   vram capacity --ant od1_canon_real --colony od1_canon_real --precision fp16 --vram 16GiB
   vram capacity --ant od1_canon_real --colony od1_canon_real --precision fp16 --vram 16GiB --tape rows
-  vram capacity --all --vram auto
+  vram capacity --all --vram auto --format csv > capacity.csv
   vram capacity --ant od1_canon_small --colony od1_canon_real --precision fp16 \\
     --vram 17170956288 --calibration rtx4070tisuper_published --format json"
 )]
 pub struct Args {
-    /// The model's side: preset, file or inline JSON
+    /// The model's side: preset, file, inline JSON, or - for standard input
     #[arg(long, required_unless_present = "all", requires = "colony")]
     ant: Option<String>,
-    /// The data's side: preset, file or inline JSON
+    /// The data's side: preset, file, inline JSON, or - for standard input
     #[arg(long, required_unless_present = "all", requires = "ant")]
     colony: Option<String>,
     /// Every ant with every colony of the presets
@@ -68,36 +69,6 @@ pub struct Args {
     format: ListFormat,
 }
 
-/// What fits. Sizes in bytes.
-#[derive(Debug, Serialize)]
-struct Capacity {
-    ant: String,
-    colony: String,
-    /// Largest batch whose reserved stays within the limit; 0 where not one sample fits.
-    max_batch: u64,
-    /// Largest batch whose reserved stays within the safe limit; never above the maximum.
-    safe_batch: u64,
-    /// The lower one of the next two.
-    limit_bytes: u64,
-    limited_by: Bound,
-    /// `guard * total`.
-    guard_limit_bytes: u64,
-    /// The total without the context and what others hold.
-    device_limit_bytes: u64,
-    /// `safe_ratio * total`, or the limit where that is lower.
-    safe_limit_bytes: u64,
-    total_bytes: u64,
-    #[serde(flatten)]
-    context: Context,
-    /// What others hold now, where the device that is here was asked.
-    held_by_others_bytes: u64,
-    /// Predicted reserved of the maximum batch.
-    reserved_bytes: Option<u64>,
-    /// Predicted reserved of one sample more, which breaks the limit.
-    next_reserved_bytes: Option<u64>,
-    source: String,
-}
-
 pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
     let library = library()?;
     let calibration = LoadedCalibration::load(&library, args.calibration.named())?;
@@ -109,23 +80,24 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
         memory.context
     );
     let pairs = match (&args.ant, &args.colony) {
-        (Some(ant), Some(colony)) => vec![(ant.clone(), colony.clone())],
+        (Some(ant), Some(colony)) => vec![PresetPair::given(ant, colony)?],
         _ => all(&library),
     };
     let mut found = Vec::new();
-    for (ant, colony) in &pairs {
-        match capacity(args, &library, &calibration, memory, (ant, colony)) {
+    for pair in &pairs {
+        match capacity(args, &library, &calibration, memory, pair) {
             Ok(capacity) => found.push(capacity),
             // A preset without a tier, say, is no reason to keep the others back.
-            Err(why) if args.all => tracing::warn!("{ant} x {colony}: {why}"),
+            Err(why) if args.all => tracing::warn!("{} x {}: {why}", pair.ant, pair.colony),
             Err(why) => return Err(why),
         }
     }
     Ok(Reply::done(match (args.format, args.all) {
-        (ListFormat::Json, true) => format!("{:#}\n", serde_json::json!(found)),
-        (ListFormat::Json, false) => format!("{:#}\n", serde_json::json!(found[0])),
-        (ListFormat::Table, true) => table(&found, memory, args),
-        (ListFormat::Table, false) => lines(&found[0], memory, args),
+        (ListFormat::Json, true) => format!("{:#}\n", json!(found)),
+        (ListFormat::Json, false) => format!("{:#}\n", json!(found[0])),
+        (ListFormat::Csv, _) => csv(&found),
+        (ListFormat::Table, true) => table(&found, memory, args.guard),
+        (ListFormat::Table, false) => lines(&found[0], memory),
     }))
 }
 
@@ -147,14 +119,18 @@ fn memory(vram: VramSize, context: Context) -> miette::Result<DeviceMemory> {
     }
 }
 
-fn all(library: &Library) -> Vec<(String, String)> {
+fn all(library: &Library) -> Vec<PresetPair> {
     let names = |kind: PresetKind| {
         let entries = library.list().into_iter().filter(move |entry| entry.kind == kind);
         entries.map(|entry| entry.name).collect::<Vec<_>>()
     };
     let colonies = names(PresetKind::Colony);
     let pairs = names(PresetKind::Ant).into_iter();
-    pairs.flat_map(|ant| colonies.iter().map(move |c| (ant.clone(), c.clone()))).collect()
+    let pair =
+        |ant: &String, colony: &String| PresetPair { ant: ant.clone(), colony: colony.clone() };
+    pairs
+        .flat_map(|ant| colonies.iter().map(move |colony| pair(&ant, colony)).collect::<Vec<_>>())
+        .collect()
 }
 
 fn capacity(
@@ -162,9 +138,10 @@ fn capacity(
     library: &Library,
     calibration: &LoadedCalibration,
     memory: DeviceMemory,
-    (ant, colony): (&str, &str),
+    pair: &PresetPair,
 ) -> miette::Result<Capacity> {
-    let spec = WorkloadSpec::new(library.ant(ant)?.spec, library.colony(colony)?.spec);
+    let (ant, colony) = (library.ant(&pair.ant)?, library.colony(&pair.colony)?);
+    let spec = WorkloadSpec::new(ant.spec, colony.spec);
     let spec = args.precision.map_or(spec, |precision| spec.with_precision(precision));
     // The batch is what is asked for; one sample stands for it.
     let workload = Workload::new(spec.with_batch(1)?, args.mode.into())?;
@@ -174,8 +151,13 @@ fn capacity(
     let max_batch = predictor.most(limit.bytes);
     let next = predictor.budget(max_batch + 1);
     Ok(Capacity {
-        ant: ant.to_owned(),
-        colony: colony.to_owned(),
+        ant: pair.ant.clone(),
+        colony: pair.colony.clone(),
+        notes: [ant.notes, colony.notes].into_iter().flatten().collect(),
+        sizes: Sizes::of(&workload),
+        guard: args.guard,
+        safe_ratio: args.safe_ratio,
+        calibration: calibration.name().to_owned(),
         max_batch,
         safe_batch: predictor.most(safe_limit_bytes),
         limit_bytes: limit.bytes,
@@ -190,71 +172,4 @@ fn capacity(
         next_reserved_bytes: next.as_ref().map(|b| b.reserved_bytes),
         source: next.map_or(String::new(), |b| b.source),
     })
-}
-
-fn lines(found: &Capacity, memory: DeviceMemory, args: &Args) -> String {
-    let size = |bytes: Option<u64>| bytes.map_or("beyond 64 bits".to_owned(), |b| gib(b) + " GiB");
-    let limit = memory.limit(args.guard);
-    let next = size(found.next_reserved_bytes);
-    let mut text = match found.max_batch {
-        0 => format!(
-            "maximum batch  0: one sample reserves {next}, and {} GiB may be\n",
-            gib(limit.bytes)
-        ),
-        most => format!(
-            "maximum batch  {most}: reserves {} of the {} GiB that it may; {} would reserve {next}\n",
-            size(found.reserved_bytes),
-            gib(limit.bytes),
-            most + 1,
-        ),
-    };
-    text += &format!(
-        "limited by     {limit}\nsafe batch     {} (within {} of the memory, and the maximum)\n\
-         device         {} GiB ({} bytes), guard {}\n",
-        found.safe_batch,
-        args.safe_ratio,
-        gib(found.total_bytes),
-        found.total_bytes,
-        args.guard,
-    );
-    text += &beside(memory);
-    text + &format!("source         {}\n", escape::line(&found.source))
-}
-
-/// What is held on the device beside what a step reserves.
-fn beside(memory: DeviceMemory) -> String {
-    let mut text = match memory.context {
-        Context::NONE => String::new(),
-        context => format!("context        {context}\n"),
-    };
-    if memory.held_bytes > 0 {
-        text += &format!(
-            "held by others {} GiB ({} bytes)\n",
-            gib(memory.held_bytes),
-            memory.held_bytes
-        );
-    }
-    text
-}
-
-fn table(found: &[Capacity], memory: DeviceMemory, args: &Args) -> String {
-    let heads = ["ant", "colony", "max batch", "reserved GiB", "next GiB", "safe batch"];
-    let size = |bytes: Option<u64>| or_dash(bytes, gib);
-    let rows = found.iter().map(|capacity| {
-        [
-            short(&capacity.ant).to_owned(),
-            short(&capacity.colony).to_owned(),
-            capacity.max_batch.to_string(),
-            size(capacity.reserved_bytes.filter(|_| capacity.max_batch > 0)),
-            size(capacity.next_reserved_bytes),
-            capacity.safe_batch.to_string(),
-        ]
-    });
-    let table = Table::new(heads).numbers_from(2).with_rows(rows).draw(Style::Terminal);
-    let limit = memory.limit(args.guard);
-    format!(
-        "{table}max batch: reserved within {} GiB; next: one sample more\nlimited by     {limit}\n{}",
-        gib(limit.bytes),
-        beside(memory)
-    )
 }

@@ -18,7 +18,7 @@ that.";
 
 /// `vram cuda-toolkit`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
+#[command(after_long_help = "Examples:
   vram cuda-toolkit
   export CUDA_HOME=$(vram cuda-toolkit)
   export CUDA_COMPUTE_CAP=89 PATH=\"$CUDA_HOME/bin:$PATH\"

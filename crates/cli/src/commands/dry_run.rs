@@ -10,7 +10,7 @@ use crate::flags::{CardFlags, PlacesFlags, ReportFormat};
 /// `vram dry-run`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "PROGRAM runs unmodified, with stand-ins for NVIDIA's libraries that compute nothing and count every
+    after_long_help = "PROGRAM runs unmodified, with stand-ins for NVIDIA's libraries that compute nothing and count every
 allocation. It runs twice with the same values in place of what kernels would have computed, then
 with zeros, then with others: a peak that never changes, and before which no such value was read, is
 the card's, to the byte. The first run's output passes through; the report goes to stderr.

@@ -1,17 +1,22 @@
 //! `vram env`: the machine's facts.
 
 use miette::IntoDiagnostic;
+use serde_json::{Value, json};
 use vram_artifacts::env::Env;
 use vram_console::device_flag::DeviceFlag;
+use vram_console::list_format::ListFormat;
 use vram_console::reply::Reply;
 use vram_launch::device::Place;
 use vram_metrics::facts::DeviceFacts;
+use vram_report::csv_text::csv_of;
 
-use crate::flags::ListFormat;
 use crate::{machine, on_card};
 
 /// `vram env`.
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = "Examples:
+  vram env
+  vram env --device cpu --format json")]
 pub struct Args {
     #[command(flatten)]
     device: DeviceFlag,
@@ -43,23 +48,35 @@ fn reply(args: &Args, env: &Env) -> miette::Result<Reply> {
     let json = serde_json::to_value(env).into_diagnostic()?;
     let text = match args.format {
         ListFormat::Json => format!("{json:#}\n"),
+        ListFormat::Csv => csv(&json),
         ListFormat::Table => lines(&json),
     };
     Ok(Reply::done(text))
 }
 
+/// One fact a row, and a row for each reason why one is missing.
+fn csv(json: &Value) -> String {
+    let facts = json.as_object().into_iter().flatten().flat_map(|(name, value)| match value {
+        Value::Array(values) => {
+            values.iter().map(|value| json!({ "fact": name, "value": value })).collect()
+        }
+        value => vec![json!({ "fact": name, "value": value })],
+    });
+    csv_of(&["fact", "value"], &facts.collect::<Vec<_>>())
+}
+
 /// One fact a line; facts that cannot be had are the reasons in `errors`.
-fn lines(json: &serde_json::Value) -> String {
+fn lines(json: &Value) -> String {
     let mut text = String::new();
     for (name, value) in json.as_object().into_iter().flatten() {
         match value {
-            serde_json::Value::Null => {}
-            serde_json::Value::Array(reasons) => {
+            Value::Null => {}
+            Value::Array(reasons) => {
                 for reason in reasons.iter().filter_map(|r| r.as_str()) {
                     text += &format!("{:20} {reason}\n", "unknown");
                 }
             }
-            serde_json::Value::String(value) => text += &format!("{name:20} {value}\n"),
+            Value::String(value) => text += &format!("{name:20} {value}\n"),
             value => text += &format!("{name:20} {value}\n"),
         }
     }

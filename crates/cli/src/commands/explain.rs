@@ -9,14 +9,16 @@ use miette::{IntoDiagnostic, MietteDiagnostic, miette};
 use serde_json::json;
 use vram_artifacts::atomic::write_atomically;
 use vram_console::exit::Exit;
+use vram_console::list_format::ListFormat;
 use vram_console::presets::library;
 use vram_console::reply::Reply;
 use vram_metrics::phase::Phase;
 use vram_presets::spec::Precision;
 use vram_presets::step::StepKind;
+use vram_report::csv_text::csv_of;
 use vram_report::defaults::NO_LEDGER;
 use vram_report::phase_chart;
-use vram_report::table::{Column, Style, Table};
+use vram_report::table::{Column, Style, Table, or_dash};
 use vram_report::units::gib;
 use vram_report::varied_sizes::VariedSize;
 use vram_report::workload::Workload;
@@ -27,12 +29,12 @@ use vram_workload::ledger::Ledger;
 use vram_workload::ledger_entry::LedgerEntry;
 use vram_workload::shape::Shape;
 
-use crate::flags::{ListFormat, WorkloadFlags};
+use crate::flags::WorkloadFlags;
 
 /// `vram explain`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Sizes: B batch, T synth_len, R ring_len, D slot_dim, S = max(8, D/3), E out_dim, C = 256 classes,
+    after_long_help = "Sizes: B batch, T synth_len, R ring_len, D slot_dim, S = max(8, D/3), E out_dim, C = 256 classes,
 P all parameters. An elasticity is d ln(peak) / d ln(size): 1 means linear.
 
 --step plain has no ledger yet: vram-cuda, where it lies beside vram, runs its probe once on a virtual
@@ -99,6 +101,7 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
     ranked.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
     Ok(Reply::done(match args.format {
         ListFormat::Json => to_json(&ledger, peak, &ranked, &elasticities),
+        ListFormat::Csv => to_csv(&ledger, peak, &ranked),
         ListFormat::Table => to_text(&ledger, peak, &ranked, &elasticities),
     }))
 }
@@ -117,6 +120,7 @@ fn without_ledger(args: &Args, workload: &Workload) -> miette::Result<Reply> {
     match crate::counted::run_of(workload)? {
         Ok(run) => Ok(Reply::done(match args.format {
             ListFormat::Json => counted::to_json(&run),
+            ListFormat::Csv => counted::to_csv(&run),
             ListFormat::Table => counted::to_text(&run),
         })),
         Err(CountError::Interrupted) => Ok(Reply { text: String::new(), exit: Exit::Interrupted }),
@@ -186,6 +190,27 @@ fn to_json(
     format!("{json:#}\n")
 }
 
+/// What of the peak a buffer is, in percent; none where it is not alive then.
+fn part_of_peak(ledger: &Ledger, peak: u64, entry: &LedgerEntry, bytes: u64) -> Option<f64> {
+    entry.alive_at(ledger.peak_phase()).then(|| 100.0 * bytes as f64 / peak as f64)
+}
+
+/// A row for each buffer.
+fn to_csv(ledger: &Ledger, peak: u64, ranked: &[Ranked<'_>]) -> String {
+    let record = |(entry, bytes): &Ranked<'_>| {
+        json!({
+            "name": entry.spec.name,
+            "class": entry.spec.kind.name(),
+            "formula": entry.formula(),
+            "bytes": bytes,
+            "percent_of_peak": part_of_peak(ledger, peak, entry, *bytes),
+            "phases": alive(entry),
+        })
+    };
+    let columns = ["name", "class", "formula", "bytes", "percent_of_peak", "phases"];
+    csv_of(&columns, &ranked.iter().map(record).collect::<Vec<_>>())
+}
+
 fn to_text(
     ledger: &Ledger,
     peak: u64,
@@ -193,9 +218,8 @@ fn to_text(
     elasticities: &[(&str, f64)],
 ) -> String {
     let at = ledger.peak_phase();
-    let part = |entry: &LedgerEntry, bytes: u64| match entry.alive_at(at) {
-        true => format!("{:.3}", 100.0 * bytes as f64 / peak as f64),
-        false => "-".to_owned(),
+    let part = |entry: &LedgerEntry, bytes| {
+        or_dash(part_of_peak(ledger, peak, entry, bytes), |percent| format!("{percent:.3}"))
     };
     let columns = [
         Column::text("buffer", 0, |(entry, _): &Ranked<'_>| entry.spec.name.to_owned()),

@@ -4,26 +4,23 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use serde_json::json;
 use vram_artifacts::atomic::write_atomically;
 use vram_artifacts::calibration;
-use vram_artifacts::run_record::RunRecord;
 use vram_console::exit::Exit;
 use vram_console::presets::library;
 use vram_console::reply::Reply;
 use vram_console::waiting::{load_runs, with_progress};
-use vram_fit::model::RowFit;
 use vram_report::catalogue::Catalogue;
 use vram_report::constants::constants_table;
 use vram_report::results::{excluded_lines, results_csv, results_table};
-use vram_report::run_ledger::reserved_by_ledger;
 use vram_report::study::Study;
+use vram_report::study_json::study_json;
 use vram_report::table::Style;
 use vram_report::terms::Terms;
 
 /// `vram fit`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
+#[command(after_long_help = "Examples:
   vram fit runs/20260101T000000Z-cpu-vra34
   vram fit --terms ring,state,token --format json runs/a runs/b
   vram fit --out calibration.toml runs/a")]
@@ -93,7 +90,7 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
     }
     let text = match args.format {
         Format::Table => table(&study, &catalogue),
-        Format::Json => format!("{:#}\n", to_json(&study)),
+        Format::Json => format!("{:#}\n", study_json(&study, &catalogue)),
         Format::Csv => results_csv(&study.lines(&catalogue)),
     };
     Ok(Reply { text, exit })
@@ -103,69 +100,4 @@ fn table(study: &Study, catalogue: &Catalogue) -> String {
     let results = results_table(&study.lines(catalogue), Style::Terminal);
     let constants = constants_table(study, catalogue, Style::Terminal);
     format!("{results}\n{constants}{}", excluded_lines(study))
-}
-
-/// Constants, rows and exclusions, sizes in bytes.
-pub(crate) fn to_json(study: &Study) -> serde_json::Value {
-    let tiers = study.fit.tiers.iter().zip(&study.tiers).map(|(fitted, tier)| {
-        let ring = &fitted.coefficients[0];
-        let names = &study.fit.model.terms;
-        let coefficients: serde_json::Map<_, _> = names
-            .iter()
-            .zip(&fitted.coefficients)
-            .map(|(name, c)| {
-                let estimate = json!({
-                    "value": c.value, "std_err": c.std_err, "ci95": c.ci95,
-                    "why_null": c.why_null.as_ref().map(ToString::to_string),
-                });
-                (name.clone(), estimate)
-            })
-            .collect();
-        json!({
-            "name": tier.name,
-            "ring_len": tier.key.ring_len,
-            "slot_dim": tier.key.slot_dim,
-            "precision": tier.key.precision,
-            "amp": tier.key.amp,
-            "step": tier.key.step,
-            "tape": tier.key.tape,
-            "device": tier.key.device,
-            "points": fitted.points,
-            "anchored": fitted.anchored,
-            "borrowed_from": fitted.borrowed_from,
-            "k_ring": ring.value,
-            "k_ring_ci95": ring.ci95,
-            "coefficients": coefficients,
-            "base_alloc_bytes": fitted.base.value.map(|b| b.round() as i64),
-            "base_alloc_std_err": fitted.base.std_err,
-            "overhead_bytes": fitted.overhead_bytes.round() as i64,
-        })
-    });
-    let excluded = study.excluded.iter();
-    json!({
-        "terms": study.fit.model.terms,
-        "tiers": tiers.collect::<Vec<_>>(),
-        "rows": study.rows().map(|(run, row)| row_json(run, row)).collect::<Vec<_>>(),
-        "excluded": excluded
-            .map(|(id, reason)| json!({ "id": id, "reason": reason.to_string() }))
-            .collect::<Vec<_>>(),
-    })
-}
-
-fn row_json(run: &RunRecord, row: &RowFit) -> serde_json::Value {
-    json!({
-        "id": row.id,
-        "workload_id": run.metrics.workload_id,
-        "probe_id": run.metrics.probe_id,
-        "step": run.metrics.step(),
-        "tape": run.metrics.tape(),
-        "pred_allocated_bytes": row.pred_allocated_bytes,
-        "pred_reserved_bytes": row.pred_reserved_bytes,
-        "ledger_reserved_bytes": reserved_by_ledger(run),
-        "meas_reserved_bytes": row.meas_reserved_bytes,
-        "meas_allocated_bytes": row.meas_allocated_bytes,
-        "err_percent": row.err_percent,
-        "loo_err_percent": row.loo_err_percent,
-        "why_no_loo": row.why_no_loo.as_ref().map(ToString::to_string),
-    })
 }

@@ -2,15 +2,16 @@
 
 use std::ffi::OsString;
 
+use vram_console::list_format::ListFormat;
 use vram_console::reply::Reply;
 use vram_metrics::verdict::VRAM_GUARD_RATIO;
 
-use crate::flags::{CardFlags, ListFormat, ratio};
+use crate::flags::{CardFlags, ratio};
 
 /// `vram max-batch`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "PROGRAM runs on a virtual card with a number in place of {} in its arguments: doubled until it does
+    after_long_help = "PROGRAM runs on a virtual card with a number in place of {} in its arguments: doubled until it does
 not fit, then halved. It fits if no allocation fails, what its pools reserve is within guard x the
 card's memory, and that with all that lies outside pools is within the card. The number after the
 one that is found was tried, and does not fit.
@@ -74,6 +75,7 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
     let report = MaxBatchReport::new(&program, &card, args.guard, &found);
     let text = match args.format {
         ListFormat::Json => serde_json::to_string_pretty(&report).into_diagnostic()? + "\n",
+        ListFormat::Csv => report.csv(),
         ListFormat::Table => report.text(),
     };
     let exit = if found.largest.is_some() { Exit::Done } else { Exit::Failed };

@@ -1,11 +1,13 @@
 //! `vram predict`: one workload's budget.
 
 use miette::miette;
-use serde_json::json;
+use serde_json::{Value, json};
 use vram_console::exit::Exit;
+use vram_console::list_format::ListFormat;
 use vram_console::presets::library;
 use vram_console::reply::Reply;
 use vram_presets::step::StepKind;
+use vram_report::csv_text::csv_of;
 use vram_report::error::ReportError;
 use vram_report::predictor::{Budget, LoadedCalibration};
 use vram_report::units::gib;
@@ -13,12 +15,12 @@ use vram_source::escape;
 use vram_sweep::counted::CountError;
 
 use crate::counted;
-use crate::flags::{CalibrationFlag, ListFormat, WorkloadFlags};
+use crate::flags::{CalibrationFlag, WorkloadFlags};
 
 /// `vram predict`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Allocated comes from the step's own ledger and is exact on a card. Reserved is rounded up to the
+    after_long_help = "Allocated comes from the step's own ledger and is exact on a card. Reserved is rounded up to the
 granule of the card's memory pool, which the calibration holds. A calibration without one, such as
 rtx4070tisuper_published, is answered from by its own constants. No card is needed.
 
@@ -29,6 +31,7 @@ counts every allocation and computes nothing.
 Examples:
   vram predict --ant od1_canon_small --colony od1_canon_real --batch 16 --precision fp16
   vram predict --ant od1_canon_small --colony od1_canon_real --batch 16 --precision fp16 --tape rows
+  vram predict --ant - --colony od1_canon_real --format json < my_ant.toml
   vram predict --ant od1_canon_real --colony od1_canon_real --batch 2 --precision fp16 \\
     --calibration rtx4070tisuper_published --format json"
 )]
@@ -61,16 +64,36 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
     };
     let budget = budget.ok_or_else(|| miette!("the prediction does not fit 64 bits"))?;
     let probe_id = workload.probe_id();
+    let mut json = json!(budget);
+    json["probe_id"] = probe_id.clone().into();
+    json["step"] = json!(workload.step);
+    json["tape"] = json!(workload.tape);
     Ok(Reply::done(match args.format {
-        ListFormat::Json => {
-            let mut json = json!(budget);
-            json["probe_id"] = probe_id.into();
-            json["step"] = json!(workload.step);
-            json["tape"] = json!(workload.tape);
-            format!("{json:#}\n")
-        }
+        ListFormat::Json => format!("{json:#}\n"),
+        ListFormat::Csv => csv(&json),
         ListFormat::Table => lines(&probe_id, &budget),
     }))
+}
+
+fn csv(prediction: &Value) -> String {
+    let mut record = prediction.clone();
+    let bounds = &prediction["reserved_bounds"];
+    record["reserved_least_bytes"] = bounds[0].clone();
+    record["reserved_most_bytes"] = bounds[1].clone();
+    let columns = [
+        "probe_id",
+        "step",
+        "tape",
+        "allocated_bytes",
+        "reserved_bytes",
+        "reserved_least_bytes",
+        "reserved_most_bytes",
+        "card_bytes",
+        "context_bytes",
+        "context_assumed",
+        "source",
+    ];
+    csv_of(&columns, &[record])
 }
 
 fn lines(probe_id: &str, budget: &Budget) -> String {

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use miette::{IntoDiagnostic, miette};
+use serde_json::{Value, json};
 use vram_artifacts::calibration;
 use vram_artifacts::steps::steps_total;
 use vram_console::exit::Exit;
+use vram_console::list_format::ListFormat;
 use vram_console::presets::library;
 use vram_console::reply::Reply;
 use vram_console::terminal;
@@ -15,28 +17,45 @@ use vram_presets::kind::PresetKind;
 use vram_presets::library::{Library, Origin, PresetEntry};
 use vram_presets::name::check_name;
 use vram_presets::sweep::Sweep;
+use vram_report::csv_text::csv_of;
 use vram_report::table::{Style, Table, or_dash};
 use vram_source::escape;
 use vram_source::text::Source;
 use vram_workload::shape::Shape;
 
-use crate::flags::ListFormat;
+/// What `--help` says after the subcommands.
+pub(crate) const EXAMPLES: &str = "Examples:
+  vram presets list
+  vram presets show od1_canon_small
+  vram presets check my_ant.toml
+
+Presets are TOML files in presets/ants, presets/colonies, presets/sweeps and presets/calibrations, of
+the working directory or one above it, before those that are built in.";
 
 /// `vram presets`.
 #[derive(Debug, clap::Subcommand)]
 pub enum Args {
     /// List every preset that has a name
+    #[command(after_long_help = "Examples:
+  vram presets list
+  vram presets list --format json")]
     List {
         /// How to print the list
         #[arg(long, value_enum, default_value_t)]
         format: ListFormat,
     },
     /// Print every preset of a name
+    #[command(after_long_help = "Examples:
+  vram presets show od1_canon_small
+  vram presets show vra34")]
     Show {
         /// The name
         name: String,
     },
     /// Check files, or every preset that has a name, and report all that is wrong
+    #[command(after_long_help = "Examples:
+  vram presets check
+  vram presets check my_ant.toml sweeps/mine.toml")]
     Check {
         /// Presets or whole workloads: TOML, or JSON for ants, colonies and whole workloads
         files: Vec<PathBuf>,
@@ -59,14 +78,14 @@ fn list(library: &Library, format: ListFormat) -> miette::Result<Reply> {
         ListFormat::Table => {
             Table::new(["kind", "name", "from"]).with_rows(rows).draw(Style::Terminal)
         }
-        ListFormat::Json => {
-            let list: Vec<_> = rows
-                .map(|[kind, name, from]| serde_json::json!({ "kind": kind, "name": name, "from": from }))
-                .collect();
-            serde_json::to_string_pretty(&list).into_diagnostic()? + "\n"
-        }
+        ListFormat::Json => serde_json::to_string_pretty(&records(rows)).into_diagnostic()? + "\n",
+        ListFormat::Csv => csv_of(&["kind", "name", "from"], &records(rows)),
     };
     Ok(Reply::done(text))
+}
+
+fn records(rows: impl Iterator<Item = [String; 3]>) -> Vec<Value> {
+    rows.map(|[kind, name, from]| json!({ "kind": kind, "name": name, "from": from })).collect()
 }
 
 fn origin(origin: &Origin) -> String {

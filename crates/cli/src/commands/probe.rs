@@ -31,9 +31,9 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
     match on_card::place(args.device.device)? {
         Place::Cuda(card, executable) => {
             // What can be refused without the card is refused before it is opened.
-            prepare(args, || Ok(()))?;
+            let given = prepare(args, || Ok(()))?.given;
             tracing::info!("running on cuda:{}, {}", card.ordinal, card.name);
-            on_card::exec(&executable)
+            on_card::exec_with(&executable, given.arguments())
         }
         Place::Cpu(why) => {
             let note = why.map(|why| format!("running on the CPU: {why}"));
@@ -53,9 +53,10 @@ fn prepare<D>(
     args: &Args,
     open: impl FnOnce() -> miette::Result<D>,
 ) -> miette::Result<Probe<'_, D>> {
-    let workload = args.workload.resolve(&library()?)?;
+    let given = args.workload.given()?;
+    let workload = args.workload.resolve_given(&library()?, &given)?;
     let steps_total = steps_total(args.warmup_steps, args.measure_steps)?;
-    Ok(Probe { args, workload, steps_total, device: open()? })
+    Ok(Probe { args, given, workload, steps_total, device: open()? })
 }
 
 /// `note` is said once nothing can be refused any more.

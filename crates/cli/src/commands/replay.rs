@@ -16,13 +16,13 @@ use vram_metrics::driver::{Card, DriverError};
 use vram_replay::error::{Refusal, ReplayError, Stopped};
 use vram_replay::{card, model};
 
-use crate::flags::ListFormat;
+use crate::flags::LineFormat;
 use input::Input;
 use outcome::{Outcome, Played};
 
 /// `vram replay`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "FILE has one call a line:
+#[command(after_long_help = "FILE has one call a line:
 
   set release_threshold 0            a setting of the pool: a number, max, on or off
   alloc 1 1048576 on 2               allocation 1, of 1 MiB, on stream 2; without `on`, stream 0
@@ -54,7 +54,7 @@ pub struct Args {
     model: bool,
     /// How to print what was seen; as JSON with the comparisons
     #[arg(long, value_enum, default_value_t)]
-    format: ListFormat,
+    format: LineFormat,
     /// The sequence; - is standard input
     #[arg(value_name = "FILE|-")]
     file: PathBuf,
@@ -91,8 +91,8 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
     let played = Played { place, lines: &input.lines, numbers: &input.numbers, seen };
     let outcome = Outcome::new(&played, (!args.model).then_some(expected.as_slice()));
     let text = match args.format {
-        ListFormat::Json => format!("{:#}\n", outcome.json(&played)),
-        ListFormat::Table => {
+        LineFormat::Json => format!("{:#}\n", outcome.json(&played)),
+        LineFormat::Table => {
             tell(&outcome, &played);
             played.text()
         }

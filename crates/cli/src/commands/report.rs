@@ -12,8 +12,8 @@ use vram_report::document::{self, Studies};
 /// `vram report`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Writes report.md, report.html (the same for a browser, in one file), table.csv, calibration.toml and
-peaks.svg.
+    after_long_help = "Writes report.md, report.html (the same for a browser, in one file), table.csv, calibration.toml
+and peaks.svg.
 
 Example:
   vram report runs/20260101T000000Z-cpu-vra34"

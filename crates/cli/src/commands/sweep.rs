@@ -14,7 +14,7 @@ use vram_sweep::device::Executables;
 
 Runs one `vram probe` process per row, and prints the table and the fitted constants beside the
 published ones. The run directory also gets a report.",
-    after_help = sweep::after_help("vram")
+    after_long_help = sweep::after_help("vram")
 )]
 pub struct Args {
     #[command(flatten)]

@@ -9,7 +9,7 @@ use crate::flags::{PlacesFlags, ReportFormat};
 /// `vram trace`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "PROGRAM runs unmodified on the card, once, with a library between it and NVIDIA's driver that passes
+    after_long_help = "PROGRAM runs unmodified on the card, once, with a library between it and NVIDIA's driver that passes
 every call on and counts what is asked of memory. At each mark that the program sets
 (vram_metrics::mark) the driver's own counters are read beside ours. The program's output passes
 through; the report goes to stderr.

@@ -38,6 +38,26 @@ fn the_published_slopes_again_on_another_machine() {
     assert_eq!(dp1["meas_reserved_bytes"], 8_868_855_808_u64);
     assert_eq!(dp1["meas_allocated_bytes"], 8_843_214_336_u64);
     assert!(dp1["pred_reserved_bytes"].is_u64());
+    for (key, value) in [
+        ("precision", json!("fp16")),
+        ("step", json!("fused")),
+        ("tape", json!("full")),
+        ("ring_len", json!(2048)),
+        ("synth_len", json!(256)),
+        ("batch_size", json!(16)),
+        ("notes", json!("published: baseline")),
+        (
+            "published",
+            json!({ "pred_reserved_gib": 8.215, "meas_reserved_gib": 8.215, "err_percent": 0.0 }),
+        ),
+    ] {
+        assert_eq!(dp1[key], value, "{key}");
+    }
+    assert_eq!(
+        (&fit["guard"], &fit["calibration"]),
+        (&json!(0.92), &json!("rtx4070tisuper_published"))
+    );
+    assert_eq!(small["published"]["k_ring"], json!(2.0398));
     assert!(rows.iter().all(|r| r["err_percent"].as_f64().unwrap().abs() < 0.7));
     assert_eq!(fit["excluded"], json!([]));
 }

@@ -7,6 +7,7 @@ mod commands;
 mod cuda_toolkit;
 mod disk;
 mod faults;
+mod formats;
 mod one_run;
 mod probe;
 mod replay;

@@ -3,6 +3,7 @@
 use serde_json::json;
 use vram_artifacts::run_record::RunRecord;
 use vram_metrics::phase::PhaseMark;
+use vram_report::csv_text::csv_of;
 use vram_report::predictor::counted_source;
 use vram_report::table::{Column, Style, Table, or_dash};
 use vram_report::units::gib;
@@ -23,6 +24,19 @@ pub(super) fn to_json(run: &RunRecord) -> String {
         "source": counted_source(run),
     });
     format!("{json:#}\n")
+}
+
+/// For spreadsheets: a row for each phase.
+pub(super) fn to_csv(run: &RunRecord) -> String {
+    let mark = |mark: &PhaseMark| {
+        json!({
+            "phase": mark.phase.name(),
+            "allocated_bytes": mark.allocated_bytes,
+            "reserved_bytes": mark.reserved_bytes,
+        })
+    };
+    let marks: Vec<_> = run.metrics.phase_marks.iter().map(mark).collect();
+    csv_of(&["phase", "allocated_bytes", "reserved_bytes"], &marks)
 }
 
 /// For reading.

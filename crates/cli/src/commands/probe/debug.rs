@@ -14,6 +14,7 @@ pub(super) struct Debug {
     /// Sleep after this measured step, counted from 0; -1 is never
     #[arg(
         long,
+        hide_short_help = true,
         value_name = "N",
         default_value = "-1",
         allow_negative_numbers = true,
@@ -22,16 +23,22 @@ pub(super) struct Debug {
     )]
     pub(super) debug_stall_after_step: i64,
     /// Sleep this long
-    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = seconds)]
+    #[arg(long, hide_short_help = true, value_name = "SECONDS", default_value = "0", value_parser = seconds)]
     pub(super) debug_stall_s: Duration,
     /// What silence is a stall; 0 is max(60 s, 10 x the warm-up's median)
-    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = seconds)]
+    #[arg(long, hide_short_help = true, value_name = "SECONDS", default_value = "0", value_parser = seconds)]
     pub(super) debug_stall_threshold_s: Duration,
     /// What goes wrong at the step that --debug-fault-at-step names
-    #[arg(long, value_enum, value_name = "FAULT", requires = "debug_fault_at_step")]
+    #[arg(
+        long,
+        hide_short_help = true,
+        value_enum,
+        value_name = "FAULT",
+        requires = "debug_fault_at_step"
+    )]
     debug_fault: Option<Trouble>,
     /// The step it goes wrong at, counted from 1 through both stages
-    #[arg(long, value_name = "N", requires = "debug_fault")]
+    #[arg(long, hide_short_help = true, value_name = "N", requires = "debug_fault")]
     debug_fault_at_step: Option<u64>,
 }
 

@@ -17,7 +17,7 @@ pub(crate) const MEASURE_STEPS: u64 = 3;
 /// `vram probe`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Writes run_cmd.txt and env.json before any compute, then metrics.json, metrics.csv and
+    after_long_help = "Writes run_cmd.txt and env.json before any compute, then metrics.json, metrics.csv and
 summary.md, PASS or FAIL. Contracts: VRA-30 (verdict), VRA-31 (ids), VRA-32 (artifacts).
 
 Examples:

@@ -14,10 +14,12 @@ use vram_console::terminal;
 use vram_report::workload::Workload;
 
 use super::options::{Args, EventFormat};
+use crate::stdin_preset::PresetPair;
 
 /// A probe that is about to run: everything that can be refused has been.
 pub(super) struct Probe<'a, D> {
     pub(super) args: &'a Args,
+    pub(super) given: PresetPair,
     pub(super) workload: Workload,
     pub(super) steps_total: u64,
     pub(super) device: D,
@@ -44,12 +46,13 @@ impl<D> Probe<'_, D> {
     pub(super) fn run_cmd(&self) -> RunCmd {
         // By name: where the executable lies is no part of a run.
         let command = std::iter::once("vram".to_owned());
-        let arguments = std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned());
+        let arguments = self.given.arguments().into_iter();
+        let arguments = arguments.map(|word| word.to_string_lossy().into_owned());
         RunCmd {
             artifact_version: Some(ARTIFACT_VERSION.to_owned()),
             argv: command.chain(arguments).collect(),
-            ant: Some(self.args.workload.ant.clone()),
-            colony: Some(self.args.workload.colony.clone()),
+            ant: Some(self.given.ant.clone()),
+            colony: Some(self.given.colony.clone()),
             resolved_spec: self.workload.spec.to_json(),
             canonical_spec: self.workload.spec.to_json(),
             workload_id: self.workload.spec.workload_id(),

@@ -60,9 +60,10 @@ fn with_probe(is_virtual: bool, work: impl FnOnce(&Probe<'_, Card>)) {
     let line = "probe --ant smoke_narrow --colony smoke_brief --batch 1 --output-dir out \
                 --debug-fault nan --debug-fault-at-step 1";
     let CommandLine { args } = CommandLine::parse_from(line.split_whitespace());
-    let workload = args.workload.resolve(&Library::built_in()).unwrap();
+    let given = args.workload.given().unwrap();
+    let workload = args.workload.resolve_given(&Library::built_in(), &given).unwrap();
     let facts = DeviceFacts { is_virtual, total_bytes: Some(100), ..DeviceFacts::default() };
-    work(&Probe { args: &args, workload, steps_total: 5, device: Card(facts) });
+    work(&Probe { args: &args, given, workload, steps_total: 5, device: Card(facts) });
 }
 
 /// Its counters are a card's, and nothing else is: not even that a time is missing.
