@@ -14,6 +14,7 @@ use vram_sweep::device::Executables;
 
 use crate::device_flag::DeviceFlag;
 use crate::list_format::ListFormat;
+use crate::live::Live;
 use crate::reply::Reply;
 use crate::sweep::say_device;
 use crate::terminal;
@@ -90,29 +91,53 @@ pub fn run(
         steps: flags.steps,
         out: flags.out.clone(),
     };
+    let mut live = None;
+    let mut place = String::new();
     let bench = bench::run(&options, library, executables, &mut |event| match event {
         BenchEvent::Device(device) => say_device(device),
+        BenchEvent::MeasuringBandwidth => {
+            live.insert(Live::new(None)).say("measures the copy bandwidth");
+        }
+        BenchEvent::Started { row, at, of } => {
+            place = format!("{} {at}/{of}", row.id);
+            live.get_or_insert_with(|| Live::new(None)).say(&format!("{place} starts"));
+        }
+        BenchEvent::Step(_, step) => {
+            if let Some(live) = &live {
+                live.say(&format!("{place} step {}/{} done", step.step, step.of));
+            }
+        }
         BenchEvent::Bandwidth(rate) => {
-            terminal::say(&format!("copy bandwidth: {:.1} GB/s, read plus written", rate / 1e9))
+            let rate = rate / 1e9;
+            say_above(&live, &format!("copy bandwidth: {rate:.1} GB/s, read plus written"));
         }
         BenchEvent::DoesNotFit(row, shortage) => {
-            terminal::say(&format!("{:8} not run: {shortage}", row.id));
+            say_above(&live, &format!("{:8} not run: {shortage}", row.id));
         }
         BenchEvent::Unpredicted(row) => {
-            terminal::say(&format!("{:8} runs without a prediction: {NO_LEDGER}", row.id));
+            say_above(&live, &format!("{:8} runs without a prediction: {NO_LEDGER}", row.id));
         }
         BenchEvent::Timed(timing) => {
             let step = milliseconds(timing.median_step_s);
-            terminal::say(&format!("{:8} {step} ms", timing.id));
+            say_above(&live, &format!("{:8} {step} ms", timing.id));
         }
-        BenchEvent::Written(file) => terminal::say(&format!("written: {}", file.display())),
+        BenchEvent::Written(file) => say_above(&live, &format!("written: {}", file.display())),
         _ => {}
     })?;
+    drop(live);
     Ok(Reply::done(match flags.format {
         ListFormat::Table => table(&bench),
         ListFormat::Json => format!("{:#}\n", json!(bench)),
         ListFormat::Csv => csv(&bench),
     }))
+}
+
+/// Says a line above what lives, but under `-q`.
+fn say_above(live: &Option<Live>, line: &str) {
+    match live {
+        Some(live) if terminal::shows_progress() => live.print(line),
+        _ => terminal::say(line),
+    }
 }
 
 /// With as many digits as say something: the floor of a tape of rows is some microseconds.

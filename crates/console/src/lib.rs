@@ -23,6 +23,7 @@ pub mod device_flag;
 mod diagnostic;
 pub mod exit;
 pub mod list_format;
+mod live;
 pub mod panics;
 pub mod presets;
 mod progress;

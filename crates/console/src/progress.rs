@@ -1,9 +1,7 @@
-//! What a person sees while rows run: a live bar on a terminal, a line per row elsewhere.
+//! What a person sees while rows run: on a terminal what happens now, and a line per row everywhere.
 
-use std::io::IsTerminal;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use vram_artifacts::events::Step;
 use vram_artifacts::run_record::RunRecord;
 use vram_report::defaults::NO_LEDGER;
@@ -12,14 +10,23 @@ use vram_sweep::event::RowEvent;
 use vram_sweep::plan::Row;
 use vram_sweep::preflight::Shortage;
 
+use crate::live::{Live, brief};
 use crate::terminal;
 
 /// Rows that come one after another.
 pub(crate) struct Progress {
-    bar: Option<ProgressBar>,
+    live: Live,
     pace: Pace,
-    rows: usize,
+    of: Of,
     at: usize,
+}
+
+/// What there is to do.
+enum Of {
+    /// So many rows.
+    Rows(usize),
+    /// So many searches, each of as many probes as it takes, and the probes of this one so far.
+    Searches(usize, u32),
 }
 
 /// Seconds per unit of work so far, and the work that is left.
@@ -49,21 +56,33 @@ fn work(row: &Row) -> f64 {
 }
 
 impl Progress {
-    pub(crate) fn new(rows: &[Row]) -> Self {
-        let steps = rows.iter().map(Row::steps).sum();
-        let shown = std::io::stderr().is_terminal() && terminal::shows_progress();
-        let bar = shown.then(|| {
-            // A template of literals always parses; the default style would do as well.
-            let style = ProgressStyle::with_template("{bar:24} {pos}/{len} steps  {wide_msg}");
-            ProgressBar::new(steps)
-                .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-        });
+    /// Of rows that are to be measured.
+    pub(crate) fn of_rows(rows: &[Row]) -> Self {
         Self {
-            bar,
-            rows: rows.len(),
-            at: 0,
+            live: Live::new(Some(rows.iter().map(Row::steps).sum())),
             pace: Pace { left: rows.iter().map(work).sum(), done: 0.0, seconds: 0.0 },
+            of: Of::Rows(rows.len()),
+            at: 0,
         }
+    }
+
+    /// Of searches, of which nobody knows how long they take.
+    pub(crate) fn of_searches(count: usize) -> Self {
+        Self {
+            live: Live::new(None),
+            pace: Pace { left: 0.0, done: 0.0, seconds: 0.0 },
+            of: Of::Searches(count, 0),
+            at: 0,
+        }
+    }
+
+    /// The next search begins.
+    pub(crate) fn search(&mut self, row: &Row) {
+        self.at += 1;
+        if let Of::Searches(_, probes) = &mut self.of {
+            *probes = 0;
+        }
+        self.live.say(&format!("{} {}", row.id, self.place()));
     }
 
     /// Shows what happened to a row.
@@ -71,7 +90,12 @@ impl Progress {
         match event {
             RowEvent::FinishedBefore => self.skip(row, "finished before"),
             RowEvent::DoesNotFit(shortage) => self.skip(row, &format!("not run: {shortage}")),
+            RowEvent::Counting => self.now(row, "dry run on a virtual card"),
+            RowEvent::NotCounted(why) => {
+                self.line(row, &format!("nothing is predicted by a dry run: {why}"));
+            }
             RowEvent::Started(shortage) => self.start(row, *shortage),
+            RowEvent::Computing => self.now(row, &format!("{}, touches memory", stage(row, 0))),
             RowEvent::RanOnVirtualCard => self.line(
                 row,
                 "runs again: what is there ran on a virtual card, which is no measurement",
@@ -79,27 +103,23 @@ impl Progress {
             RowEvent::Step(step) => self.step(row, step),
             RowEvent::Measured(record) => self.done(row, record),
             RowEvent::Lost(why) => self.warn(row, &format!("LOST  {why}")),
+            RowEvent::Interrupted => self.warn(row, "interrupted"),
             _ => {}
         }
     }
 
     /// The row does not run.
     fn skip(&mut self, row: &Row, why: &str) {
-        self.at += 1;
+        self.count();
         self.pace.left -= work(row);
-        if let Some(bar) = &self.bar {
-            bar.inc(row.steps());
-        }
+        self.live.advance(row.steps());
         self.line(row, why);
     }
 
     /// The row begins.
     fn start(&mut self, row: &Row, shortage: Option<&Shortage>) {
-        self.at += 1;
-        if let Some(bar) = &self.bar {
-            bar.set_message(format!("{} ({}/{})", row.id, self.at, self.rows));
-            bar.tick();
-        }
+        self.count();
+        self.now(row, "starts");
         match (&row.forecast, row.predicted()) {
             (None, None) => self.line(row, &format!("runs without a prediction: {NO_LEDGER}")),
             (None, Some(bytes)) => {
@@ -117,18 +137,13 @@ impl Progress {
         if let Some(seconds) = step.seconds {
             self.pace.step(row.work(), seconds);
         }
-        let Some(bar) = &self.bar else { return };
-        let peak =
-            step.peak_reserved_bytes.map_or("unknown".to_owned(), |b| format!("{} GiB", gib(b)));
-        let left = match self.pace.time_left() {
-            Some(left) => format!("{} left", indicatif::HumanDuration(left)),
-            None => "time left unknown".to_owned(),
+        self.live.advance(1);
+        let left = match (&self.of, self.pace.time_left()) {
+            (Of::Rows(_), Some(left)) => format!(", {} left", brief(left)),
+            _ => String::new(),
         };
-        bar.inc(1);
-        bar.set_message(format!(
-            "{} ({}/{}) step {}/{}  peak {peak}  {left}",
-            row.id, self.at, self.rows, step.step, step.of
-        ));
+        let peak = step.peak_reserved_bytes.map(|bytes| format!(", {} GiB", gib(bytes)));
+        self.now(row, &format!("{}{left}{}", stage(row, step.step), peak.unwrap_or_default()));
     }
 
     /// The row has its artifacts.
@@ -152,11 +167,26 @@ impl Progress {
         }
     }
 
-    /// All rows are over.
-    pub(crate) fn finish(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
+    /// One row more, or one probe of the search.
+    fn count(&mut self) {
+        match &mut self.of {
+            Of::Rows(_) => self.at += 1,
+            Of::Searches(_, probes) => *probes += 1,
         }
+    }
+
+    /// How many of how many.
+    fn place(&self) -> String {
+        match self.of {
+            Of::Rows(rows) => format!("{}/{rows}", self.at),
+            Of::Searches(searches, 0) => format!("{}/{searches}", self.at),
+            Of::Searches(searches, probes) => format!("{}/{searches} probe {probes}", self.at),
+        }
+    }
+
+    /// What happens now. The row first: what there is no room for is cut at the end.
+    fn now(&self, row: &Row, what: &str) {
+        self.live.say(&format!("{} {} {what}", row.id, self.place()));
     }
 
     /// Says something of the row.
@@ -168,16 +198,28 @@ impl Progress {
 
     /// Says something of the row that is wrong with it.
     fn warn(&self, row: &Row, text: &str) {
-        let line = format!("[{}/{}] {:6} {text}", self.at, self.rows, row.id);
-        match &self.bar {
-            Some(bar) => bar.println(line),
-            None => terminal::warn(&line),
-        }
+        self.live.print(&format!("[{}] {:6} {text}", self.place(), row.id));
+    }
+}
+
+/// What a row does after so many steps.
+fn stage(row: &Row, done: u64) -> String {
+    let (next, of) = (done.saturating_add(1), row.steps());
+    match next {
+        _ if next > of => "writes results".to_owned(),
+        _ if next <= row.row.warmup_steps => format!("warm-up {next}/{of}"),
+        _ => format!("measure {next}/{of}"),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use vram_presets::library::Library;
+    use vram_sweep::plan::{Plan, select};
+    use vram_workload::device_kind::DeviceKind;
+
     use super::*;
 
     /// Two of eight units took 3 s: six are left, at 1.5 s each.
@@ -189,5 +231,18 @@ mod tests {
         assert_eq!(pace.time_left(), Some(Duration::from_secs(9)));
         pace.step(6.0, 9.0);
         assert_eq!(pace.time_left(), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_row_goes_through_its_stages() {
+        let library = Library::built_in();
+        let sweep = library.sweep("vra34").unwrap().spec;
+        let rows = select(&sweep, &["DP1".to_owned()]).unwrap();
+        let plan = Plan::new(&library, DeviceKind::Cpu, rows, Path::new("out")).unwrap();
+        let row = &plan.rows[0];
+        let stages: Vec<String> = [0, 1, 2, 4, 5].map(|done| stage(row, done)).into();
+        let expected =
+            ["warm-up 1/5", "warm-up 2/5", "measure 3/5", "measure 5/5", "writes results"];
+        assert_eq!(stages, expected);
     }
 }

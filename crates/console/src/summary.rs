@@ -30,6 +30,7 @@ pub(crate) fn of_rows(
     let mut runs = Runs::default();
     let mut unmeasured = Vec::new();
     let mut failed = Vec::new();
+    let mut not_started = Vec::new();
     for RowResult { row, outcome } in results {
         let line = |note: String| {
             Line::unmeasured(
@@ -52,8 +53,12 @@ pub(crate) fn of_rows(
                 unmeasured.push(line(format!("predicted only: {shortage}")));
             }
             RowOutcome::Interrupted => {
-                unmeasured.push(line("not run: the sweep was interrupted".to_owned()));
+                unmeasured.push(line("interrupted".to_owned()));
                 failed.push(format!("{}: interrupted", row.id));
+            }
+            RowOutcome::NotStarted => {
+                unmeasured.push(line("not started: the sweep was interrupted".to_owned()));
+                not_started.push(row.id);
             }
             RowOutcome::Crashed(Crash { why, .. }) | RowOutcome::Lost(why) => {
                 unmeasured.push(line(why.clone()));
@@ -72,7 +77,7 @@ pub(crate) fn of_rows(
             (String::new(), false)
         }
     };
-    Reply { text, exit: conclude(program, &failed, written, dir) }
+    Reply { text, exit: conclude(program, &failed, &not_started, written, dir) }
 }
 
 /// The table of largest batches, likewise.
@@ -98,7 +103,7 @@ pub(crate) fn of_searches(
             false
         }
     };
-    let exit = conclude(program, &failed, written, dir);
+    let exit = conclude(program, &failed, &searches.not_started, written, dir);
     Reply { text: sweep_tables::of_searches(format, &searches, limit, how), exit }
 }
 
@@ -123,12 +128,21 @@ fn write_report(runs: &Runs, studies: &Studies, catalogue: &Catalogue, dir: &Pat
 }
 
 /// Says what failed and how to go on.
-fn conclude(program: &str, failed: &[String], written: bool, dir: &Path) -> Exit {
-    if failed.is_empty() && written {
+fn conclude(
+    program: &str,
+    failed: &[String],
+    not_started: &[String],
+    written: bool,
+    dir: &Path,
+) -> Exit {
+    if failed.is_empty() && not_started.is_empty() && written {
         return Exit::Done;
     }
     for row in failed {
         terminal::warn(&format!("failed {row}"));
+    }
+    if !not_started.is_empty() {
+        terminal::warn(&format!("not started: {}", not_started.join(", ")));
     }
     terminal::warn(&format!(
         "the finished rows are kept: {}",

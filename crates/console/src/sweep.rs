@@ -116,17 +116,19 @@ pub fn run(
                 "{free} GiB are free now: a boundary between that and {limit} GiB is not seen"
             ));
         }
-        Event::Rows(rows) => progress = Some(Progress::new(rows)),
+        Event::Rows(rows) => progress = Some(Progress::of_rows(rows)),
+        Event::Searches(count) => progress = Some(Progress::of_searches(count)),
+        Event::Search(row) => {
+            if let Some(progress) = &mut progress {
+                progress.search(row);
+            }
+        }
         Event::Row(row, what) => {
             if let Some(progress) = &mut progress {
                 progress.on(row, &what);
             }
         }
-        Event::RowsOver => {
-            if let Some(progress) = progress.take() {
-                progress.finish();
-            }
-        }
+        Event::RowsOver => progress = None,
         _ => {}
     };
     let finished = sweep::run(&flags.options(), library, executables, listen)?;

@@ -42,7 +42,14 @@ pub(crate) fn of_rows(
 fn tables(studies: &Studies, catalogue: &Catalogue, unmeasured: &[Line]) -> String {
     let table = |title: &str, study: &Study, more: &[Line]| {
         let lines = [study.lines(catalogue), more.to_vec()].concat();
+        // Where nothing was measured there is nothing to show of a model.
+        if lines.is_empty() {
+            return String::new();
+        }
         let results = results_table(&lines, Style::Terminal);
+        if study.fit.tiers.is_empty() {
+            return format!("\n{title}\n{results}");
+        }
         let constants = constants_table(study, catalogue, Style::Terminal);
         format!("\n{title}\n{results}\n{constants}")
     };
@@ -71,6 +78,7 @@ pub(crate) fn of_searches(
                 "known": how,
                 "found": records(),
                 "failed": failed.collect::<Vec<_>>(),
+                "not_started": searches.not_started,
             });
             format!("{json:#}\n")
         }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 use vram_artifacts::atomic::write_atomically;
-use vram_artifacts::events::Step;
+use vram_artifacts::events;
 use vram_artifacts::run_record::{RunRecord, read};
 use vram_launch::choice::DeviceChoice;
 use vram_launch::executable::Executable;
@@ -48,12 +48,25 @@ pub struct Options {
 pub enum BenchEvent<'a> {
     /// The rows will run here.
     Device(&'a SweepDevice),
+    /// The device's copy bandwidth is measured, which takes a moment.
+    MeasuringBandwidth,
     /// The device's copy bandwidth, in bytes read plus written per second.
     Bandwidth(f64),
     /// A row is predicted not to fit and does not run.
     DoesNotFit(&'a Row, &'a Shortage),
     /// A row runs of which nothing is predicted.
     Unpredicted(&'a Row),
+    /// A row's process starts.
+    Started {
+        /// The row.
+        row: &'a Row,
+        /// Which it is, from one.
+        at: usize,
+        /// Of how many.
+        of: usize,
+    },
+    /// A step of a row is over.
+    Step(&'a Row, &'a events::Step),
     /// A row was timed.
     Timed(&'a Timing),
     /// The file with the times is written.
@@ -140,13 +153,15 @@ pub fn run(
     let mut plan = Plan::new(library, device.kind(), rows, &out)?;
     plan.refuse_occupied()?;
     let probe = probe.executable(&device)?;
+    listen(BenchEvent::MeasuringBandwidth);
     let copy_bytes_per_s = bandwidth(&probe, device.choice())?;
     listen(BenchEvent::Bandwidth(copy_bytes_per_s));
 
     let began = Instant::now();
     let mut timings = Vec::new();
     let mut machine = String::new();
-    for row in &mut plan.rows {
+    let of = plan.rows.len();
+    for (at, row) in plan.rows.iter_mut().enumerate() {
         if let Some(shortage) = shortage(row, device.memory()) {
             listen(BenchEvent::DoesNotFit(row, &shortage));
             continue;
@@ -155,7 +170,8 @@ pub fn run(
             listen(BenchEvent::Unpredicted(row));
         }
         row.row.measure_steps = options.steps;
-        let (timing, record) = time(row, &probe, device.choice(), copy_bytes_per_s)?;
+        listen(BenchEvent::Started { row, at: at + 1, of });
+        let (timing, record) = time(row, &probe, device.choice(), copy_bytes_per_s, listen)?;
         listen(BenchEvent::Timed(&timing));
         machine = record.machine().to_owned();
         timings.push(timing);
@@ -205,12 +221,16 @@ fn time(
     probe: &Executable,
     choice: DeviceChoice,
     copy_bytes_per_s: f64,
+    listen: &mut dyn FnMut(BenchEvent<'_>),
 ) -> Result<(Timing, RunRecord), SweepError> {
     let failed = |why: String| SweepError::BenchRow { id: row.id.clone(), why };
     let began = Instant::now();
     let mut first_step_s = None;
-    let observe = &mut |_: &Step| {
-        first_step_s.get_or_insert_with(|| began.elapsed().as_secs_f64());
+    let observe = &mut |event: &events::Event| {
+        if let events::Event::Step(step) = event {
+            first_step_s.get_or_insert_with(|| began.elapsed().as_secs_f64());
+            listen(BenchEvent::Step(row, step));
+        }
     };
     match probe_process::run(probe, row, &choice.to_string(), &Limits::default(), observe)? {
         Outcome::Exited => {}

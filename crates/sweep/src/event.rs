@@ -29,7 +29,11 @@ pub enum Event<'a> {
     Rows(&'a [Row]),
     /// Something about a row.
     Row(&'a Row, RowEvent<'a>),
-    /// The rows that came are over.
+    /// So many searches for the largest batch come next, each of as many rows as it takes.
+    Searches(usize),
+    /// The next of them begins, for this row's workload.
+    Search(&'a Row),
+    /// The rows or searches that came are over.
     RowsOver,
 }
 
@@ -39,10 +43,16 @@ pub enum Event<'a> {
 pub enum RowEvent<'a> {
     /// It was measured before and does not run again.
     FinishedBefore,
+    /// A virtual card counts its step.
+    Counting,
+    /// No virtual card could, and why.
+    NotCounted(&'a str),
     /// It is predicted not to fit and does not run.
     DoesNotFit(&'a Shortage),
     /// Its process starts; with why it is predicted not to fit, where it runs all the same.
     Started(Option<&'a Shortage>),
+    /// Its process has its device and begins to compute.
+    Computing,
     /// It ran before, on a virtual card, which is no measurement: it runs again.
     RanOnVirtualCard,
     /// A step of it is over.
@@ -51,6 +61,8 @@ pub enum RowEvent<'a> {
     Measured(&'a RunRecord),
     /// It has none.
     Lost(&'a str),
+    /// It was ended because the sweep was.
+    Interrupted,
 }
 
 /// Who is told.

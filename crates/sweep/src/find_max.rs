@@ -15,7 +15,7 @@ use crate::batch_search::{Boundary, Seen, search};
 use crate::error::SweepError;
 use crate::event::{Event, Listener};
 use crate::plan::{Row, batch_id};
-use crate::runner::{RowOutcome, RowResult, Runner};
+use crate::runner::{RowOutcome, Runner};
 
 /// A workload whose boundary is searched: with one sample, which stands for any number of them.
 pub(crate) struct Searched {
@@ -43,6 +43,8 @@ pub struct Searches {
     pub records: Vec<RunRecord>,
     /// Rows whose search failed, and why.
     pub failed: Vec<(String, String)>,
+    /// Rows whose search had not begun when the sweep was ended.
+    pub not_started: Vec<String>,
 }
 
 /// What every search is made with.
@@ -63,7 +65,13 @@ impl Search<'_> {
             listen(Event::FreeBelowLimit { free, limit });
         }
         let mut searches = Searches::default();
+        listen(Event::Searches(searched.len()));
         for Searched { row, forecast } in searched {
+            if self.runner.limits.interrupt.signal().is_some() {
+                searches.not_started.push(row.id);
+                continue;
+            }
+            listen(Event::Search(&row));
             match self.find(&row.row, &forecast, free, &mut searches.records, listen) {
                 Ok(boundary) => {
                     let predicted = forecast.most(limit.min(free));
@@ -72,6 +80,7 @@ impl Search<'_> {
                 Err(why) => searches.failed.push((row.id, why)),
             }
         }
+        listen(Event::RowsOver);
         searches
     }
 
@@ -100,18 +109,17 @@ impl Search<'_> {
         let row = SweepRow { id: batch_id(row, batch), batch, ..row.clone() };
         let row = Row::new(self.library, self.runner.device.kind(), &row, self.dir)
             .map_err(|why| with_causes(&why))?;
-        let measured = self.runner.measure(vec![row], listen).pop();
-        match measured.map(|RowResult { outcome, .. }| outcome) {
-            Some(RowOutcome::Measured(record)) => {
+        match self.runner.measure_row(row, listen).outcome {
+            RowOutcome::Measured(record) => {
                 let seen = seen(&record);
                 records.push(*record);
                 seen
             }
-            Some(RowOutcome::Crashed(crash)) if crash.may_be_memory() => Ok(Seen::Refused),
-            Some(RowOutcome::Crashed(crash)) => Err(format!("batch {batch}: {}", crash.why)),
-            Some(RowOutcome::DoesNotFit(shortage)) => Err(format!("batch {batch}: {shortage}")),
-            Some(RowOutcome::Lost(why)) => Err(format!("batch {batch}: {why}")),
-            Some(RowOutcome::Interrupted) | None => Err("interrupted".to_owned()),
+            RowOutcome::Crashed(crash) if crash.may_be_memory() => Ok(Seen::Refused),
+            RowOutcome::Crashed(crash) => Err(format!("batch {batch}: {}", crash.why)),
+            RowOutcome::DoesNotFit(shortage) => Err(format!("batch {batch}: {shortage}")),
+            RowOutcome::Lost(why) => Err(format!("batch {batch}: {why}")),
+            RowOutcome::Interrupted | RowOutcome::NotStarted => Err("interrupted".to_owned()),
         }
     }
 }

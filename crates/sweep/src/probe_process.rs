@@ -8,7 +8,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use vram_artifacts::events::{Event, Step};
+use vram_artifacts::events::Event;
 use vram_launch::executable::Executable;
 
 use crate::error::SweepError;
@@ -59,14 +59,14 @@ impl Drop for Guard {
     }
 }
 
-/// Runs one row's probe and tells `observe` of its steps.
+/// Runs one row's probe and tells `observe` of its events.
 #[tracing::instrument(level = "trace", name = "probe", skip_all, fields(id = %row.id))]
 pub(crate) fn run(
     probe: &Executable,
     row: &Row,
     device: &str,
     limits: &Limits,
-    observe: &mut dyn FnMut(&Step),
+    observe: &mut dyn FnMut(&Event),
 ) -> Result<Outcome, SweepError> {
     fs::create_dir_all(&row.dir)
         .map_err(SweepError::system(format!("make {}", row.dir.display())))?;
@@ -85,8 +85,8 @@ pub(crate) fn run(
     let lines = stdout.into_iter().flat_map(|out| BufReader::new(out).lines());
     // A line that is no event is ignored; one that cannot be read ends the stream.
     for line in lines.map_while(Result::ok) {
-        if let Ok(Event::Step(step)) = serde_json::from_str(&line) {
-            observe(&step);
+        if let Ok(event) = serde_json::from_str(&line) {
+            observe(&event);
         }
     }
     let status = child.0.wait().map_err(SweepError::system("wait for the probe"))?;
@@ -243,7 +243,11 @@ mod tests {
         let rows = select(&sweep, &["N16".to_owned()]).unwrap();
         let plan = Plan::new(&library, DeviceKind::Cpu, rows, dir.path()).unwrap();
         let mut steps = Vec::new();
-        let observe = &mut |s: &Step| steps.push(s.step);
+        let observe = &mut |event: &Event| {
+            if let Event::Step(step) = event {
+                steps.push(step.step);
+            }
+        };
         let probe = Executable::plain(probe);
         let outcome = run(&probe, &plan.rows[0], "cpu", limits, observe).unwrap();
         (outcome, steps, dir)

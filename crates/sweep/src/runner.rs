@@ -1,7 +1,7 @@
 //! Rows, one probe process each: whatever happens to one, the next is unharmed.
 
 use vram_artifacts::error::with_causes;
-use vram_artifacts::events::Step;
+use vram_artifacts::events;
 use vram_artifacts::run_record::{RunRecord, read};
 use vram_launch::executable::Executable;
 use vram_metrics::card_is_virtual;
@@ -24,8 +24,10 @@ pub enum RowOutcome {
     Crashed(Crash),
     /// It has no artifacts for another reason.
     Lost(String),
-    /// The sweep was ended before or while it ran.
+    /// The sweep was ended while it ran.
     Interrupted,
+    /// The sweep was ended before it ran.
+    NotStarted,
 }
 
 /// A row and what became of it.
@@ -51,20 +53,21 @@ impl Runner {
     /// Measures every row that has to be.
     pub(crate) fn measure(&self, rows: Vec<Row>, listen: Listener<'_>) -> Vec<RowResult> {
         listen(Event::Rows(&rows));
-        let results = rows.into_iter().map(|mut row| {
-            let outcome = self.measure_row(&mut row, listen);
-            RowResult { row, outcome }
-        });
+        let results = rows.into_iter().map(|row| self.measure_row(row, listen));
         let results = results.collect();
         listen(Event::RowsOver);
         results
     }
 
     /// Takes a row from its plan to its outcome.
-    fn measure_row(&self, row: &mut Row, listen: Listener<'_>) -> RowOutcome {
+    pub(crate) fn measure_row(&self, mut row: Row, listen: Listener<'_>) -> RowResult {
         let _span = tracing::trace_span!("row", id = %row.id).entered();
-        self.count(row);
-        let row = &*row;
+        self.count(&mut row, listen);
+        let outcome = self.outcome(&row, listen);
+        RowResult { row, outcome }
+    }
+
+    fn outcome(&self, row: &Row, listen: Listener<'_>) -> RowOutcome {
         let before = self.resume.then(|| row.finished()).flatten();
         let was_virtual = before.as_ref().is_some_and(|record| record.env.virtual_card);
         if let Some(record) = before.filter(|_| !was_virtual) {
@@ -72,7 +75,7 @@ impl Runner {
             return RowOutcome::Measured(Box::new(record));
         }
         if self.limits.interrupt.signal().is_some() {
-            return RowOutcome::Interrupted;
+            return RowOutcome::NotStarted;
         }
         match self.shortage(row) {
             Some(shortage) if self.preflight == Preflight::Skip => {
@@ -93,20 +96,26 @@ impl Runner {
             RowOutcome::Crashed(Crash { why, .. }) | RowOutcome::Lost(why) => {
                 listen(Event::Row(row, RowEvent::Lost(why)));
             }
-            RowOutcome::DoesNotFit(_) | RowOutcome::Interrupted => {}
+            RowOutcome::Interrupted => listen(Event::Row(row, RowEvent::Interrupted)),
+            RowOutcome::DoesNotFit(_) | RowOutcome::NotStarted => {}
         }
         outcome
     }
 
     /// Lets a virtual card count what no ledger tells, where rows run on a real one. A row is measured
     /// without it, too.
-    fn count(&self, row: &mut Row) {
-        if row.forecast.is_some() || self.device.card.is_none() || card_is_virtual() {
+    fn count(&self, row: &mut Row, listen: Listener<'_>) {
+        let is_interrupted = || self.limits.interrupt.signal().is_some();
+        if is_interrupted()
+            || row.forecast.is_some()
+            || self.device.card.is_none()
+            || card_is_virtual()
+        {
             return;
         }
-        let is_interrupted = || self.limits.interrupt.signal().is_some();
+        listen(Event::Row(row, RowEvent::Counting));
         if let Err(why) = row.count(self.probe.path(), &is_interrupted) {
-            tracing::info!("{}: nothing is predicted by a dry run: {}", row.id, with_causes(&why));
+            listen(Event::Row(row, RowEvent::NotCounted(&with_causes(&why))));
         }
     }
 
@@ -121,7 +130,11 @@ impl Runner {
     fn run(&self, row: &Row, listen: Listener<'_>) -> Result<RowOutcome, SweepError> {
         row.set_aside()?;
         let device = self.device.choice().to_string();
-        let observe = &mut |step: &Step| listen(Event::Row(row, RowEvent::Step(step)));
+        let observe = &mut |event: &events::Event| match event {
+            events::Event::Started(_) => listen(Event::Row(row, RowEvent::Computing)),
+            events::Event::Step(step) => listen(Event::Row(row, RowEvent::Step(step))),
+            events::Event::Finished(_) => {}
+        };
         let outcome = probe_process::run(&self.probe, row, &device, &self.limits, observe)?;
         Ok(match outcome {
             Outcome::Exited => match read(&row.dir) {

@@ -60,6 +60,7 @@ fn the_largest_batch_is_found_by_measuring_it() {
     let output = sandbox.sweep(&find);
     let (said, table) = (text(&output.stderr), text(&output.stdout));
     assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("[1/1 probe 1] A-B") && said.contains("[1/1 probe 2] A-B"), "{said}");
     let mut probes: Vec<(u64, u64)> = fs::read_dir(sandbox.path("out"))
         .unwrap()
         .filter_map(|entry| read(&entry.unwrap().path()).ok())

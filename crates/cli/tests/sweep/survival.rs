@@ -61,12 +61,45 @@ fn a_signal_ends_the_child_and_keeps_what_is_finished() {
         assert!(said.contains("--sweep mine.toml --out out --resume"), "{said}");
         // The table so far, with the finished row in it.
         let table = text(&output.stdout);
-        assert!(table.contains("│ A ") && table.contains("not run: the sweep was"), "{table}");
+        assert!(table.contains("│ A ") && table.contains("not started: the sweep was"), "{table}");
+        assert!(said.contains("failed B: interrupted\nnot started: C\n"), "{said}");
         assert_eq!(sandbox.ran(), ["A", "B"]);
 
         fs::remove_file(sandbox.path("trouble-B")).unwrap();
         assert_eq!(sandbox.sweep(&["--resume"]).status.code(), Some(0));
         assert_eq!(sandbox.ran(), ["A", "B", "B", "C"]);
+    }
+}
+
+/// Rows that were not measured are named, and no table is empty.
+#[test]
+fn what_an_interrupt_left_undone_is_named_without_empty_tables() {
+    let sandbox = Sandbox::scripted();
+    sandbox.trouble("A", "kill -2 $PPID; exec sleep 60");
+    let output = sandbox.sweep(&[]);
+    let (table, said) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert!(said.contains("[1/3] A      interrupted\n"), "{said}");
+    assert!(said.contains("failed A: interrupted\nnot started: B, C\n"), "{said}");
+    assert!(table.contains("│ A ") && table.contains("│ C "), "{table}");
+    assert_eq!(table.matches('┌').count(), 1, "{table}");
+    assert!(!table.contains("pooled"), "{table}");
+}
+
+#[test]
+fn a_quiet_sweep_prints_its_result_alone() {
+    for more in [["--format", "csv"], ["--format", "json"], ["--format", "table"]] {
+        let output = Sandbox::scripted().sweep(&[&["--quiet"], &more[..]].concat());
+        assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+        let result = text(&output.stdout);
+        match more[1] {
+            "csv" => assert_eq!(result.lines().count(), 4, "{result}"),
+            "json" => {
+                let json: serde_json::Value = serde_json::from_str(&result).unwrap();
+                assert_eq!(json["ring"]["rows"].as_array().unwrap().len(), 3, "{result}");
+            }
+            _ => assert!(result.contains("│ C "), "{result}"),
+        }
     }
 }
 
