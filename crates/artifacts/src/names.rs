@@ -10,5 +10,7 @@ pub const METRICS: &str = "metrics.json";
 pub const METRICS_CSV: &str = "metrics.csv";
 /// The measurement in words.
 pub const SUMMARY: &str = "summary.md";
+/// The sweep whose rows lie beside it, where it was given as a file.
+pub const SWEEP: &str = "sweep.toml";
 /// What a directory's name has after the run's when an attempt was set aside: a number follows.
 pub const ASIDE: &str = ".unfinished-";

@@ -3,10 +3,9 @@
 use miette::{Diagnostic, IntoDiagnostic, Report, miette};
 use vram_artifacts::run_record::RunRecord;
 use vram_launch::executable::{cuda_executable_name, own_dir};
+use vram_presets::sweep::{MEASURE_STEPS, WARMUP_STEPS};
 use vram_report::workload::Workload;
 use vram_sweep::counted::{CountError, CountedProbe, count};
-
-use crate::commands::probe::{MEASURE_STEPS, WARMUP_STEPS};
 
 /// The run of a workload's probe on a virtual card, which stands for one of a real card.
 ///

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use vram_artifacts::events::Step;
+use vram_artifacts::metrics::Metrics;
 use vram_artifacts::run_record::RunRecord;
 use vram_report::defaults::NO_LEDGER;
 use vram_report::units::gib;
@@ -88,7 +89,11 @@ impl Progress {
     /// Shows what happened to a row.
     pub(crate) fn on(&mut self, row: &Row, event: &RowEvent<'_>) {
         match event {
-            RowEvent::FinishedBefore => self.skip(row, "finished before"),
+            RowEvent::FinishedBefore(record) => self.skip(row, &kept(row, record)),
+            RowEvent::Redone => {
+                self.line(row, "runs again, as --redo says: what was there is kept aside")
+            }
+            RowEvent::Unfinished(why) => self.line(row, &format!("runs again: {why}")),
             RowEvent::DoesNotFit(shortage) => self.skip(row, &format!("not run: {shortage}")),
             RowEvent::Counting => self.now(row, "dry run on a virtual card"),
             RowEvent::NotCounted(why) => {
@@ -151,10 +156,7 @@ impl Progress {
         let m = &record.metrics;
         let peak = m.peak_vram_reserved_bytes.map_or("unknown".to_owned(), gib);
         let step = m.median_step_time_s.map_or("-".to_owned(), |s| format!("{s:.3}"));
-        let verdict = match m.reasons() {
-            none if none.is_empty() => m.status().to_string(),
-            reasons => format!("{} ({reasons})", m.status()),
-        };
+        let verdict = verdict(m);
         let mark = m.disturbance().map_or(String::new(), |bytes| {
             format!("  disturbed: others' memory moved by {} GiB", gib(bytes))
         });
@@ -200,6 +202,26 @@ impl Progress {
     fn warn(&self, row: &Row, text: &str) {
         self.live.print(&format!("[{}] {:6} {text}", self.place(), row.id));
     }
+}
+
+/// PASS, or FAIL with its reasons.
+fn verdict(m: &Metrics) -> String {
+    match m.reasons() {
+        none if none.is_empty() => m.status().to_string(),
+        reasons => format!("{} ({reasons})", m.status()),
+    }
+}
+
+/// What was kept of a row that does not run again, and how it would.
+fn kept(row: &Row, record: &RunRecord) -> String {
+    let m = &record.metrics;
+    let peak = m.peak_vram_reserved_bytes.map_or("unknown".to_owned(), gib);
+    let disturbed = if m.disturbance().is_some() { ", disturbed" } else { "" };
+    let again = match m.stability_pass && disturbed.is_empty() {
+        true => String::new(),
+        false => format!("; --redo {} measures it again", row.id),
+    };
+    format!("finished before, kept: {}{disturbed}, peak reserved {peak} GiB{again}", verdict(m))
 }
 
 /// What a row does after so many steps.

@@ -31,6 +31,7 @@ pub(crate) fn of_rows(
     let mut unmeasured = Vec::new();
     let mut failed = Vec::new();
     let mut not_started = Vec::new();
+    let mut redo = Vec::new();
     for RowResult { row, outcome } in results {
         let line = |note: String| {
             Line::unmeasured(
@@ -43,6 +44,9 @@ pub(crate) fn of_rows(
         };
         match outcome {
             RowOutcome::Measured(record) => {
+                if !record.metrics.stability_pass || record.metrics.disturbance().is_some() {
+                    redo.push(row.id.clone());
+                }
                 if !record.metrics.stability_pass {
                     failed.push(format!("{}: {}", row.id, record.metrics.reasons()));
                 }
@@ -66,7 +70,7 @@ pub(crate) fn of_rows(
             }
         }
     }
-    let catalogue = Catalogue::new(library);
+    let catalogue = Catalogue::new(library).with_sweeps_of(library, &runs);
     let (text, written) = match Studies::new(&runs) {
         Ok(studies) => (
             sweep_tables::of_rows(format, &studies, &catalogue, &unmeasured),
@@ -77,7 +81,14 @@ pub(crate) fn of_rows(
             (String::new(), false)
         }
     };
-    Reply { text, exit: conclude(program, &failed, &not_started, written, dir) }
+    let exit = conclude(program, &failed, &not_started, written, dir);
+    if !redo.is_empty() {
+        terminal::say(&format!(
+            "failed or disturbed rows are kept as they are, and are measured again by: {}",
+            redo_command(program, std::env::args().skip(1), dir, &redo)
+        ));
+    }
+    Reply { text, exit }
 }
 
 /// The table of largest batches, likewise.
@@ -97,7 +108,12 @@ pub(crate) fn of_searches(
     let failed = searches.failed.iter().map(|(row, why)| format!("{row}: {why}"));
     let mut failed: Vec<String> = failed.collect();
     let written = match Studies::new(&runs) {
-        Ok(studies) => write_report(&runs, &studies, &Catalogue::new(library), dir),
+        Ok(studies) => write_report(
+            &runs,
+            &studies,
+            &Catalogue::new(library).with_sweeps_of(library, &runs),
+            dir,
+        ),
         Err(error) => {
             failed.push(format!("the fit: {}", with_causes(&error)));
             false
@@ -157,16 +173,38 @@ fn resume_command(
     arguments: impl IntoIterator<Item = String>,
     dir: &Path,
 ) -> String {
+    let words = words_in(arguments, dir);
+    let is_given = words.iter().any(|word| word == "--resume");
+    let more = (!is_given).then(|| "--resume".to_owned());
+    command(program, words.into_iter().chain(more))
+}
+
+/// The command that measures rows again of what `program` began with `arguments` in `dir`.
+fn redo_command(
+    program: &str,
+    arguments: impl IntoIterator<Item = String>,
+    dir: &Path,
+    redo: &[String],
+) -> String {
+    let mut words = words_in(arguments, dir);
+    words.retain(|word| word != "--resume" && !word.starts_with("--redo="));
+    if let Some(at) = words.iter().position(|word| word == "--redo") {
+        words.drain(at..(at + 2).min(words.len()));
+    }
+    command(program, words.into_iter().chain(["--redo".to_owned(), redo.join(",")]))
+}
+
+/// The arguments, with the directory where they do not name it.
+fn words_in(arguments: impl IntoIterator<Item = String>, dir: &Path) -> Vec<String> {
     let mut words: Vec<String> = arguments.into_iter().collect();
-    let is_given = |flag: &str, words: &[String]| {
-        words.iter().any(|w| w == flag || w.starts_with(&format!("{flag}=")))
-    };
-    if !is_given("--out", &words) {
+    if !words.iter().any(|word| word == "--out" || word.starts_with("--out=")) {
         words.extend(["--out".to_owned(), dir.display().to_string()]);
     }
-    if !is_given("--resume", &words) {
-        words.push("--resume".to_owned());
-    }
+    words
+}
+
+fn command(program: &str, words: impl Iterator<Item = String>) -> String {
+    let words: Vec<String> = words.collect();
     let words = words.iter().map(String::as_str);
     // It fails only for a NUL, which no argument holds.
     format!("{program} {}", shlex::try_join(words).unwrap_or_default())
@@ -186,5 +224,18 @@ mod tests {
         assert_eq!(resumed(&["--sweep", "smoke"]), "--sweep smoke --out 'runs/my run' --resume");
         assert_eq!(resumed(&["--out=a", "--find-max"]), "'--out=a' --find-max --resume");
         assert_eq!(resumed(&["--resume", "--out", "a"]), "--resume --out a");
+    }
+
+    #[test]
+    fn rows_are_measured_again_by_their_ids() {
+        let redone = |arguments: &[&str]| {
+            let arguments = arguments.iter().map(|a| (*a).to_owned());
+            let redo = ["A".to_owned(), "C".to_owned()];
+            redo_command("vram", arguments, Path::new("out"), &redo)
+        };
+        assert_eq!(redone(&["sweep", "--resume"]), "vram sweep --out out --redo 'A,C'");
+        let again = redone(&["sweep", "--out", "a", "--redo", "A,B", "--quiet"]);
+        assert_eq!(again, "vram sweep --out a --quiet --redo 'A,C'");
+        assert_eq!(redone(&["sweep", "--redo=A", "--out=a"]), "vram sweep '--out=a' --redo 'A,C'");
     }
 }

@@ -36,6 +36,10 @@ pub struct SweepFlags {
     /// Keep the finished rows of --out, or of this sweep's newest run, and do the rest
     #[arg(long)]
     resume: bool,
+    /// Measure these rows of --out, or of this sweep's newest run, again: failed or disturbed ones,
+    /// say. Implies --resume; what was there is moved aside
+    #[arg(long, value_name = "ID", value_delimiter = ',', conflicts_with = "find_max")]
+    redo: Vec<String>,
     /// Run rows that are predicted not to fit
     #[arg(long)]
     no_preflight: bool,
@@ -68,7 +72,8 @@ impl SweepFlags {
             device: self.device.device,
             only: self.only.clone(),
             out: self.out.clone(),
-            resume: self.resume,
+            resume: self.resume || !self.redo.is_empty(),
+            redo: self.redo.clone(),
             task,
             row_timeout: self.row_timeout.map(Duration::from_secs),
         }
@@ -85,6 +90,7 @@ Examples:
   {program} sweep --sweep smoke
   {program} sweep --only DP1,DP5
   {program} sweep --resume
+  {program} sweep --out runs/mine --redo DP1,DP5
   {program} sweep --find-max --only DP1
   {program} sweep --find-max --vram 16GiB
   {program} sweep --format csv > table.csv

@@ -130,6 +130,15 @@ impl Library {
         })
     }
 
+    /// The text of the sweep that `arg` names: a preset or a file.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps it from being found or read.
+    pub fn sweep_text(&self, arg: &str) -> Result<Source, PresetError> {
+        self.find(PresetKind::Sweep, arg).map(|(_, _, source)| source)
+    }
+
     /// The text of the calibration that `arg` names: a preset or a file, which has to be TOML. What
     /// it means is the fit's business.
     ///
@@ -147,7 +156,9 @@ impl Library {
     /// A preset that cannot be found or parsed, or a batch of zero.
     pub fn workload(&self, row: &SweepRow) -> Result<WorkloadSpec, PresetError> {
         let (ant, colony) = (self.ant(&row.ant)?.spec, self.colony(&row.colony)?.spec);
-        WorkloadSpec::new(ant, colony).with_precision(row.precision).with_batch(row.batch)
+        let spec = WorkloadSpec::new(ant, colony);
+        let spec = row.precision.map_or(spec, |precision| spec.with_precision(precision));
+        spec.with_batch(row.batch)
     }
 
     /// Every preset that has a name, the ones of the folder in place of built-in ones.

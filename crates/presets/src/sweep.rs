@@ -10,7 +10,7 @@ use vram_source::value::Node;
 use crate::error::PresetError;
 use crate::name;
 use crate::parse::{count, flag, precision, size, step, tape};
-use crate::spec::Precision;
+use crate::spec::{Precision, WorkloadSpec};
 use crate::step::StepKind;
 use crate::tape::TapeKind;
 
@@ -38,10 +38,10 @@ pub struct SweepRow {
     pub batch: u64,
     /// Readout heads.
     pub out_dim: u64,
-    /// Precision of the step.
-    pub precision: Precision,
-    /// Whether the step runs under amp.
-    pub amp: bool,
+    /// Precision of the step; none is the ant's own.
+    pub precision: Option<Precision>,
+    /// Whether the step runs under amp; none is what goes with its precision.
+    pub amp: Option<bool>,
     /// Which step of the model it takes; fused where neither it nor the defaults say.
     pub step: StepKind,
     /// The tape of the fused step, full where neither it nor the defaults say; none of the plain one.
@@ -58,6 +58,19 @@ pub struct SweepRow {
     pub published: Option<Published>,
 }
 
+/// Steps before the measurement window, where nothing else is said.
+pub const WARMUP_STEPS: u64 = 2;
+
+/// Steps in the measurement window, where nothing else is said.
+pub const MEASURE_STEPS: u64 = 3;
+
+impl SweepRow {
+    /// Whether its step runs under amp, of its workload after overrides.
+    pub fn amp_of(&self, spec: &WorkloadSpec) -> bool {
+        self.amp.unwrap_or(spec.ant.precision.default_amp())
+    }
+}
+
 /// A row of a published table, as published: rounded, in GiB.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Published {
@@ -69,6 +82,8 @@ pub struct Published {
     pub err_percent: f64,
 }
 
+/// What rows have that do not say it themselves.
+#[derive(Default)]
 struct Defaults {
     out_dim: Option<u64>,
     precision: Option<Precision>,
@@ -89,12 +104,13 @@ impl Sweep {
         let sweep = check.document()?.read(|fields| {
             let name = fields.required("name", name::id);
             let notes = fields.optional("notes", Node::text);
-            let defaults = fields.required_table("defaults").map(|table| table.read(defaults));
+            let defaults = fields.optional_table("defaults").map(|table| table.read(defaults));
+            let defaults = defaults.unwrap_or_default();
             let tables = fields.required_tables("row")?;
             let mut ids = HashSet::new();
             let rows: Vec<Option<SweepRow>> = tables
                 .into_iter()
-                .map(|table| table?.read(|f| row(f, defaults.as_ref(), &mut ids)))
+                .map(|table| table?.read(|f| row(f, &defaults, &mut ids)))
                 .collect();
             Some(Self { name: name?, notes, rows: rows.into_iter().collect::<Option<_>>()? })
         });
@@ -104,23 +120,23 @@ impl Sweep {
 
 fn defaults(fields: &mut Fields<'_>) -> Defaults {
     let defaults = Defaults {
-        out_dim: fields.required("out_dim", size),
-        precision: fields.required("precision", precision),
-        amp: fields.required("amp", flag),
+        out_dim: fields.optional("out_dim", size),
+        precision: fields.optional("precision", precision),
+        amp: fields.optional("amp", flag),
         step: fields.optional("step", step),
         tape: fields.optional("tape", tape),
-        warmup_steps: fields.required("warmup_steps", count),
-        measure_steps: fields.required("measure_steps", size),
+        warmup_steps: fields.optional("warmup_steps", count),
+        measure_steps: fields.optional("measure_steps", size),
     };
     check_amp(fields, "amp", defaults.precision, defaults.amp);
     check_tape(fields, defaults.step, defaults.tape);
     defaults
 }
 
-/// A row, with the defaults for what it leaves out. `ids` are those of the rows before it.
+/// A row, with the defaults for what it leaves out, and what a probe has for what those leave out. `ids` are those of the rows before it.
 fn row(
     fields: &mut Fields<'_>,
-    defaults: Option<&Defaults>,
+    defaults: &Defaults,
     ids: &mut HashSet<String>,
 ) -> Option<SweepRow> {
     let id = fields.required("id", name::id);
@@ -137,7 +153,6 @@ fn row(
     let note = fields.optional("note", Node::text);
     let on_demand = fields.optional("on_demand", Node::boolean);
     let published = fields.optional_table("published").and_then(|table| table.read(published));
-    let defaults = defaults?;
     let precision = own_precision.or(defaults.precision);
     let amp = own_amp.or(defaults.amp);
     // Where both are the defaults', the fault is theirs.
@@ -160,13 +175,13 @@ fn row(
         ant: ant?,
         colony: colony?,
         batch: batch?,
-        out_dim: out_dim.or(defaults.out_dim)?,
-        precision: precision?,
-        amp: amp?,
+        out_dim: out_dim.or(defaults.out_dim).unwrap_or(1),
+        precision,
+        amp,
         step,
         tape: step.tape(own_tape.or(defaults.tape)),
-        warmup_steps: warmup_steps.or(defaults.warmup_steps)?,
-        measure_steps: measure_steps.or(defaults.measure_steps)?,
+        warmup_steps: warmup_steps.or(defaults.warmup_steps).unwrap_or(WARMUP_STEPS),
+        measure_steps: measure_steps.or(defaults.measure_steps).unwrap_or(MEASURE_STEPS),
         note,
         on_demand: on_demand.unwrap_or(false),
         published,

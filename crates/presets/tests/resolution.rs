@@ -208,6 +208,30 @@ fn the_sweep_of_both_tapes_is_the_published_one_twice() {
     assert_eq!(tapes, expected.collect::<Vec<_>>());
 }
 
+/// What neither a row nor the defaults say is what a probe has: the ant's own precision, what goes with
+/// it, one head, two steps and three.
+#[test]
+fn a_sweep_needs_no_defaults() {
+    let row = |more: &str| {
+        let text = format!(
+            "name = \"s\"\n[[row]]\nid = \"a\"\nant = \"smoke_narrow\"\n\
+             colony = \"smoke_brief\"\nbatch = 1\n{more}"
+        );
+        sweep_from_text(&text, Syntax::Toml).unwrap().rows[0].clone()
+    };
+    let bare = row("");
+    assert_eq!((bare.precision, bare.amp, bare.out_dim), (None, None, 1));
+    assert_eq!((bare.warmup_steps, bare.measure_steps), (2, 3));
+    let library = Library::built_in();
+    let spec = library.workload(&bare).unwrap();
+    assert_eq!(spec.ant, library.ant("smoke_narrow").unwrap().spec);
+    assert_eq!(bare.amp_of(&spec), spec.ant.precision.default_amp());
+    let half = row("precision = \"fp16\"\n");
+    assert!(half.amp_of(&library.workload(&half).unwrap()));
+    let some = row("[defaults]\nwarmup_steps = 7\n");
+    assert_eq!((some.warmup_steps, some.measure_steps), (7, 3));
+}
+
 /// A sweep of one row, with these lines among the defaults and in the row.
 fn one_row(defaults: &str, row: &str) -> Result<SweepRow, PresetError> {
     let text = format!(

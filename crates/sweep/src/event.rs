@@ -42,7 +42,11 @@ pub enum Event<'a> {
 #[non_exhaustive]
 pub enum RowEvent<'a> {
     /// It was measured before and does not run again.
-    FinishedBefore,
+    FinishedBefore(&'a RunRecord),
+    /// What is there of it is moved aside and it runs again, because that was asked for.
+    Redone,
+    /// What is there of it is moved aside and it runs again: it cannot be read, and why.
+    Unfinished(&'a str),
     /// A virtual card counts its step.
     Counting,
     /// No virtual card could, and why.

@@ -142,7 +142,7 @@ pub(crate) fn plan(
         let Some(forecast) = one.forecast.take() else {
             return Err(SweepError::Unpredicted { id: one.id });
         };
-        if seen.insert(one.spec.probe_id(row.out_dim, row.amp)) {
+        if seen.insert(one.probe_id()) {
             first.push(Searched { row: one, forecast });
         }
     }

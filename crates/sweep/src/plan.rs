@@ -64,6 +64,18 @@ pub fn select<'a>(sweep: &'a Sweep, only: &[String]) -> Result<Vec<&'a SweepRow>
     Ok(sweep.rows.iter().filter(meant).collect())
 }
 
+/// As [`select`], with the rows that are to be measured again among them.
+pub(crate) fn select_with<'a>(
+    sweep: &'a Sweep,
+    only: &[String],
+    redo: &[String],
+) -> Result<Vec<&'a SweepRow>, SweepError> {
+    let (meant, again) = (select(sweep, only)?, select(sweep, redo)?);
+    let is_again = |row: &SweepRow| !redo.is_empty() && again.iter().any(|r| r.id == row.id);
+    let is_meant = |row: &SweepRow| meant.iter().any(|r| r.id == row.id);
+    Ok(sweep.rows.iter().filter(|row| is_meant(row) || is_again(row)).collect())
+}
+
 impl Plan {
     /// The plan for these rows on a kind of device, in this run directory.
     ///
@@ -126,7 +138,7 @@ impl Row {
         let id = || row.id.clone();
         let spec = library.workload(row).map_err(|source| SweepError::Row { id: id(), source })?;
         let SweepRow { amp, out_dim, step, tape, .. } = *row;
-        let mode = Mode { amp: Some(amp), out_dim, step, tape };
+        let mode = Mode { amp, out_dim, step, tape };
         let forecast = steps_total(row.warmup_steps, row.measure_steps)
             .map_err(ReportError::from)
             .and_then(|_| Workload::new(spec, mode))
@@ -160,14 +172,14 @@ impl Row {
         let mut dir = self.dir.clone().into_os_string();
         dir.push(COUNTED);
         let dir = PathBuf::from(dir);
-        let probe_id = self.spec.probe_id(self.row.out_dim, self.row.amp);
+        let probe_id = self.probe_id();
         let is_of_row =
             |run: &RunRecord| run.env.virtual_card && has_settings(run, &probe_id, &self.row);
         let run = match read(&dir).ok().filter(is_of_row) {
             Some(run) => run,
             None => {
                 let SweepRow { amp, out_dim, step, tape, .. } = self.row;
-                let mode = Mode { amp: Some(amp), out_dim, step, tape };
+                let mode = Mode { amp, out_dim, step, tape };
                 let workload = &Workload::new(self.spec, mode)?;
                 let SweepRow { warmup_steps, measure_steps, .. } = self.row;
                 let probe = CountedProbe {
@@ -187,7 +199,7 @@ impl Row {
     /// The row's record, if it ran before to its end with these very settings.
     pub(crate) fn finished(&self) -> Option<RunRecord> {
         let record = read(&self.dir).ok()?;
-        let probe_id = self.spec.probe_id(self.row.out_dim, self.row.amp);
+        let probe_id = self.probe_id();
         has_settings(&record, &probe_id, &self.row).then_some(record)
     }
 
@@ -200,6 +212,16 @@ impl Row {
         let free = (1..).map(aside).find(|p| !p.exists());
         std::fs::rename(&self.dir, free.unwrap_or_else(|| aside(0)))
             .map_err(SweepError::system(format!("move {} aside", self.dir.display())))
+    }
+
+    /// Whether its step runs under amp.
+    pub(crate) fn amp(&self) -> bool {
+        self.row.amp_of(&self.spec)
+    }
+
+    /// Identity of its probe (VRA-31).
+    pub(crate) fn probe_id(&self) -> String {
+        self.spec.probe_id(self.row.out_dim, self.amp())
     }
 
     /// Steps that the row takes, warm-up included.

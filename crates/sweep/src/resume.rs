@@ -59,7 +59,8 @@ fn refuse_other_settings(
     run: &RunRecord,
 ) -> Result<(), SweepError> {
     let m = &run.metrics;
-    let ours = library.workload(row)?.probe_id(row.out_dim, row.amp);
+    let spec = library.workload(row)?;
+    let ours = spec.probe_id(row.out_dim, row.amp_of(&spec));
     if has_settings(run, &ours, row) {
         return Ok(());
     }

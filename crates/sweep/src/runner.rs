@@ -46,6 +46,8 @@ pub(crate) struct Runner {
     pub(crate) limits: Limits,
     /// Rows that were measured before are kept; on a virtual card none was.
     pub(crate) resume: bool,
+    /// But for these, which are measured again.
+    pub(crate) redo: Vec<String>,
     pub(crate) preflight: Preflight,
 }
 
@@ -68,10 +70,11 @@ impl Runner {
     }
 
     fn outcome(&self, row: &Row, listen: Listener<'_>) -> RowOutcome {
-        let before = self.resume.then(|| row.finished()).flatten();
+        let is_redone = self.redo.contains(&row.id);
+        let before = (self.resume && !is_redone).then(|| row.finished()).flatten();
         let was_virtual = before.as_ref().is_some_and(|record| record.env.virtual_card);
         if let Some(record) = before.filter(|_| !was_virtual) {
-            listen(Event::Row(row, RowEvent::FinishedBefore));
+            listen(Event::Row(row, RowEvent::FinishedBefore(&record)));
             return RowOutcome::Measured(Box::new(record));
         }
         if self.limits.interrupt.signal().is_some() {
@@ -86,6 +89,11 @@ impl Runner {
         }
         if was_virtual {
             listen(Event::Row(row, RowEvent::RanOnVirtualCard));
+        } else if row.dir.exists() {
+            match read(&row.dir) {
+                Err(why) => listen(Event::Row(row, RowEvent::Unfinished(&with_causes(&why)))),
+                Ok(_) => listen(Event::Row(row, RowEvent::Redone)),
+            }
         }
         let outcome =
             self.run(row, listen).unwrap_or_else(|why| RowOutcome::Lost(with_causes(&why)));

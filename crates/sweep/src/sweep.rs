@@ -1,10 +1,13 @@
 //! A whole sweep: refused, or run to its end.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use vram_artifacts::atomic::write_atomically;
+use vram_artifacts::names;
 use vram_launch::choice::DeviceChoice;
 use vram_metrics::verdict::VRAM_GUARD_RATIO;
+use vram_presets::kind::PresetKind;
 use vram_presets::library::Library;
 use vram_presets::sweep::Sweep;
 use vram_report::memory_check::{DeviceMemory, Limit};
@@ -37,6 +40,8 @@ pub struct Options {
     pub out: Option<PathBuf>,
     /// Keep the finished rows of the run directory, or of this sweep's newest one, and do the rest.
     pub resume: bool,
+    /// Rows of the run directory that are measured again, whatever is there of them.
+    pub redo: Vec<String>,
     /// What is done with each row.
     pub task: Task,
     /// End a row's process after this long; it counts as lost.
@@ -91,7 +96,7 @@ pub fn run(
     listen: Listener<'_>,
 ) -> Result<Finished, SweepError> {
     let sweep = library.sweep(&options.sweep)?.spec;
-    let rows = plan::select(&sweep, &options.only)?;
+    let rows = plan::select_with(&sweep, &options.only, &options.redo)?;
     let (device, probe) = SweepDevice::choose(options.device, executables, library)?;
     listen(Event::Device(&device));
     let dir = directory(options, device.kind().name(), &sweep)?;
@@ -122,7 +127,9 @@ pub fn run(
     process::on_signal(move |signal| seen.come(signal))
         .map_err(SweepError::system("catch Ctrl-C"))?;
     let limits = Limits { interrupt: interrupt.clone(), timeout: options.row_timeout };
-    let runner = Runner { device, probe, limits, resume: options.resume, preflight };
+    keep_text(library, &options.sweep, &dir)?;
+    let (resume, redo) = (options.resume, options.redo.clone());
+    let runner = Runner { device, probe, limits, resume, redo, preflight };
     let results = match work {
         Work::Measure(plan) => Results::Rows(runner.measure(plan.rows, listen)),
         Work::Search(searched, limit) => {
@@ -131,6 +138,16 @@ pub fn run(
         }
     };
     Ok(Finished { dir, results, signal: interrupt.signal() })
+}
+
+/// Leaves a sweep that is known by no name in its run directory: its notes are for whoever reads the rows.
+fn keep_text(library: &Library, arg: &str, dir: &Path) -> Result<(), SweepError> {
+    let mut entries = library.list().into_iter();
+    if entries.any(|entry| entry.kind == PresetKind::Sweep && entry.name == arg) {
+        return Ok(());
+    }
+    let source = library.sweep_text(arg)?;
+    Ok(write_atomically(&dir.join(names::SWEEP), source.text().as_bytes())?)
 }
 
 /// The most that a batch may reserve whose boundary is searched.

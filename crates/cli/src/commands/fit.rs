@@ -76,7 +76,8 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
         let study = Study::new(&runs, args.terms)?;
         miette::Result::<_>::Ok((runs, study))
     })?;
-    let catalogue = Catalogue::new(&library()?);
+    let library = library()?;
+    let catalogue = Catalogue::new(&library).with_sweeps_of(&library, &runs);
     let mut exit = if study.is_whole() { Exit::Done } else { Exit::Failed };
     match &args.out {
         Some(path) if study.predicts() => {

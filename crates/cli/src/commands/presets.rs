@@ -160,8 +160,8 @@ fn sweep(sweep: &Sweep) -> String {
             r.colony.clone(),
             r.batch.to_string(),
             r.out_dim.to_string(),
-            r.precision.to_string(),
-            u8::from(r.amp).to_string(),
+            or_dash(r.precision, |precision| precision.to_string()),
+            or_dash(r.amp, |amp| u8::from(amp).to_string()),
             r.step.to_string(),
             or_dash(r.tape, |tape| tape.to_string()),
             on_demand.to_owned(),
@@ -290,7 +290,7 @@ fn check_rows(library: &Library, arg: &str, sweep: &Sweep, found: &mut Found) {
                 miette::Report::new(error)
             }
             Ok(spec) => {
-                if let Err(error) = Shape::new(&spec, row.out_dim, row.amp) {
+                if let Err(error) = Shape::new(&spec, row.out_dim, row.amp_of(&spec)) {
                     found.note(in_row(miette!("{error}")));
                 }
                 match steps_total(row.warmup_steps, row.measure_steps) {

@@ -23,7 +23,6 @@ use crate::{machine, on_card};
 use device::{Cpu, ProbeDevice};
 use measure::measure;
 pub use options::Args;
-pub(crate) use options::{MEASURE_STEPS, WARMUP_STEPS};
 use prepared::Probe;
 
 /// Runs here, or hands over to the executable that runs on a card.

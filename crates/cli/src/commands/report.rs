@@ -33,7 +33,8 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
         bar.set_message("runs read; reporting on them");
         let out = args.out_dir.as_ref().unwrap_or(&args.dir);
         let studies = Studies::new(&runs)?;
-        let catalogue = Catalogue::new(&library()?);
+        let library = library()?;
+        let catalogue = Catalogue::new(&library).with_sweeps_of(&library, &runs);
         miette::Result::<_>::Ok(document::write(&runs, &studies, &catalogue, out)?)
     })?;
     let lines = written.paths.iter().map(|path| format!("{}\n", path.display()));

@@ -3,6 +3,7 @@
 
 mod disk;
 mod real;
+mod redo;
 mod steps;
 mod support;
 mod survival;

@@ -79,7 +79,7 @@ pub fn sweep_is_sound(sweep: &Sweep) {
     for row in &sweep.rows {
         assert!(plain(&row.id), "{}", row.id);
         assert!(ids.insert(row.id.to_ascii_lowercase()), "{} is there twice", row.id);
-        assert!(row.precision != Precision::Fp32 || !row.amp, "{row:?}");
+        assert!(row.precision != Some(Precision::Fp32) || row.amp != Some(true), "{row:?}");
         assert!(row.batch >= 1 && row.out_dim >= 1 && row.measure_steps >= 1, "{row:?}");
     }
 }

@@ -4,15 +4,10 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use vram_console::device_flag::DeviceFlag;
+use vram_presets::sweep::{MEASURE_STEPS, WARMUP_STEPS};
 
 use super::debug::Debug;
 use crate::flags::{WorkloadFlags, at_least_0, at_least_1};
-
-/// Steps before the peaks are reset, unless it is told otherwise.
-pub(crate) const WARMUP_STEPS: u64 = 2;
-
-/// Steps that are measured, unless it is told otherwise.
-pub(crate) const MEASURE_STEPS: u64 = 3;
 
 /// `vram probe`.
 #[derive(Debug, clap::Args)]
