@@ -176,9 +176,22 @@ impl WorkloadSpec {
 
     /// `wl_v1_` and the first 12 hex digits of the canonical JSON's SHA-256.
     pub fn workload_id(&self) -> String {
-        let digest = Sha256::digest(self.canonical_json().as_bytes());
-        let hex: String = digest.iter().take(6).map(|b| format!("{b:02x}")).collect();
-        format!("wl_v1_{hex}")
+        format!("wl_v1_{}", short_hash(&self.canonical_json()))
+    }
+
+    /// The workload as JSON without its batch: what rows of one combination share (VRA-35).
+    pub fn json_without_batch(&self) -> serde_json::Value {
+        let mut json = self.to_json();
+        if let Some(colony) = json["colony_spec"].as_object_mut() {
+            colony.remove("batch_size");
+        }
+        json
+    }
+
+    /// `combo_v1_` and the first 12 hex digits of the SHA-256 of [`Self::json_without_batch`], written as
+    /// for a workload's id (VRA-35).
+    pub fn combo_key(&self) -> String {
+        format!("combo_v1_{}", short_hash(&self.json_without_batch().to_string()))
     }
 
     /// `<workload_id>__E<out_dim>__<precision>_amp<0|1>`.
@@ -206,6 +219,11 @@ impl WorkloadSpec {
             &[colony.batch_size, colony.synth_len, ant.ring_len, ant.slot_dim, element],
         )
     }
+}
+
+/// The first 12 hex digits of a text's SHA-256.
+fn short_hash(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().take(6).map(|b| format!("{b:02x}")).collect()
 }
 
 /// A checked product of sizes.
@@ -245,6 +263,18 @@ mod tests {
         assert_eq!(dp1.probe_id(1, true), "wl_v1_831069834653__E1__fp16_amp1");
         assert_eq!(fp16("od1_canon_small", 32).workload_id(), "wl_v1_7f2bd54d8f30");
         assert_eq!(fp16("od1_canon_stress", 1).workload_id(), "wl_v1_7fd1b9fb8e53");
+    }
+
+    /// The vectors of VRA-35. Of another batch the key is the same.
+    #[test]
+    fn combo_keys_match_the_published_vectors() {
+        let key = |ant: &str, batch| {
+            let spec = workload(ant, "od1_canon_real").with_precision(Precision::Fp16);
+            spec.with_batch(batch).unwrap().combo_key()
+        };
+        assert_eq!(key("od1_canon_small", 16), "combo_v1_91710b8befec");
+        assert_eq!(key("od1_canon_small", 1), "combo_v1_91710b8befec");
+        assert_eq!(key("od1_canon_real", 2), "combo_v1_33ffd4841493");
     }
 
     #[test]

@@ -53,6 +53,19 @@ pub enum ReportError {
         terms: Vec<String>,
     },
 
+    /// Runs that one capacity model cannot be of.
+    #[error("a capacity model is of one precision, step and card, and the runs are of {}", tracks.len())]
+    #[diagnostic(help("name the directories of one: {}", tracks.join("; ")))]
+    MixedTracks {
+        /// What they are of.
+        tracks: Vec<String>,
+    },
+
+    /// A capacity model of nothing.
+    #[error("there is no capacity model: no run passed, alone and steady on its device")]
+    #[diagnostic(help("`vram fit` without --format says of each run why it is left out"))]
+    NoPassingRun,
+
     /// A calibration without the tier of a workload that no ledger answers for.
     #[error("{}calibration {name} has no tier for {wanted}", why(*step))]
     #[diagnostic(help("its tiers: {}; {}", tiers.join(", "), instead(*step)))]

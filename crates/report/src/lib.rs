@@ -25,6 +25,7 @@
 //! ```
 #![deny(missing_docs)]
 
+pub mod capacity_model;
 pub mod catalogue;
 mod chart;
 pub mod constants;

@@ -10,6 +10,7 @@ use vram_console::exit::Exit;
 use vram_console::presets::library;
 use vram_console::reply::Reply;
 use vram_console::waiting::{load_runs, with_progress};
+use vram_report::capacity_model::capacity_model;
 use vram_report::catalogue::Catalogue;
 use vram_report::constants::constants_table;
 use vram_report::results::{excluded_lines, results_csv, results_table};
@@ -23,7 +24,8 @@ use vram_report::terms::Terms;
 #[command(after_long_help = "Examples:
   vram fit runs/20260101T000000Z-cpu-vra34
   vram fit --terms ring,state,token --format json runs/a runs/b
-  vram fit --out calibration.toml runs/a")]
+  vram fit --out calibration.toml runs/a
+  vram fit --format capacity-model-v1 runs/a > capacity_model.json")]
 pub struct Args {
     /// Run directories, or directories that hold them (this project's or the original harness's)
     #[arg(required = true, value_name = "DIR")]
@@ -49,6 +51,8 @@ pub enum Format {
     Json,
     /// For spreadsheets: the rows.
     Csv,
+    /// For the original's pickers: the model file of VRA-35, of one precision, step and card.
+    CapacityModelV1,
 }
 
 /// One of the terms, each with what it says.
@@ -78,6 +82,13 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
     })?;
     let library = library()?;
     let catalogue = Catalogue::new(&library).with_sweeps_of(&library, &runs);
+    // What refuses a format comes before anything is written.
+    let text = match args.format {
+        Format::Table => table(&study, &catalogue),
+        Format::Json => format!("{:#}\n", study_json(&study, &catalogue)),
+        Format::Csv => results_csv(&study.lines(&catalogue)),
+        Format::CapacityModelV1 => format!("{:#}\n", capacity_model(&runs)?),
+    };
     let mut exit = if study.is_whole() { Exit::Done } else { Exit::Failed };
     match &args.out {
         Some(path) if study.predicts() => {
@@ -89,11 +100,6 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
         }
         None => {}
     }
-    let text = match args.format {
-        Format::Table => table(&study, &catalogue),
-        Format::Json => format!("{:#}\n", study_json(&study, &catalogue)),
-        Format::Csv => results_csv(&study.lines(&catalogue)),
-    };
     Ok(Reply { text, exit })
 }
 

@@ -1,6 +1,7 @@
 //! `vram fit` and `vram report` on the original harness's eight rows (one H200, torch 2.11), and on
 //! what can be wrong with run directories.
 
+mod capacity_model;
 mod refused;
 mod support;
 mod virtual_card;
