@@ -1,5 +1,6 @@
 //! A whole sweep: refused, or run to its end.
 
+use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -147,7 +148,13 @@ fn keep_text(library: &Library, arg: &str, dir: &Path) -> Result<(), SweepError>
         return Ok(());
     }
     let source = library.sweep_text(arg)?;
-    Ok(write_atomically(&dir.join(names::SWEEP), source.text().as_bytes())?)
+    let (file, text) = (dir.join(names::SWEEP), source.text().as_bytes());
+    // A sweep that is resumed on a full disk has it already.
+    let is_as_long = |m: Metadata| m.is_file() && m.len() == text.len() as u64;
+    if fs::metadata(&file).is_ok_and(is_as_long) && fs::read(&file).is_ok_and(|kept| kept == text) {
+        return Ok(());
+    }
+    Ok(write_atomically(&file, text)?)
 }
 
 /// The most that a batch may reserve whose boundary is searched.

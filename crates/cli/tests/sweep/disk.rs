@@ -30,7 +30,14 @@ fn a_full_disk_loses_the_rows_that_do_not_fit() {
         .unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
     let read = |name: &str| text(&fs::read(sandbox.path(name)).unwrap());
-    assert_eq!(read("codes"), "1\n1\n0\n", "{}\n{}", read("said1"), read("said3"));
+    assert_eq!(
+        read("codes"),
+        "1\n1\n0\n",
+        "{}\n{}\n{}",
+        read("said1"),
+        read("said2"),
+        read("said3")
+    );
     // A is finished; B and C say why they are not, and so does the report.
     assert!(read("table1").contains("│ A "), "{}", read("table1"));
     assert!(read("said1").contains("B      LOST  "), "{}", read("said1"));
