@@ -22,6 +22,7 @@
 #![deny(missing_docs)]
 
 #[cfg(target_os = "linux")]
+mod bounded;
 mod calls;
 pub mod cli;
 pub mod commands;

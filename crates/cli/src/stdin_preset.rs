@@ -1,7 +1,7 @@
 //! `-` in place of an ant or a colony: the preset that standard input holds.
 
 use std::ffi::OsString;
-use std::io::{self, Read};
+use std::io;
 
 use miette::{Context, IntoDiagnostic, miette};
 use serde::Serialize;
@@ -10,6 +10,8 @@ use vram_presets::kind::PresetKind;
 use vram_presets::library::{ant_from_text, colony_from_text};
 use vram_source::file::LIMIT_BYTES;
 use vram_source::text::Syntax;
+
+use crate::bounded;
 
 /// What stands for standard input.
 const STDIN: &str = "-";
@@ -77,7 +79,7 @@ fn inline<T: Serialize>(
     kind: PresetKind,
     parse: impl FnOnce(&str, Syntax) -> Result<T, PresetError>,
 ) -> miette::Result<String> {
-    let text = read(io::stdin().lock())
+    let text = bounded::text(io::stdin().lock(), LIMIT_BYTES)
         .into_diagnostic()
         .wrap_err_with(|| format!("cannot read the {kind} from standard input"))?;
     let is_json = text.trim_start().starts_with('{');
@@ -86,17 +88,6 @@ fn inline<T: Serialize>(
         .map_err(miette::Report::new)
         .wrap_err_with(|| format!("standard input holds no {kind}"))?;
     serde_json::to_string(&spec).into_diagnostic()
-}
-
-fn read(from: impl Read) -> io::Result<String> {
-    let mut text = String::new();
-    if from.take(LIMIT_BYTES + 1).read_to_string(&mut text)? as u64 > LIMIT_BYTES {
-        let most = LIMIT_BYTES >> 20;
-        return Err(io::Error::other(format!(
-            "it is larger than {most} MiB, the most that is read"
-        )));
-    }
-    Ok(text)
 }
 
 #[cfg(test)]
@@ -113,12 +104,5 @@ mod tests {
             words(&["probe", "--ant", "{1}", "--colony", "x", "--row-id", "-"])
         );
         assert_eq!(replaced(&["--ant=a", "--colony=-"]), words(&["--ant=a", "--colony={2}"]));
-    }
-
-    #[test]
-    fn what_is_no_text_or_has_no_end_is_refused() {
-        assert!(read(&b"\xff"[..]).is_err());
-        assert!(read(io::repeat(b'x')).unwrap_err().to_string().contains("larger than 8 MiB"));
-        assert_eq!(read(&b"a = 1"[..]).unwrap(), "a = 1");
     }
 }

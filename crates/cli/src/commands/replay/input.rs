@@ -1,7 +1,7 @@
 //! The sequence that is named, and where each of its calls stands.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::ops::Range;
 use std::path::Path;
 
@@ -11,6 +11,8 @@ use vram_source::fault::Fault;
 use vram_source::text::Source;
 use vram_virtual_card::playback::PlayError;
 use vram_virtual_card::sequence::{Line, numbered};
+
+use crate::bounded;
 
 /// The most that is read: some millions of calls.
 const LIMIT_BYTES: u64 = 512 << 20;
@@ -29,8 +31,11 @@ impl Input {
     /// Of a file or, for `-`, of standard input.
     pub(super) fn read(file: &Path) -> miette::Result<Self> {
         let (label, text) = match file.as_os_str() == "-" {
-            true => ("standard input".to_owned(), bounded(io::stdin().lock())),
-            false => (file.display().to_string(), File::open(file).and_then(bounded)),
+            true => ("standard input".to_owned(), bounded::text(io::stdin().lock(), LIMIT_BYTES)),
+            false => (
+                file.display().to_string(),
+                File::open(file).and_then(|file| bounded::text(file, LIMIT_BYTES)),
+            ),
         };
         let text = text.map_err(|error| miette!("cannot read {label}: {error}"))?;
         let calls = numbered(&text)
@@ -55,17 +60,6 @@ fn words(why: &Refusal) -> String {
         }
         why => why.to_string(),
     }
-}
-
-fn bounded(from: impl Read) -> io::Result<String> {
-    let mut text = String::new();
-    if from.take(LIMIT_BYTES + 1).read_to_string(&mut text)? as u64 > LIMIT_BYTES {
-        let most = LIMIT_BYTES >> 20;
-        return Err(io::Error::other(format!(
-            "it is larger than {most} MiB, the most that is read"
-        )));
-    }
-    Ok(text)
 }
 
 fn fault(label: &str, text: &str, number: usize, message: String) -> Report {
