@@ -8,12 +8,12 @@ use vram_presets::step::StepKind;
 use vram_presets::tape::TapeKind;
 use vram_report::csv_text::csv_of;
 use vram_report::defaults::NO_LEDGER;
-use vram_report::table::{Style, Table, or_dash};
-use vram_sweep::bench::{self, Bench, BenchEvent, Options};
+use vram_report::table::{Column, Style, Table, or_dash};
+use vram_sweep::bench::{self, Bench, BenchEvent, Options, Timing};
 use vram_sweep::device::Executables;
 
 use crate::device_flag::DeviceFlag;
-use crate::list_format::ListFormat;
+use crate::list_format::{FORMATS, ListFormat};
 use crate::live::Live;
 use crate::reply::Reply;
 use crate::sweep::say_device;
@@ -170,39 +170,24 @@ fn csv(bench: &Bench) -> String {
 }
 
 fn table(bench: &Bench) -> String {
-    let heads = [
-        "case",
-        "step",
-        "tape",
-        "B",
-        "T",
-        "forward ms",
-        "backward ms",
-        "optimizer ms",
-        "step ms",
-        "floor ms",
-        "step / floor",
-        "first step s",
-        "probe s",
+    let columns = [
+        Column::text("case", 0, |row: &Timing| row.id.clone()),
+        Column::text("step", 3, |row: &Timing| row.step.to_string()),
+        Column::text("tape", 3, |row: &Timing| or_dash(row.tape, |tape| tape.to_string())),
+        Column::number("B", 2, |row: &Timing| row.batch_size.to_string()),
+        Column::number("T", 2, |row: &Timing| row.synth_len.to_string()),
+        Column::number("forward ms", 1, |row: &Timing| milliseconds(row.forward_s)),
+        Column::number("backward ms", 1, |row: &Timing| milliseconds(row.backward_s)),
+        Column::number("optimizer ms", 1, |row: &Timing| milliseconds(row.optimizer_s)),
+        Column::number("step ms", 0, |row: &Timing| milliseconds(row.median_step_s)),
+        Column::number("floor ms", 0, |row: &Timing| milliseconds(Some(row.floor_s))),
+        Column::number("step / floor", 0, |row: &Timing| {
+            or_dash(row.ratio_to_floor, |ratio| format!("{ratio:.2}"))
+        }),
+        Column::number("first step s", 4, |row: &Timing| format!("{:.2}", row.first_step_s)),
+        Column::number("probe s", 4, |row: &Timing| format!("{:.2}", row.probe_s)),
     ];
-    let rows = bench.rows.iter().map(|row| {
-        [
-            row.id.clone(),
-            row.step.to_string(),
-            or_dash(row.tape, |tape| tape.to_string()),
-            row.batch_size.to_string(),
-            row.synth_len.to_string(),
-            milliseconds(row.forward_s),
-            milliseconds(row.backward_s),
-            milliseconds(row.optimizer_s),
-            milliseconds(row.median_step_s),
-            milliseconds(Some(row.floor_s)),
-            or_dash(row.ratio_to_floor, |ratio| format!("{ratio:.2}")),
-            format!("{:.2}", row.first_step_s),
-            format!("{:.2}", row.probe_s),
-        ]
-    });
-    let table = Table::new(heads).numbers_from(3).with_rows(rows).draw(Style::Terminal);
+    let table = Table::of(&columns, &bench.rows).also_as(FORMATS).draw(Style::Terminal);
     let rate = bench.copy_bytes_per_s / 1e9;
     format!(
         "{table}{} ({}): copy bandwidth {rate:.1} GB/s, {} rows in {:.1} s\n",

@@ -2,6 +2,9 @@
 
 use clap::ValueEnum;
 
+/// What is named where a terminal has no room for all of a table that is printed so.
+pub const FORMATS: &str = "--format json or csv";
+
 /// How a list is printed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum ListFormat {

@@ -10,12 +10,12 @@ use vram_report::memory_check::Limit;
 use vram_report::results::{Line, excluded_lines, results_csv, results_table};
 use vram_report::study::Study;
 use vram_report::study_json::{line_json, study_json};
-use vram_report::table::{Style, Table};
+use vram_report::table::{Column, Style, Table, or_dash};
 use vram_report::units::gib;
 use vram_sweep::batch_search::Seen;
 use vram_sweep::find_max::{Found, Searches};
 
-use crate::list_format::ListFormat;
+use crate::list_format::{FORMATS, ListFormat};
 
 /// Measured rows, by both models, and the rows that were not measured.
 pub(crate) fn of_rows(
@@ -123,34 +123,27 @@ fn record(Found { row, predicted, boundary }: &Found) -> Value {
 }
 
 fn largest_table(found: &[Found], limit: &Limit, how: &str) -> String {
-    let heads = [
-        "case",
-        "ant x colony",
-        "predicted",
-        "max batch",
-        "reserved GiB",
-        "next",
-        "next reserved GiB",
-        "probes",
+    let beyond = |found: &Found| match found.boundary.beyond.1 {
+        Seen::Reserved(bytes) => gib(bytes),
+        Seen::Refused => "out of memory".to_owned(),
+    };
+    let columns = [
+        Column::text("case", 0, |found: &Found| found.row.id.clone()),
+        Column::text("ant x colony", 4, |found: &Found| {
+            format!("{} x {}", short(&found.row.row.ant), short(&found.row.row.colony))
+        }),
+        Column::number("predicted", 1, |found: &Found| found.predicted.to_string()),
+        Column::number("max batch", 0, |found: &Found| {
+            found.boundary.within.map_or(0, |(batch, _)| batch).to_string()
+        }),
+        Column::number("reserved GiB", 0, |found: &Found| {
+            or_dash(found.boundary.within, |(_, reserved)| gib(reserved))
+        }),
+        Column::number("next", 2, |found: &Found| found.boundary.beyond.0.to_string()),
+        Column::number("next reserved GiB", 2, beyond),
+        Column::number("probes", 3, |found: &Found| found.boundary.probes.to_string()),
     ];
-    let rows = found.iter().map(|Found { row, predicted, boundary }| {
-        let (batch, reserved) = boundary.within.map_or((0, "-".to_owned()), |(b, r)| (b, gib(r)));
-        let (next, beyond) = boundary.beyond;
-        [
-            row.id.clone(),
-            format!("{} x {}", short(&row.row.ant), short(&row.row.colony)),
-            predicted.to_string(),
-            batch.to_string(),
-            reserved,
-            next.to_string(),
-            match beyond {
-                Seen::Reserved(bytes) => gib(bytes),
-                Seen::Refused => "out of memory".to_owned(),
-            },
-            boundary.probes.to_string(),
-        ]
-    });
-    let table = Table::new(heads).numbers_from(2).with_rows(rows).draw(Style::Terminal);
+    let table = Table::of(&columns, found).also_as(FORMATS).draw(Style::Terminal);
     let bytes = limit.bytes;
     format!(
         "{table}max batch: {how} within {} GiB ({bytes} bytes), by {limit}; next: one sample \

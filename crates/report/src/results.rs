@@ -10,7 +10,7 @@ use vram_source::escape;
 use crate::catalogue::Catalogue;
 use crate::csv_text::csv_rows;
 use crate::study::{Beforehand, Study};
-use crate::table::{Column, Style, Table, or_dash};
+use crate::table::{Column, Style, Table, or_dash, room};
 use crate::units::{self, gib};
 
 /// One line of the VRA-34 table.
@@ -147,15 +147,24 @@ fn percent(value: f64) -> String {
     units::percent(value, 3)
 }
 
+/// The column that stands below the table where it has no room in it.
+const NOTES: &str = "notes";
+
 /// The VRA-34 table: predicted and measured peak reserved, error, and the published values. Where
 /// a narrow terminal has no room for a column, what it said stands below or is left to the report.
 pub fn results_table(lines: &[Line], style: Style) -> String {
-    let (mut text, left_out) = results(lines).draw_what_fits(style);
-    if left_out {
-        let notes = lines.iter().filter(|l| !l.notes.is_empty());
-        notes.for_each(|l| text += &(escape::line(&format!("{}: {}", l.id, l.notes)) + "\n"));
+    let table = results(lines);
+    let (mut text, mut left_out) = table.draw_what_fits(style);
+    if left_out.contains(&NOTES) {
+        left_out.retain(|head| *head != NOTES);
+        for line in lines.iter().filter(|line| !line.notes.is_empty()) {
+            let note = escape::line(&format!("{}: {}", line.id, line.notes)).into_owned();
+            text += &(room::width().map_or(note.clone(), |width| room::wrapped(&note, width))
+                + "
+");
+        }
     }
-    text
+    text + &table.announce(&left_out)
 }
 
 /// The VRA-34 table, to be drawn.
@@ -179,7 +188,7 @@ pub(crate) fn results(lines: &[Line]) -> Table {
             };
             or_dash(l.published, show)
         }),
-        Column::text("notes", 6, |l: &Line| l.notes.clone()),
+        Column::text(NOTES, 6, |l: &Line| l.notes.clone()),
     ];
     // Where there is one step only, or one tape, it need not be told.
     if lines.iter().any(|line| line.tape == Some(TapeKind::Rows)) {
@@ -188,7 +197,7 @@ pub(crate) fn results(lines: &[Line]) -> Table {
     if lines.iter().any(|line| line.step != StepKind::Fused) {
         columns.insert(1, Column::text("step", 1, |l: &Line| l.step.to_string()));
     }
-    Table::of(&columns, lines)
+    Table::of(&columns, lines).also_as("--format json or csv")
 }
 
 /// What stayed out of the fit, a line each, for a terminal.

@@ -1,5 +1,7 @@
 //! The one way in which a table is drawn, for a terminal and for a report.
 
+pub(crate) mod room;
+
 use comfy_table::presets::{ASCII_MARKDOWN, UTF8_FULL_CONDENSED};
 use comfy_table::{CellAlignment, ContentArrangement};
 use maud::{Markup, html};
@@ -8,8 +10,8 @@ use vram_source::escape;
 /// How a table is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Style {
-    /// For a terminal. In a narrow one columns that may go are left out; where none may, cells wrap.
-    /// In a pipe neither happens.
+    /// For a terminal. In a narrow one heads wrap and columns are left out, which is said below; in a pipe
+    /// neither happens.
     Terminal,
     /// For a report, its columns aligned.
     Markdown,
@@ -18,17 +20,22 @@ pub enum Style {
 }
 
 /// Rows of text under headings. What cells hold is escaped for where the table is shown.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Table {
     heads: Vec<Head>,
     rows: Vec<Vec<String>>,
+    /// How the command prints what a terminal has no room for.
+    formats: &'static str,
 }
+
+/// What every command has that prints a table.
+const FORMATS: &str = "--format json";
 
 #[derive(Debug, Clone)]
 struct Head {
     text: String,
     is_number: bool,
-    /// Columns of the highest rank are the first to go where there is no room; 0 stays.
+    /// Columns of the highest rank are the first to go where there is no room, of equals the last one.
     rank: u8,
     /// Whether its cells may lose their ends in a terminal.
     may_be_cut: bool,
@@ -47,7 +54,8 @@ pub struct Column<'a, T> {
 }
 
 impl<'a, T> Column<'a, T> {
-    /// Text. Columns of the highest rank are the first to go where there is no room; 0 stays.
+    /// Text. Columns of the highest rank are the first to go where there is no room, of equals the last
+    /// one; the first column stays.
     pub fn text(head: &str, rank: u8, cell: impl Fn(&T) -> String + 'a) -> Self {
         let head = Head { text: head.to_owned(), is_number: false, rank, may_be_cut: false };
         Self { head, cell: Box::new(cell) }
@@ -75,7 +83,7 @@ impl Table {
             rank: 0,
             may_be_cut: false,
         };
-        Self { heads: heads.map(head).into(), rows: Vec::new() }
+        Self { heads: heads.map(head).into(), rows: Vec::new(), formats: FORMATS }
     }
 
     /// The table of these columns.
@@ -84,6 +92,7 @@ impl Table {
         Self {
             heads: columns.iter().map(|column| column.head.clone()).collect(),
             rows: rows.iter().map(cells).collect(),
+            formats: FORMATS,
         }
     }
 
@@ -102,60 +111,105 @@ impl Table {
         self
     }
 
-    /// The table, with a newline at the end of each line.
-    pub fn draw(&self, style: Style) -> String {
-        self.draw_what_fits(style).0
+    /// The same with these formats of the command named where columns are left out.
+    pub fn also_as(self, formats: &'static str) -> Self {
+        Self { formats, ..self }
     }
 
-    /// The table, and whether columns were left out of it for want of room.
-    pub(crate) fn draw_what_fits(&self, style: Style) -> (String, bool) {
+    /// The table, with a newline at the end of each line. Below it stands which columns a terminal had no
+    /// room for.
+    pub fn draw(&self, style: Style) -> String {
+        let (text, left_out) = self.draw_what_fits(style);
+        text + &self.announce(&left_out)
+    }
+
+    /// The table, and the heads of the columns that were left out of it for want of room.
+    pub(crate) fn draw_what_fits(&self, style: Style) -> (String, Vec<&str>) {
         match style {
-            Style::Compact => (self.compact(), false),
+            Style::Compact => (self.compact(), Vec::new()),
             Style::Markdown => self.fitted(style, None),
             // In a pipe there is no width.
-            Style::Terminal => {
-                self.fitted(style, comfy_table::Table::new().width().map(usize::from))
-            }
+            Style::Terminal => self.fitted(style, room::width()),
         }
     }
 
-    /// As wide as `room`, where there is one and columns may go or be cut.
-    fn fitted(&self, style: Style, room: Option<usize>) -> (String, bool) {
+    /// Which columns are left out, and how they are seen: nothing where there are none.
+    pub(crate) fn announce(&self, left_out: &[&str]) -> String {
+        if left_out.is_empty() {
+            return String::new();
+        }
+        // Two columns may have one head: the errors of two estimates.
+        let mut named = left_out.to_vec();
+        named.dedup();
+        let text = format!(
+            "no room for {}: a wider terminal or {} shows {}\n",
+            named.join(", "),
+            self.formats,
+            if named.len() == 1 { "it" } else { "them" }
+        );
+        room::width().map_or(text.clone(), |width| room::wrapped(&text, width))
+    }
+
+    /// As wide as `room`, where there is one: heads become lines of words, then what may be cut is, then
+    /// columns go, the least needed first. The first one stays.
+    fn fitted(&self, style: Style, room: Option<usize>) -> (String, Vec<&str>) {
         let mut shown: Vec<usize> = (0..self.heads.len()).collect();
         loop {
-            let text = self.aligned(&shown, style, None);
-            let width = text.lines().map(|l| l.chars().count()).max().unwrap_or(0);
-            let left_out = shown.len() < self.heads.len();
-            let Some(room) = room.filter(|room| width > *room) else { return (text, left_out) };
-            let last = shown.iter().map(|&i| self.heads[i].rank).max().unwrap_or(0);
+            let left_out = || {
+                let gone = (0..self.heads.len()).filter(|i| !shown.contains(i));
+                gone.map(|i| self.heads[i].text.as_str()).collect()
+            };
+            let text = self.aligned(&shown, style, false, None);
+            let Some(room) = room.filter(|room| width_of(&text) > *room) else {
+                return (text, left_out());
+            };
+            let text = self.aligned(&shown, style, true, None);
+            let width = width_of(&text);
+            if width <= room {
+                return (text, left_out());
+            }
+            let may_go = shown.iter().skip(1).copied().filter(|&i| !self.heads[i].may_be_cut);
+            let next = may_go.max_by_key(|&i| (self.heads[i].rank, i));
             if let Some(cut) = shown.iter().copied().find(|&i| self.heads[i].may_be_cut) {
-                let cells = self.rows.iter().map(|row| row[cut].chars().count());
-                let left = cells.max().unwrap_or(0).saturating_sub(width - room);
-                if last == 0 || left >= WELL_CUT {
+                let left = self.widest_cell(cut).saturating_sub(width - room);
+                // What stays unless there is nothing else is worth more than the end of a long cell.
+                if left >= WELL_CUT || next.is_none_or(|i| self.heads[i].rank == 0) {
                     let cut = Some((cut, left.max(MOST_CUT)));
-                    return (self.aligned(&shown, style, cut), left_out);
+                    return (self.aligned(&shown, style, true, cut), left_out());
                 }
             }
-            if last == 0 {
-                return (text, left_out);
-            }
-            shown.retain(|&i| self.heads[i].rank < last);
+            let Some(next) = next else { return (text, left_out()) };
+            shown.retain(|&i| i != next);
         }
     }
 
-    /// These columns; the cells of one of them cut to so many characters.
-    fn aligned(&self, shown: &[usize], style: Style, cut: Option<(usize, usize)>) -> String {
+    fn widest_cell(&self, column: usize) -> usize {
+        self.rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)
+    }
+
+    /// A head, in lines that are no wider than the column has to be.
+    fn head(&self, column: usize) -> String {
+        let text = &self.heads[column].text;
+        let word = text.split(' ').map(|word| word.chars().count()).max().unwrap_or(0);
+        room::wrapped(text, self.widest_cell(column).max(word))
+    }
+
+    /// These columns; their heads in lines where that is wanted, and the cells of one of them cut to so many
+    /// characters.
+    fn aligned(
+        &self,
+        shown: &[usize],
+        style: Style,
+        heads_in_lines: bool,
+        cut: Option<(usize, usize)>,
+    ) -> String {
         let mut table = comfy_table::Table::new();
         let is_terminal = style == Style::Terminal;
         table.load_style(if is_terminal { UTF8_FULL_CONDENSED } else { ASCII_MARKDOWN });
-        let wraps = is_terminal && self.heads.iter().all(|head| head.rank == 0);
-        table.set_content_arrangement(match wraps {
-            true => ContentArrangement::Dynamic,
-            false => ContentArrangement::Disabled,
-        });
+        table.set_content_arrangement(ContentArrangement::Disabled);
         let show = |row: &[String], i: usize| {
             let cell = match cut.filter(|(column, _)| *column == i) {
-                Some((_, most)) => cut_to(&row[i], most),
+                Some((_, most)) => room::cut_to(&row[i], most),
                 None => row[i].clone(),
             };
             match is_terminal {
@@ -163,7 +217,10 @@ impl Table {
                 false => escape::markdown(&cell),
             }
         };
-        table.set_header(shown.iter().map(|&i| self.heads[i].text.clone()));
+        table.set_header(shown.iter().map(|&i| match heads_in_lines {
+            true => self.head(i),
+            false => self.heads[i].text.clone(),
+        }));
         table.add_rows(
             self.rows
                 .iter()
@@ -214,12 +271,8 @@ impl Table {
     }
 }
 
-/// The text, or so much of its beginning that with an ellipsis it has `most` characters.
-fn cut_to(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
-        None => text.to_owned(),
-        Some(_) => text.chars().take(most.saturating_sub(1)).chain(['…']).collect(),
-    }
+fn width_of(text: &str) -> usize {
+    text.lines().map(|line| line.chars().count()).max().unwrap_or(0)
 }
 
 /// A cell for a value that may be missing.
@@ -257,12 +310,13 @@ mod tests {
             Column::text("name", 0, |n: &u32| format!("n{n}")),
             Column::number("square", 1, |n: &u32| (n * n).to_string()),
         ];
-        let (text, left_out) = Table::of(&columns, &[2, 12]).draw_what_fits(Style::Markdown);
+        let table = Table::of(&columns, &[2, 12]);
+        let (text, left_out) = table.draw_what_fits(Style::Markdown);
         assert_eq!(
             text,
             "| name | square |\n|------|--------|\n| n2   |      4 |\n| n12  |    144 |\n"
         );
-        assert!(!left_out);
+        assert!(left_out.is_empty());
     }
 
     #[test]
@@ -283,12 +337,41 @@ mod tests {
             (Some(60), "┆ transformer::Attention::forward → Linear::… │", true),
             (Some(20), "┆ transfo… │", true),
         ] {
-            let (text, is_left_out) = fitted(room);
+            let (text, gone) = fitted(room);
             assert!(text.contains("12,345,678") && text.contains(part), "{room:?}\n{text}");
-            assert_eq!(is_left_out, left_out, "{room:?}\n{text}");
+            assert_eq!(!gone.is_empty(), left_out, "{room:?}\n{text}");
             let width = text.lines().map(|line| line.chars().count()).max().unwrap();
             assert!(room.is_none_or(|room| width <= room.max(25)), "{room:?}\n{text}");
         }
+    }
+
+    /// Words stay whole, borders straight, and the least needed column goes first.
+    #[test]
+    fn heads_wrap_before_columns_go() {
+        let columns = [
+            Column::text("case", 0, |_: &u32| "DP1".to_owned()),
+            Column::number("predicted GiB", 0, |_: &u32| "8.105".to_owned()),
+            Column::number("allocated GiB", 4, |_: &u32| "8.088".to_owned()),
+            Column::text("notes", 6, |_: &u32| "published: baseline".to_owned()),
+        ];
+        let table = Table::of(&columns, &[1]).also_as("--format csv");
+        for (room, heads, gone) in [
+            (64, "│ case ┆ predicted GiB ┆ allocated GiB ┆ notes", &[][..]),
+            (54, "│ case ┆ predicted ┆ allocated ┆ notes", &[]),
+            (40, "│ case ┆ predicted GiB ┆ allocated GiB │", &["notes"]),
+            (30, "│ case ┆ predicted GiB │", &["allocated GiB", "notes"]),
+            (20, "│ case ┆ predicted │", &["allocated GiB", "notes"]),
+            (10, "│ case │", &["predicted GiB", "allocated GiB", "notes"]),
+        ] {
+            let (text, left_out) = table.fitted(Style::Terminal, Some(room));
+            assert!(text.contains(heads), "{room}\n{text}");
+            assert_eq!(left_out, gone, "{room}\n{text}");
+            let widths: Vec<usize> = text.lines().map(|line| line.chars().count()).collect();
+            assert!(widths.iter().all(|&width| width == widths[0] && width <= room), "{text}");
+        }
+        let said = "no room for a, b: a wider terminal or --format csv shows them\n";
+        assert_eq!(table.announce(&["a", "b"]), said);
+        assert_eq!(table.announce(&[]), "");
     }
 
     #[test]

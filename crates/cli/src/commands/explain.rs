@@ -9,7 +9,7 @@ use miette::{IntoDiagnostic, MietteDiagnostic, miette};
 use serde_json::json;
 use vram_artifacts::atomic::write_atomically;
 use vram_console::exit::Exit;
-use vram_console::list_format::ListFormat;
+use vram_console::list_format::{FORMATS, ListFormat};
 use vram_console::presets::library;
 use vram_console::reply::Reply;
 use vram_metrics::phase::Phase;
@@ -43,11 +43,14 @@ card (`vram dry-run`), which tells what is alive at each phase.
 Examples:
   vram explain --ant od1_canon_small --colony od1_canon_real --batch 16 --precision fp16
   vram explain --ant od1_canon_real --colony od1_canon_real --precision fp16 --svg peak.svg
-  vram explain --ant od1_canon_real --colony od1_canon_real --precision fp16 --tape rows"
+  vram explain --ant od1_canon_real --colony od1_canon_real --precision fp16 --tape rows --all"
 )]
 pub struct Args {
     #[command(flatten)]
     workload: WorkloadFlags,
+    /// List every buffer, not only those that make 99.9 % of the peak
+    #[arg(long)]
+    all: bool,
     /// Where the step would run
     #[arg(long, default_value = DeviceKind::Cuda.name(), value_parser = device_kind())]
     device: DeviceKind,
@@ -79,6 +82,9 @@ fn svg_file(text: &str) -> Result<PathBuf, &'static str> {
     }
 }
 
+/// The part of the peak that is shown buffer by buffer, unless all of it is asked for.
+const MOST: f64 = 0.999;
+
 /// A buffer and its bytes.
 type Ranked<'a> = (&'a LedgerEntry, u64);
 
@@ -102,7 +108,7 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
     Ok(Reply::done(match args.format {
         ListFormat::Json => to_json(&ledger, peak, &ranked, &elasticities),
         ListFormat::Csv => to_csv(&ledger, peak, &ranked),
-        ListFormat::Table => to_text(&ledger, peak, &ranked, &elasticities),
+        ListFormat::Table => to_text(&ledger, peak, &ranked, &elasticities, args.all),
     }))
 }
 
@@ -211,11 +217,39 @@ fn to_csv(ledger: &Ledger, peak: u64, ranked: &[Ranked<'_>]) -> String {
     csv_of(&columns, &ranked.iter().map(record).collect::<Vec<_>>())
 }
 
+/// The largest buffers that make up [`MOST`] of the peak, and a line on the others.
+fn most_of_peak<'a>(
+    ledger: &Ledger,
+    peak: u64,
+    ranked: &[Ranked<'a>],
+) -> (Vec<Ranked<'a>>, String) {
+    let at = ledger.peak_phase();
+    let (alive, others): (Vec<_>, Vec<_>) =
+        ranked.iter().copied().partition(|(entry, _)| entry.alive_at(at));
+    let mut sum = 0;
+    let enough = |&(_, bytes): &Ranked<'a>| {
+        let is_more = (sum as f64) < MOST * peak as f64;
+        sum += bytes;
+        is_more
+    };
+    let shown: Vec<Ranked<'a>> = alive.iter().copied().take_while(enough).collect();
+    let rest = &alive[shown.len()..];
+    let bytes: u64 = rest.iter().map(|(_, bytes)| bytes).sum();
+    let percent = 100.0 * bytes as f64 / peak as f64;
+    let line = format!(
+        "and {} more, {bytes} bytes ({percent:.3} %), and {} not alive at the peak: --all\n",
+        rest.len(),
+        others.len()
+    );
+    (shown, if rest.is_empty() && others.is_empty() { String::new() } else { line })
+}
+
 fn to_text(
     ledger: &Ledger,
     peak: u64,
     ranked: &[Ranked<'_>],
     elasticities: &[(&str, f64)],
+    all: bool,
 ) -> String {
     let at = ledger.peak_phase();
     let part = |entry: &LedgerEntry, bytes| {
@@ -223,13 +257,17 @@ fn to_text(
     };
     let columns = [
         Column::text("buffer", 0, |(entry, _): &Ranked<'_>| entry.spec.name.to_owned()),
-        Column::text("class", 0, |(entry, _): &Ranked<'_>| entry.spec.kind.name().to_owned()),
-        Column::text("bytes =", 0, |(entry, _): &Ranked<'_>| entry.formula()),
+        Column::text("class", 2, |(entry, _): &Ranked<'_>| entry.spec.kind.name().to_owned()),
+        Column::text("bytes =", 1, |(entry, _): &Ranked<'_>| entry.formula()),
         Column::number("bytes", 0, |(_, bytes): &Ranked<'_>| bytes.to_string()),
         Column::number("% of peak", 0, |(entry, bytes): &Ranked<'_>| part(entry, *bytes)),
-        Column::text("alive at", 0, |(entry, _): &Ranked<'_>| alive(entry)),
+        Column::text("alive at", 3, |(entry, _): &Ranked<'_>| alive(entry)),
     ];
-    let table = Table::of(&columns, ranked).draw(Style::Terminal);
+    let (shown, rest) = match all {
+        true => (ranked.to_vec(), String::new()),
+        false => most_of_peak(ledger, peak, ranked),
+    };
+    let table = Table::of(&columns, &shown).also_as(FORMATS).draw(Style::Terminal) + &rest;
     let phase = |&phase: &Phase| {
         let bytes = ledger.at(phase).unwrap_or(0);
         format!("  {:14} {bytes:>16}  {} GiB\n", phase.name(), gib(bytes))

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use vram_artifacts::calibration;
 use vram_artifacts::steps::steps_total;
 use vram_console::exit::Exit;
-use vram_console::list_format::ListFormat;
+use vram_console::list_format::{FORMATS, ListFormat};
 use vram_console::presets::library;
 use vram_console::reply::Reply;
 use vram_console::terminal;
@@ -16,9 +16,9 @@ use vram_presets::error::PresetError;
 use vram_presets::kind::PresetKind;
 use vram_presets::library::{Library, Origin, PresetEntry};
 use vram_presets::name::check_name;
-use vram_presets::sweep::Sweep;
+use vram_presets::sweep::{Sweep, SweepRow};
 use vram_report::csv_text::csv_of;
-use vram_report::table::{Style, Table, or_dash};
+use vram_report::table::{Column, Style, Table, or_dash};
 use vram_source::escape;
 use vram_source::text::Source;
 use vram_workload::shape::Shape;
@@ -75,9 +75,10 @@ fn list(library: &Library, format: ListFormat) -> miette::Result<Reply> {
     let entries = library.list();
     let rows = entries.iter().map(|e| [e.kind.to_string(), e.name.clone(), origin(&e.origin)]);
     let text = match format {
-        ListFormat::Table => {
-            Table::new(["kind", "name", "from"]).with_rows(rows).draw(Style::Terminal)
-        }
+        ListFormat::Table => Table::new(["kind", "name", "from"])
+            .with_rows(rows)
+            .also_as(FORMATS)
+            .draw(Style::Terminal),
         ListFormat::Json => serde_json::to_string_pretty(&records(rows)).into_diagnostic()? + "\n",
         ListFormat::Csv => csv_of(&["kind", "name", "from"], &records(rows)),
     };
@@ -139,36 +140,27 @@ fn unknown(library: &Library, name: &str) -> miette::Report {
 
 /// A sweep's rows, one a line.
 fn sweep(sweep: &Sweep) -> String {
-    let heads = [
-        "id",
-        "ant",
-        "colony",
-        "batch",
-        "out_dim",
-        "precision",
-        "amp",
-        "step",
-        "tape",
-        "on demand",
-        "note",
-    ];
-    let rows = sweep.rows.iter().map(|r| {
-        let on_demand = if r.on_demand { "yes" } else { "" };
+    let columns =
         [
-            r.id.clone(),
-            r.ant.clone(),
-            r.colony.clone(),
-            r.batch.to_string(),
-            r.out_dim.to_string(),
-            or_dash(r.precision, |precision| precision.to_string()),
-            or_dash(r.amp, |amp| u8::from(amp).to_string()),
-            r.step.to_string(),
-            or_dash(r.tape, |tape| tape.to_string()),
-            on_demand.to_owned(),
-            r.note.clone().unwrap_or_default(),
-        ]
-    });
-    Table::new(heads).with_rows(rows).draw(Style::Terminal)
+            Column::text("id", 0, |row: &SweepRow| row.id.clone()),
+            Column::text("ant", 0, |row: &SweepRow| row.ant.clone()),
+            Column::text("colony", 0, |row: &SweepRow| row.colony.clone()),
+            Column::text("batch", 0, |row: &SweepRow| row.batch.to_string()),
+            Column::text("out_dim", 3, |row: &SweepRow| row.out_dim.to_string()),
+            Column::text("precision", 1, |row: &SweepRow| {
+                or_dash(row.precision, |precision| precision.to_string())
+            }),
+            Column::text("amp", 3, |row: &SweepRow| {
+                or_dash(row.amp, |amp| u8::from(amp).to_string())
+            }),
+            Column::text("step", 2, |row: &SweepRow| row.step.to_string()),
+            Column::text("tape", 2, |row: &SweepRow| or_dash(row.tape, |tape| tape.to_string())),
+            Column::text("on demand", 2, |row: &SweepRow| {
+                if row.on_demand { "yes".to_owned() } else { String::new() }
+            }),
+            Column::text("note", 4, |row: &SweepRow| row.note.clone().unwrap_or_default()),
+        ];
+    Table::of(&columns, &sweep.rows).also_as("a pipe (| less -S)").draw(Style::Terminal)
 }
 
 /// Checks all there is to check and reports every fault, not only the first.

@@ -22,3 +22,5 @@ mod verbosity;
     any(target_arch = "x86_64", target_arch = "aarch64")
 ))]
 mod virtual_card;
+#[cfg(target_os = "linux")]
+mod widths;

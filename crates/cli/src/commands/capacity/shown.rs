@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::{Value, json};
+use vram_console::list_format::FORMATS;
 use vram_presets::name::short;
 use vram_presets::spec::{Precision, WorkloadSpec};
 use vram_presets::step::StepKind;
@@ -175,7 +176,8 @@ pub(super) fn table(found: &[Capacity], memory: DeviceMemory, guard: f64) -> Str
             capacity.safe_batch.to_string(),
         ]
     });
-    let table = Table::new(heads).numbers_from(2).with_rows(rows).draw(Style::Terminal);
+    let table =
+        Table::new(heads).numbers_from(2).with_rows(rows).also_as(FORMATS).draw(Style::Terminal);
     let limit = memory.limit(guard);
     format!(
         "{table}max batch: reserved within {} GiB; next: one sample more\nlimited by     {limit}\n{}",

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use vram_artifacts::run_record::RunRecord;
+use vram_console::list_format::FORMATS;
 use vram_metrics::phase::PhaseMark;
 use vram_report::csv_text::csv_of;
 use vram_report::predictor::counted_source;
@@ -49,7 +50,7 @@ pub(super) fn to_text(run: &RunRecord) -> String {
         Column::number("reserved bytes", 0, |m: &&PhaseMark| m.reserved_bytes.to_string()),
     ];
     let marks: Vec<&PhaseMark> = m.phase_marks.iter().collect();
-    let table = Table::of(&columns, &marks).draw(Style::Terminal);
+    let table = Table::of(&columns, &marks).also_as(FORMATS).draw(Style::Terminal);
     let peak = |bytes| or_dash(bytes, |bytes| format!("{bytes} bytes ({} GiB)", gib(bytes)));
     format!(
         "{table}\npeak allocated: {}\npeak reserved: {}\nsource: {}\n",
