@@ -164,16 +164,16 @@ fn beside(memory: DeviceMemory) -> String {
 }
 
 pub(super) fn table(found: &[Capacity], memory: DeviceMemory, guard: f64) -> String {
-    let heads = ["ant", "colony", "max batch", "reserved GiB", "next GiB", "safe batch"];
+    let heads = ["ant", "colony", "max batch", "safe batch", "reserved GiB", "next GiB"];
     let size = |bytes: Option<u64>| or_dash(bytes, gib);
     let rows = found.iter().map(|capacity| {
         [
             short(&capacity.ant).to_owned(),
             short(&capacity.colony).to_owned(),
             capacity.max_batch.to_string(),
+            capacity.safe_batch.to_string(),
             size(capacity.reserved_bytes.filter(|_| capacity.max_batch > 0)),
             size(capacity.next_reserved_bytes),
-            capacity.safe_batch.to_string(),
         ]
     });
     let table =
