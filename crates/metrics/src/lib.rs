@@ -79,6 +79,8 @@ pub mod host;
 #[path = "host_unsupported.rs"]
 pub mod host;
 mod listener;
+#[cfg(feature = "driver")]
+mod lost_card;
 pub mod meter;
 #[cfg(feature = "driver")]
 mod nvml;

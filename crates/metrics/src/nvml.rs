@@ -60,6 +60,26 @@ impl Monitor {
         })
     }
 
+    /// Whether NVML says that the card is lost, or has it no more. The cards are gone through one by one:
+    /// a search by UUID may fail of another card that is lost.
+    pub(crate) fn is_lost(&self) -> bool {
+        let Ok(count) = self.nvml.device_count() else { return false };
+        let (mut says_lost, mut is_unclear) = (false, false);
+        for index in 0..count {
+            let device = self.nvml.device_by_index(index);
+            match device.and_then(|device| Ok((device.uuid()?, device))) {
+                Ok((uuid, device)) if uuid == self.uuid => {
+                    return matches!(device.memory_info(), Err(NvmlError::GpuLost));
+                }
+                Ok(_) => {}
+                // The second is what newer drivers say of a card that has fallen off the bus.
+                Err(NvmlError::GpuLost | NvmlError::Unknown) => says_lost = true,
+                Err(_) => is_unclear = true,
+            }
+        }
+        says_lost || !is_unclear
+    }
+
     /// What this process holds on the card, where processes can be told apart.
     #[cfg(feature = "cuda")]
     pub(crate) fn of_this_process(&self) -> Option<u64> {

@@ -24,6 +24,11 @@ fn current() -> Handle {
     CURRENT.try_with(Cell::get).unwrap_or(0)
 }
 
+/// Whether the calling thread has one.
+pub fn is_there() -> bool {
+    current() != 0
+}
+
 fn primary(device: i32) -> Handle {
     PRIMARY + APART * device as Handle
 }

@@ -3,9 +3,15 @@
 use std::ffi::c_char;
 
 use super::context;
-use super::pointer::{Out, put_text};
+use super::identity;
+use super::pointer::{Out, Text, put_text};
 use super::session;
 use super::status::Status;
+
+/// Attributes that tell where a card is: recorded ones tell where the recorded card was.
+const BUS: i32 = 33;
+const DEVICE_ON_BUS: i32 = 34;
+const DOMAIN: i32 = 50;
 
 exported! {
     fn cuInit(_flags: u32) -> i32 {
@@ -17,17 +23,6 @@ exported! {
         session::note(|session| known = session.facts.number("cuda_version") as i32);
         version.put(known).map_or_else(|status| status.0, |()| 0)
     }
-}
-
-/// A card's identity: the model's with the card's number in it.
-pub fn uuid(number: usize) -> [u8; 16] {
-    let mut uuid = *b"virtual card\0\0\0\0";
-    uuid[15] = number as u8;
-    uuid
-}
-
-pub fn bus_id(number: usize) -> String {
-    format!("00000000:{:02X}:00.0", number + 1)
 }
 
 driver! {
@@ -51,11 +46,11 @@ driver! {
     }
 
     fn cuDeviceGetUuid(to: Out<[u8; 16]>, device: i32) {
-        session::with(|session| to.put(uuid(session.card(device)?.number)))
+        session::with(|session| to.put(identity::uuid(session.card(device)?.number)))
     }
 
     fn cuDeviceGetUuid_v2(to: Out<[u8; 16]>, device: i32) {
-        session::with(|session| to.put(uuid(session.card(device)?.number)))
+        session::with(|session| to.put(identity::uuid(session.card(device)?.number)))
     }
 
     fn cuDeviceTotalMem_v2(bytes: Out<usize>, device: i32) {
@@ -67,8 +62,12 @@ driver! {
 
     fn cuDeviceGetAttribute(value: Out<i32>, attribute: i32, device: i32) {
         session::with(|session| {
-            session.card(device)?;
-            let recorded = session.facts.attribute(attribute);
+            let number = session.card(device)?.number;
+            let recorded = match attribute {
+                BUS => Some(identity::bus(number) as i32),
+                DEVICE_ON_BUS | DOMAIN => Some(0),
+                _ => session.facts.attribute(attribute),
+            };
             if recorded.is_none() {
                 session.record.tally(|t| &t.unrecorded_attributes, 1);
                 session.record.event_once("attribute", &attribute.to_string());
@@ -89,7 +88,16 @@ driver! {
         session::with(|session| {
             let number = session.card(device)?.number;
             let room = usize::try_from(room).map_err(|_| Status::INVALID_VALUE)?;
-            put_text(text, room, &bus_id(number)[4..])
+            put_text(text, room, &identity::bus_id(number)[4..])
+        })
+    }
+
+    fn cuDeviceGetByPCIBusId(device: Out<i32>, text: Text) {
+        let text = text.get().ok_or(Status::INVALID_VALUE)?;
+        session::with(|session| {
+            let number = identity::at_bus_id(session.cards, &text);
+            let found = session.visible.iter().position(|card| Some(card.number) == number);
+            device.put(found.ok_or(Status::INVALID_DEVICE)? as i32)
         })
     }
 

@@ -35,6 +35,7 @@ mod growing_file;
 mod handles;
 mod host_memory;
 mod host_ranges;
+mod identity;
 mod kernels;
 mod launch;
 mod levels;

@@ -2,8 +2,8 @@
 
 use std::ffi::{c_char, c_void};
 
-use super::device::{bus_id, uuid};
 use super::handles::Handle;
+use super::identity::{self, uuid_text};
 use super::pointer::{Out, Text, put_text};
 use super::session::{self, Session};
 
@@ -34,6 +34,19 @@ pub struct Memory2 {
     used: u64,
 }
 
+/// `nvmlPciInfo_t`: texts end in a zero byte.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub struct Pci {
+    short_id: [u8; 16],
+    domain: u32,
+    bus: u32,
+    device: u32,
+    chip: u32,
+    board: u32,
+    id: [u8; 32],
+}
+
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Process {
@@ -52,7 +65,7 @@ fn with(work: impl FnOnce(&mut Session) -> i32) -> i32 {
 /// NVML sees every card, whatever `CUDA_VISIBLE_DEVICES` leaves.
 fn number(session: &Session, card: Handle) -> Option<usize> {
     let number = card.checked_sub(FIRST)?;
-    (number < session.facts.number("cards") as usize).then_some(number)
+    (number < session.cards).then_some(number)
 }
 
 fn of_card(card: Handle, work: impl FnOnce(&mut Session, usize) -> i32) -> i32 {
@@ -71,11 +84,6 @@ fn text(to: *mut c_char, room: u32, text: &str) -> i32 {
         return INSUFFICIENT_SIZE;
     }
     put_text(to, room as usize, text).map_or(INVALID_ARGUMENT, |()| SUCCESS)
-}
-
-fn uuid_text(number: usize) -> String {
-    let hex: String = uuid(number).iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("GPU-{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }
 
 /// Bytes of a card in all, and in use.
@@ -123,7 +131,7 @@ exported! {
 
     fn nvmlDeviceGetCount_v2(count: Out<u32>) -> i32 {
         with(|session| {
-            let cards = session.facts.number("cards") as u32;
+            let cards = session.cards as u32;
             put(&count, cards)
         })
     }
@@ -135,8 +143,7 @@ exported! {
 
     fn nvmlDeviceGetHandleByUUID(name: Text, to: Out<Handle>) -> i32 {
         with(|session| {
-            let cards = session.facts.number("cards") as usize;
-            let found = (0..cards).find(|n| name.get().as_deref() == Some(&uuid_text(*n)));
+            let found = (0..session.cards).find(|n| name.get().as_deref() == Some(&uuid_text(*n)));
             found.map_or(NOT_FOUND, |number| {
                 put(&to, FIRST + number)
             })
@@ -145,9 +152,7 @@ exported! {
 
     fn nvmlDeviceGetHandleByPciBusId_v2(name: Text, to: Out<Handle>) -> i32 {
         with(|session| {
-            let cards = session.facts.number("cards") as usize;
-            let named = name.get().unwrap_or_default().to_uppercase();
-            let found = (0..cards).find(|n| !named.is_empty() && bus_id(*n).ends_with(&named));
+            let found = identity::at_bus_id(session.cards, &name.get().unwrap_or_default());
             found.map_or(NOT_FOUND, |number| {
                 put(&to, FIRST + number)
             })
@@ -164,6 +169,18 @@ exported! {
 
     fn nvmlDeviceGetUUID(card: Handle, to: *mut c_char, room: u32) -> i32 {
         of_card(card, |_, number| text(to, room, &uuid_text(number)))
+    }
+
+    /// The ids of the chip are zeros: they are not recorded.
+    fn nvmlDeviceGetPciInfo_v3(card: Handle, to: Out<Pci>) -> i32 {
+        of_card(card, |_, number| {
+            let mut pci = Pci { bus: identity::bus(number), ..Pci::default() };
+            let text = identity::bus_id(number);
+            pci.id[..text.len()].copy_from_slice(text.as_bytes());
+            // The old one has four digits of the domain.
+            pci.short_id[..text.len() - 4].copy_from_slice(&text.as_bytes()[4..]);
+            put(&to, pci)
+        })
     }
 
     fn nvmlDeviceGetMemoryInfo(card: Handle, to: Out<Memory>) -> i32 {

@@ -184,8 +184,8 @@ impl Record {
         change(&self.counters.live_bytes, |live| live.wrapping_sub(bytes));
     }
 
-    /// Writes down what is held, at a mark or a synchronisation (`kind`), of every card in use. A
-    /// synchronisation before which nothing happened since the last mark is none.
+    /// Writes down what is held, at a mark or a synchronisation (`kind`), of every card up to the last in
+    /// use. A synchronisation before which nothing happened since the last mark is none.
     pub fn mark(&mut self, kind: &str, name: &str) {
         self.mark_beside(kind, name, "");
     }
@@ -200,7 +200,9 @@ impl Record {
             self.requests_hash,
             so_far.computed_bytes_read.load(Relaxed),
         );
-        for card in self.counters.cards.iter().filter(|card| is_used(card)) {
+        let cards = &self.counters.cards;
+        let in_use = cards.iter().rposition(is_used).map_or(0, |last| last + 1);
+        for card in &cards[..in_use] {
             for level in [&card.used, &card.reserved, &card.outside] {
                 let (now, peak) = (level.now.load(Relaxed), level.peak.load(Relaxed));
                 held.push_str(&format!("\t{now}\t{peak}"));

@@ -6,7 +6,7 @@ use std::ffi::{c_char, c_void};
 
 use super::handles::Handle;
 use super::launch::Arguments;
-use super::pointer::Out;
+use super::pointer::{Out, Text};
 use super::{
     context, copy, device, device_memory, error_names, event, host_memory, session, stream,
 };
@@ -48,6 +48,11 @@ fn launched() -> i32 {
 /// What cudart does before a call: a context is there, and codes are the driver's.
 fn with_context(call: impl FnOnce() -> i32) -> i32 {
     context::need_one().map_or_else(|status| status.0, |()| call())
+}
+
+/// What it does before a call that asks about a card, and opens none.
+fn initialized(call: impl FnOnce() -> i32) -> i32 {
+    session::initialize().map_or_else(|status| status.0, |()| call())
 }
 
 exported! {
@@ -147,21 +152,32 @@ exported! {
         }
     }
 
+    /// The first, until the thread chooses one.
     fn cudaGetDevice(number: Out<i32>) -> i32 {
-        with_context(|| context::cuCtxGetDevice(number))
+        initialized(|| match context::is_there() {
+            true => context::cuCtxGetDevice(number),
+            false => number.put(0).map_or_else(|status| status.0, |()| 0),
+        })
     }
 
     fn cudaSetDevice(number: i32) -> i32 {
-        let _ = session::initialize();
         let mut primary: Handle = 0;
-        match context::cuDevicePrimaryCtxRetain(Out(&raw mut primary), number) {
+        initialized(|| match context::cuDevicePrimaryCtxRetain(Out(&raw mut primary), number) {
             0 => context::cuCtxSetCurrent(primary),
             code => code,
-        }
+        })
     }
 
     fn cudaDeviceGetAttribute(value: Out<i32>, attribute: i32, number: i32) -> i32 {
-        with_context(|| device::cuDeviceGetAttribute(value, attribute, number))
+        initialized(|| device::cuDeviceGetAttribute(value, attribute, number))
+    }
+
+    fn cudaDeviceGetPCIBusId(text: *mut c_char, room: i32, number: i32) -> i32 {
+        initialized(|| device::cuDeviceGetPCIBusId(text, room, number))
+    }
+
+    fn cudaDeviceGetByPCIBusId(number: Out<i32>, text: Text) -> i32 {
+        initialized(|| device::cuDeviceGetByPCIBusId(number, text))
     }
 
     fn cudaDeviceSynchronize() -> i32 {

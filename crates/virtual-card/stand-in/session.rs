@@ -12,6 +12,7 @@ use super::contents::Contents;
 use super::fill::Fill;
 use super::handles::Handles;
 use super::host_ranges::HostMemory;
+use super::identity;
 use super::kernels::Modules;
 use super::loaded;
 use super::mappings::Mappings;
@@ -38,6 +39,8 @@ pub struct Visible {
 pub struct Session {
     pid: u32,
     pub facts: Facts,
+    /// How many there are in the machine.
+    pub cards: usize,
     /// Bytes of each card.
     pub memory: u64,
     pub visible: Vec<Visible>,
@@ -132,6 +135,7 @@ impl Session {
             pid: std::process::id(),
             memory: facts.number("memory"),
             facts,
+            cards,
             visible: Vec::new(),
             record,
             regions: Regions::default(),
@@ -145,7 +149,9 @@ impl Session {
             readings: 0,
             last_reading: None,
         };
-        for number in visible(cards, std::env::var("CUDA_VISIBLE_DEVICES").ok().as_deref()) {
+        for number in
+            identity::visible(cards, std::env::var("CUDA_VISIBLE_DEVICES").ok().as_deref())
+        {
             let default_pool = session.regions.add_pool(number)?.base;
             let direct_small = session.regions.add_direct(number, true)?.base;
             let direct_large = session.regions.add_direct(number, false)?.base;
@@ -245,13 +251,6 @@ impl Session {
     }
 }
 
-/// The cards that `CUDA_VISIBLE_DEVICES` leaves: up to the first that there is none of.
-fn visible(cards: usize, variable: Option<&str>) -> Vec<usize> {
-    let Some(list) = variable else { return (0..cards).collect() };
-    let named = list.split(',').map_while(|name| name.trim().parse().ok());
-    named.take_while(|number| *number < cards).collect()
-}
-
 /// How often the state is asked for at the end of the process, and how long is waited in between: a
 /// thread that is still at work lets it go, one that was stopped never does.
 const TRIES: u32 = 1000;
@@ -277,17 +276,3 @@ extern "C" fn at_exit() {
 #[used]
 #[unsafe(link_section = ".fini_array")]
 static AT_EXIT: extern "C" fn() = at_exit;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cards_are_visible_up_to_the_first_that_is_not_there() {
-        assert_eq!(visible(3, None), [0, 1, 2]);
-        assert_eq!(visible(3, Some("2,0")), [2, 0]);
-        assert_eq!(visible(3, Some("1,7,0")), [1]);
-        assert_eq!(visible(3, Some("")), [0usize; 0]);
-        assert_eq!(visible(3, Some("-1")), [0usize; 0]);
-    }
-}

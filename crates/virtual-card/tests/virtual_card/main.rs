@@ -6,6 +6,7 @@
 ))]
 
 mod beside;
+mod cards;
 mod exported;
 mod frees;
 mod libraries;

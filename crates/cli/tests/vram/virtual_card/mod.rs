@@ -1,6 +1,7 @@
 //! `vram dry-run` and `vram max-batch`, on programs in C that lie in a sandbox.
 
 mod browser;
+mod cards;
 mod dry_run;
 mod max_batch;
 #[path = "../../../../virtual-card/tests/virtual_card/programs.rs"]
