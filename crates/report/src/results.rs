@@ -1,5 +1,7 @@
 //! The VRA-34 table: its lines, and how they are drawn and written.
 
+use std::collections::HashSet;
+
 use vram_artifacts::run_record::RunRecord;
 use vram_presets::spec::WorkloadSpec;
 use vram_presets::step::StepKind;
@@ -38,6 +40,30 @@ pub struct Line {
     pub published: Option<Published>,
     /// What a reader should know.
     pub notes: String,
+    /// Where it was measured; none where it was not.
+    pub origin: Option<Origin>,
+}
+
+/// Where a run was measured, and where it lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The device's name.
+    pub machine: String,
+    /// Which card of that name; none on the CPU.
+    pub gpu_uuid: Option<String>,
+    /// The directory that its sweep or whoever measured it wrote into.
+    pub dir: String,
+}
+
+impl Origin {
+    fn of(run: &RunRecord) -> Self {
+        let parent = run.dir.parent().filter(|dir| !dir.as_os_str().is_empty());
+        Self {
+            machine: run.machine().to_owned(),
+            gpu_uuid: run.env.gpu_uuid.clone(),
+            dir: parent.map_or(".".to_owned(), |dir| dir.display().to_string()),
+        }
+    }
 }
 
 impl Study {
@@ -105,6 +131,7 @@ impl Line {
             loo_err_percent: None,
             published: None,
             notes,
+            origin: None,
         }
     }
 
@@ -139,6 +166,7 @@ impl Line {
             loo_err_percent: None,
             published: catalogue.published(run),
             notes: notes.join("; "),
+            origin: Some(Origin::of(run)),
         }
     }
 }
@@ -197,6 +225,20 @@ pub(crate) fn results(lines: &[Line]) -> Table {
     if lines.iter().any(|line| line.step != StepKind::Fused) {
         columns.insert(1, Column::text("step", 1, |l: &Line| l.step.to_string()));
     }
+    // Of several devices, cards or directories a row says which is its own.
+    type Of = fn(&Origin) -> Option<&str>;
+    let origins: [(&str, Of); 3] = [
+        ("from", |origin| Some(&origin.dir)),
+        ("card", |origin| origin.gpu_uuid.as_deref()),
+        ("device", |origin| Some(&origin.machine)),
+    ];
+    for (head, of) in origins {
+        let seen = lines.iter().filter_map(|line| of(line.origin.as_ref()?));
+        if seen.collect::<HashSet<_>>().len() > 1 {
+            let cell = move |l: &Line| or_dash(l.origin.as_ref().and_then(of), str::to_owned);
+            columns.insert(1, Column::text(head, 2, cell));
+        }
+    }
     Table::of(&columns, lines).also_as("--format json or csv")
 }
 
@@ -228,6 +270,9 @@ pub fn results_csv(lines: &[Line]) -> String {
         "notes",
         "step",
         "tape",
+        "machine",
+        "gpu_uuid",
+        "dir",
     ];
     let rows = lines.iter().map(|line| {
         let (ant, colony) = (&line.spec.ant, &line.spec.colony);
@@ -248,6 +293,9 @@ pub fn results_csv(lines: &[Line]) -> String {
             line.notes.clone(),
             line.step.to_string(),
             cell(line.tape),
+            cell(line.origin.as_ref().map(|origin| &origin.machine)),
+            cell(line.origin.as_ref().and_then(|origin| origin.gpu_uuid.as_ref())),
+            cell(line.origin.as_ref().map(|origin| &origin.dir)),
         ]
     });
     csv_rows(std::iter::once(heads.map(str::to_owned).into()).chain(rows))

@@ -91,7 +91,7 @@ impl Study {
         }
         let observations =
             fitted.iter().map(|run| observe(run, terms)).collect::<Result<Vec<_>, _>>()?;
-        let fit = fit_each_step(terms, &fitted, &observations)?;
+        let fit = fit_each_kind(terms, &fitted, &observations)?;
         let tiers = tier::name(&fitted, &fit);
         tracing::debug!(
             "terms {}: {} runs fitted in {} tiers, {} left out",
@@ -190,23 +190,38 @@ fn is_silent(tier: &TierFit) -> bool {
     tier.anchored && tier.coefficients.iter().any(|c| c.value.is_none())
 }
 
-/// The fits of the runs of each step and tape, as one: they share no constant, and lend none to each
-/// other.
-/// Rows are in the order of the runs.
-fn fit_each_step(
+/// What has constants of its own: they share none, and lend none to each other.
+type Kind<'a> = (StepKind, Option<TapeKind>, &'a str, &'a str);
+
+/// Step, tape, kind of device and the device's name.
+fn kind(run: &RunRecord) -> Kind<'_> {
+    (run.metrics.step(), run.metrics.tape(), &run.metrics.device, run.machine())
+}
+
+/// The fits of the runs of each kind, as one. Rows are in the order of the runs.
+fn fit_each_kind(
     terms: Terms,
     runs: &[RunRecord],
     observations: &[Observation],
 ) -> Result<Fit, FitError> {
     let (mut tiers, mut rows) = (Vec::new(), Vec::new());
-    let kinds = [
+    let steps = [
         (StepKind::Fused, Some(TapeKind::Full)),
         (StepKind::Fused, Some(TapeKind::Rows)),
         (StepKind::Plain, None),
     ];
-    for kind in kinds {
+    let mut devices: Vec<(&str, &str)> = Vec::new();
+    for (_, _, device, machine) in runs.iter().map(kind) {
+        if !devices.contains(&(device, machine)) {
+            devices.push((device, machine));
+        }
+    }
+    let kinds = steps.iter().flat_map(|(step, tape)| {
+        devices.iter().map(move |(device, machine)| (*step, *tape, *device, *machine))
+    });
+    for own_kind in kinds {
         let all = runs.iter().zip(observations).enumerate();
-        let own = all.filter(|(_, (run, _))| (run.metrics.step(), run.metrics.tape()) == kind);
+        let own = all.filter(|(_, (run, _))| kind(run) == own_kind);
         let (places, own): (Vec<usize>, Vec<Observation>) =
             own.map(|(i, (_, observation))| (i, observation.clone())).unzip();
         let fitted = fit(&terms.model(), &own)?;

@@ -64,6 +64,7 @@ fn tier_json(names: &[String], fitted: &TierFit, tier: &Tier, catalogue: &Catalo
         "step": tier.key.step,
         "tape": tier.key.tape,
         "device": tier.key.device,
+        "machine": tier.key.machine,
         "points": fitted.points,
         "anchored": fitted.anchored,
         "borrowed_from": fitted.borrowed_from,
@@ -127,6 +128,9 @@ pub fn line_json(line: &Line) -> Value {
         "err_percent": line.err_percent,
         "loo_err_percent": line.loo_err_percent,
         "notes": line.notes,
+        "machine": line.origin.as_ref().map(|origin| &origin.machine),
+        "gpu_uuid": line.origin.as_ref().and_then(|origin| origin.gpu_uuid.as_ref()),
+        "dir": line.origin.as_ref().map(|origin| &origin.dir),
         "published": published,
     })
 }

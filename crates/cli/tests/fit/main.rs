@@ -2,6 +2,7 @@
 //! what can be wrong with run directories.
 
 mod capacity_model;
+mod machines;
 mod refused;
 mod support;
 mod virtual_card;
