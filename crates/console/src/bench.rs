@@ -96,11 +96,11 @@ pub fn run(
     let bench = bench::run(&options, library, executables, &mut |event| match event {
         BenchEvent::Device(device) => say_device(device),
         BenchEvent::MeasuringBandwidth => {
-            live.insert(Live::new(None)).say("measures the copy bandwidth");
+            live.insert(Live::new(None, 1)).say("measures the copy bandwidth");
         }
         BenchEvent::Started { row, at, of } => {
             place = format!("{} {at}/{of}", row.id);
-            live.get_or_insert_with(|| Live::new(None)).say(&format!("{place} starts"));
+            live.get_or_insert_with(|| Live::new(None, 1)).say(&format!("{place} starts"));
         }
         BenchEvent::Step(_, step) => {
             if let Some(live) = &live {

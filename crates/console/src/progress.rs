@@ -14,20 +14,29 @@ use vram_sweep::preflight::Shortage;
 use crate::live::{Live, brief};
 use crate::terminal;
 
-/// Rows that come one after another.
+/// Rows that come one after another, on each device.
 pub(crate) struct Progress {
     live: Live,
     pace: Pace,
     of: Of,
     at: usize,
+    devices: Vec<Lane>,
+}
+
+/// A device, and how many steps of its row are over.
+struct Lane {
+    label: String,
+    steps: u64,
+    /// Probes of its search so far.
+    probes: u32,
 }
 
 /// What there is to do.
 enum Of {
     /// So many rows.
     Rows(usize),
-    /// So many searches, each of as many probes as it takes, and the probes of this one so far.
-    Searches(usize, u32),
+    /// So many searches, each of as many probes as it takes.
+    Searches(usize),
 }
 
 /// Seconds per unit of work so far, and the work that is left.
@@ -52,107 +61,115 @@ impl Pace {
     }
 }
 
-fn work(row: &Row) -> f64 {
-    row.work() * row.steps() as f64
-}
-
 impl Progress {
-    /// Of rows that are to be measured.
-    pub(crate) fn of_rows(rows: &[Row]) -> Self {
-        Self {
-            live: Live::new(Some(rows.iter().map(Row::steps).sum())),
-            pace: Pace { left: rows.iter().map(work).sum(), done: 0.0, seconds: 0.0 },
-            of: Of::Rows(rows.len()),
-            at: 0,
-        }
+    /// Of rows that are to be measured on these devices.
+    pub(crate) fn of_rows(rows: &[Row], devices: &[String]) -> Self {
+        let steps = rows.iter().map(Row::steps).sum();
+        let left = rows.iter().map(Row::whole_work).sum();
+        Self::new(Of::Rows(rows.len()), Some(steps), left, devices)
     }
 
     /// Of searches, of which nobody knows how long they take.
-    pub(crate) fn of_searches(count: usize) -> Self {
+    pub(crate) fn of_searches(count: usize, devices: &[String]) -> Self {
+        Self::new(Of::Searches(count), None, 0.0, devices)
+    }
+
+    fn new(of: Of, steps: Option<u64>, work: f64, devices: &[String]) -> Self {
+        let lane = |label: &String| Lane { label: label.clone(), steps: 0, probes: 0 };
         Self {
-            live: Live::new(None),
-            pace: Pace { left: 0.0, done: 0.0, seconds: 0.0 },
-            of: Of::Searches(count, 0),
+            live: Live::new(steps, devices.len()),
+            pace: Pace { left: work, done: 0.0, seconds: 0.0 },
+            of,
             at: 0,
+            devices: devices.iter().map(lane).collect(),
         }
     }
 
     /// The next search begins.
-    pub(crate) fn search(&mut self, row: &Row) {
+    pub(crate) fn search(&mut self, device: usize, row: &Row) {
         self.at += 1;
-        if let Of::Searches(_, probes) = &mut self.of {
-            *probes = 0;
-        }
-        self.live.say(&format!("{} {}", row.id, self.place()));
+        self.devices[device].probes = 0;
+        self.now(device, row, "");
     }
 
     /// Shows what happened to a row.
-    pub(crate) fn on(&mut self, row: &Row, event: &RowEvent<'_>) {
+    pub(crate) fn on(&mut self, device: usize, row: &Row, event: &RowEvent<'_>) {
         match event {
-            RowEvent::FinishedBefore(record) => self.skip(row, &kept(row, record)),
+            RowEvent::FinishedBefore(record) => self.skip(device, row, &kept(row, record)),
             RowEvent::Redone => {
-                self.line(row, "runs again, as --redo says: what was there is kept aside")
+                self.line(device, row, "runs again: what was there is kept aside");
             }
-            RowEvent::Unfinished(why) => self.line(row, &format!("runs again: {why}")),
-            RowEvent::DoesNotFit(shortage) => self.skip(row, &format!("not run: {shortage}")),
-            RowEvent::Counting => self.now(row, "dry run on a virtual card"),
+            RowEvent::Unfinished(why) => self.line(device, row, &format!("runs again: {why}")),
+            RowEvent::DoesNotFit(shortage) => {
+                self.skip(device, row, &format!("not run: {shortage}"));
+            }
+            RowEvent::Counting => self.now(device, row, "dry run on a virtual card"),
             RowEvent::NotCounted(why) => {
-                self.line(row, &format!("nothing is predicted by a dry run: {why}"));
+                self.line(device, row, &format!("nothing is predicted by a dry run: {why}"));
             }
-            RowEvent::Started(shortage) => self.start(row, *shortage),
-            RowEvent::Computing => self.now(row, &format!("{}, touches memory", stage(row, 0))),
+            RowEvent::Started(shortage) => self.start(device, row, *shortage),
+            RowEvent::Computing => {
+                self.now(device, row, &format!("{}, touches memory", stage(row, 0)));
+            }
             RowEvent::RanOnVirtualCard => self.line(
+                device,
                 row,
                 "runs again: what is there ran on a virtual card, which is no measurement",
             ),
-            RowEvent::Step(step) => self.step(row, step),
-            RowEvent::Measured(record) => self.done(row, record),
-            RowEvent::Lost(why) => self.warn(row, &format!("LOST  {why}")),
-            RowEvent::Interrupted => self.warn(row, "interrupted"),
+            RowEvent::Step(step) => self.step(device, row, step),
+            RowEvent::Measured(record) => self.done(device, row, record),
+            RowEvent::Lost(why) => self.over(device, row, &format!("LOST  {why}")),
+            RowEvent::Interrupted => self.over(device, row, "interrupted"),
+            RowEvent::CardLost => self.card_lost(device, row),
             _ => {}
         }
     }
 
     /// The row does not run.
-    fn skip(&mut self, row: &Row, why: &str) {
-        self.count();
-        self.pace.left -= work(row);
+    fn skip(&mut self, device: usize, row: &Row, why: &str) {
+        self.begins(device);
+        self.ends();
+        self.pace.left -= row.whole_work();
         self.live.advance(row.steps());
-        self.line(row, why);
+        self.line(device, row, why);
     }
 
     /// The row begins.
-    fn start(&mut self, row: &Row, shortage: Option<&Shortage>) {
-        self.count();
-        self.now(row, "starts");
+    fn start(&mut self, device: usize, row: &Row, shortage: Option<&Shortage>) {
+        self.begins(device);
+        self.devices[device].steps = 0;
+        self.now(device, row, "starts");
         match (&row.forecast, row.predicted()) {
-            (None, None) => self.line(row, &format!("runs without a prediction: {NO_LEDGER}")),
+            (None, None) => {
+                self.line(device, row, &format!("runs without a prediction: {NO_LEDGER}"));
+            }
             (None, Some(bytes)) => {
-                self.line(row, &format!("{} GiB by a dry run on a virtual card", gib(bytes)));
+                let text = format!("{} GiB by a dry run on a virtual card", gib(bytes));
+                self.line(device, row, &text);
             }
             (Some(_), _) => {}
         }
         if let Some(shortage) = shortage {
-            self.line(row, &format!("runs all the same: {shortage}"));
+            self.line(device, row, &format!("runs all the same: {shortage}"));
         }
     }
 
     /// A step of the row is over.
-    fn step(&mut self, row: &Row, step: &Step) {
+    fn step(&mut self, device: usize, row: &Row, step: &Step) {
         if let Some(seconds) = step.seconds {
             self.pace.step(row.work(), seconds);
         }
+        self.devices[device].steps += 1;
         self.live.advance(1);
-        let left = match (&self.of, self.pace.time_left()) {
-            (Of::Rows(_), Some(left)) => format!(", {} left", brief(left)),
-            _ => String::new(),
-        };
         let peak = step.peak_reserved_bytes.map(|bytes| format!(", {} GiB", gib(bytes)));
-        self.now(row, &format!("{}{left}{}", stage(row, step.step), peak.unwrap_or_default()));
+        let left = if self.is_one() { self.time_left() } else { String::new() };
+        let stage = stage(row, step.step);
+        self.now(device, row, &format!("{stage}{left}{}", peak.unwrap_or_default()));
     }
 
     /// The row has its artifacts.
-    fn done(&self, row: &Row, record: &RunRecord) {
+    fn done(&mut self, device: usize, row: &Row, record: &RunRecord) {
+        self.ends();
         let m = &record.metrics;
         let peak = m.peak_vram_reserved_bytes.map_or("unknown".to_owned(), gib);
         let step = m.median_step_time_s.map_or("-".to_owned(), |s| format!("{s:.3}"));
@@ -164,43 +181,97 @@ impl Progress {
         let measured = format!("peak reserved {peak} GiB  median step {step} s");
         let text = format!("{verdict}  {measured}{mark}{kind}");
         match m.stability_pass {
-            true => self.line(row, &text),
-            false => self.warn(row, &text),
+            true => self.line(device, row, &text),
+            false => self.warn(device, row, &text),
         }
     }
 
-    /// One row more, or one probe of the search.
-    fn count(&mut self) {
-        match &mut self.of {
-            Of::Rows(_) => self.at += 1,
-            Of::Searches(_, probes) => *probes += 1,
+    /// The row has no artifacts.
+    fn over(&mut self, device: usize, row: &Row, why: &str) {
+        self.ends();
+        self.warn(device, row, why);
+    }
+
+    /// The row's card is gone, and what was done of the row with it.
+    fn card_lost(&mut self, device: usize, row: &Row) {
+        let label = &self.devices[device].label;
+        self.live.say_of(device, &format!("{label} has fallen off the bus"));
+        let others = if self.is_one() { "" } else { "; the row goes to another" };
+        let text = format!("{label} has fallen off the bus{others}");
+        self.warn(device, row, &text);
+        let steps = std::mem::take(&mut self.devices[device].steps);
+        self.live.go_back(steps);
+        self.pace.left += row.work() * steps as f64;
+    }
+
+    /// A row begins, or a probe of a search. Of rows that run one after another it is the next one.
+    fn begins(&mut self, device: usize) {
+        match self.of {
+            Of::Rows(_) => self.at += usize::from(self.is_one()),
+            Of::Searches(_) => self.devices[device].probes += 1,
         }
+    }
+
+    /// A row is over. Of rows that run beside each other those are counted that are.
+    fn ends(&mut self) {
+        if let Of::Rows(_) = self.of {
+            self.at += usize::from(!self.is_one());
+        }
+    }
+
+    fn is_one(&self) -> bool {
+        self.devices.len() == 1
     }
 
     /// How many of how many.
     fn place(&self) -> String {
-        match self.of {
-            Of::Rows(rows) => format!("{}/{rows}", self.at),
-            Of::Searches(searches, 0) => format!("{}/{searches}", self.at),
-            Of::Searches(searches, probes) => format!("{}/{searches} probe {probes}", self.at),
+        let (Of::Rows(of) | Of::Searches(of)) = self.of;
+        format!("{}/{of}", self.at)
+    }
+
+    /// The same of a device: in a search with its probes.
+    fn place_on(&self, device: usize) -> String {
+        match (&self.of, self.devices[device].probes) {
+            (Of::Rows(_), _) | (_, 0) => self.place(),
+            (Of::Searches(_), probes) => format!("{} probe {probes}", self.place()),
+        }
+    }
+
+    /// Time that all rows take yet, after a comma; nothing while nobody knows.
+    fn time_left(&self) -> String {
+        let left = self.pace.time_left().map(|left| left / self.devices.len().max(1) as u32);
+        match (&self.of, left) {
+            (Of::Rows(_), Some(left)) => format!(", {} left", brief(left)),
+            _ => String::new(),
         }
     }
 
     /// What happens now. The row first: what there is no room for is cut at the end.
-    fn now(&self, row: &Row, what: &str) {
-        self.live.say(&format!("{} {} {what}", row.id, self.place()));
+    fn now(&self, device: usize, row: &Row, what: &str) {
+        if self.is_one() {
+            return self.live.say(&format!("{} {} {what}", row.id, self.place_on(device)));
+        }
+        self.live.say(&format!("{}{}", self.place(), self.time_left()));
+        let Lane { label, probes, .. } = &self.devices[device];
+        let probe = if *probes > 0 { format!("probe {probes} ") } else { String::new() };
+        self.live.say_of(device, &format!("{label} {} {probe}{what}", row.id));
     }
 
     /// Says something of the row.
-    fn line(&self, row: &Row, text: &str) {
+    fn line(&self, device: usize, row: &Row, text: &str) {
         if terminal::shows_progress() {
-            self.warn(row, text);
+            self.warn(device, row, text);
         }
     }
 
     /// Says something of the row that is wrong with it.
-    fn warn(&self, row: &Row, text: &str) {
-        self.live.print(&format!("[{}] {:6} {text}", self.place(), row.id));
+    fn warn(&self, device: usize, row: &Row, text: &str) {
+        let place = self.place_on(device);
+        let on = match self.is_one() {
+            true => String::new(),
+            false => format!("{}  ", self.devices[device].label),
+        };
+        self.live.print(&format!("[{place}] {:6} {on}{text}", row.id));
     }
 }
 

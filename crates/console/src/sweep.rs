@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use vram_launch::choice::DevicesChoice;
 use vram_presets::library::Library;
 use vram_report::units::gib;
 use vram_sweep::device::{Executables, SweepDevice};
@@ -10,7 +11,6 @@ use vram_sweep::event::Event;
 use vram_sweep::preflight::Preflight;
 use vram_sweep::sweep::{self, Options, Results, Task};
 
-use crate::device_flag::DeviceFlag;
 use crate::exit::Exit;
 use crate::list_format::ListFormat;
 use crate::progress::Progress;
@@ -25,8 +25,10 @@ pub struct SweepFlags {
     /// Sweep preset or file
     #[arg(long, value_name = "NAME|FILE", default_value = "vra34")]
     sweep: String,
-    #[command(flatten)]
-    device: DeviceFlag,
+    /// Where to run: auto (a card if there is one), cpu, cuda or cuda:N; on several cards, one row on each
+    /// at a time: cuda:all or cuda:0,2
+    #[arg(long, value_name = "DEVICE", default_value_t, value_parser = str::parse::<DevicesChoice>)]
+    device: DevicesChoice,
     /// Run only these rows, on-demand ones included
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     only: Vec<String>,
@@ -69,7 +71,7 @@ impl SweepFlags {
         };
         Options {
             sweep: self.sweep.clone(),
-            device: self.device.device,
+            devices: self.device.clone(),
             only: self.only.clone(),
             out: self.out.clone(),
             resume: self.resume || !self.redo.is_empty(),
@@ -89,6 +91,7 @@ Examples:
   {program} sweep
   {program} sweep --sweep smoke
   {program} sweep --only DP1,DP5
+  {program} sweep --device cuda:all
   {program} sweep --resume
   {program} sweep --out runs/mine --redo DP1,DP5
   {program} sweep --find-max --only DP1
@@ -113,8 +116,12 @@ pub fn run(
     executables: Executables<'_>,
 ) -> miette::Result<Reply> {
     let mut progress = None;
+    let mut labels = Vec::new();
     let listen = &mut |event: Event<'_>| match event {
-        Event::Device(device) => say_device(device),
+        Event::Devices(devices) => {
+            labels = devices.iter().map(SweepDevice::label).collect();
+            devices.iter().for_each(say_device);
+        }
         Event::Directory(dir) => terminal::say(&format!("run directory: {}", dir.display())),
         Event::FreeBelowLimit { free, limit } => {
             let (free, limit) = (gib(free), gib(limit));
@@ -122,16 +129,16 @@ pub fn run(
                 "{free} GiB are free now: a boundary between that and {limit} GiB is not seen"
             ));
         }
-        Event::Rows(rows) => progress = Some(Progress::of_rows(rows)),
-        Event::Searches(count) => progress = Some(Progress::of_searches(count)),
-        Event::Search(row) => {
+        Event::Rows(rows) => progress = Some(Progress::of_rows(rows, &labels)),
+        Event::Searches(count) => progress = Some(Progress::of_searches(count, &labels)),
+        Event::Search(device, row) => {
             if let Some(progress) = &mut progress {
-                progress.search(row);
+                progress.search(device, row);
             }
         }
-        Event::Row(row, what) => {
+        Event::Row(device, row, what) => {
             if let Some(progress) = &mut progress {
-                progress.on(row, &what);
+                progress.on(device, row, &what);
             }
         }
         Event::RowsOver => progress = None,

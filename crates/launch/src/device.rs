@@ -1,5 +1,6 @@
 //! The device that is meant, and the executable that measures on it.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use vram_metrics::driver::{Card, Driver, DriverError};
@@ -51,6 +52,15 @@ pub enum DeviceError {
 /// No driver, or no such card.
 pub fn card(ordinal: usize) -> Result<Card, DriverError> {
     Driver::open()?.card(ordinal)
+}
+
+/// Numbers of the cards that this process sees.
+///
+/// # Errors
+///
+/// No driver, or no card.
+pub fn ordinals() -> Result<Range<usize>, DriverError> {
+    Ok(0..Driver::open()?.count()?)
 }
 
 /// What is known now of a card, or of this host where there is none.

@@ -230,14 +230,23 @@ impl Driver {
         Ok(())
     }
 
+    /// How many cards this process sees.
+    ///
+    /// # Errors
+    ///
+    /// [`DriverError::Failed`] if the driver does not answer.
+    pub fn count(&self) -> Result<usize, DriverError> {
+        let count = answer("cuDeviceGetCount", device::get_count())?;
+        Ok(usize::try_from(count).unwrap_or(0))
+    }
+
     /// The card of this number.
     ///
     /// # Errors
     ///
     /// [`DriverError::NoSuchCard`] if there are not so many, [`DriverError::NoCard`] without any.
     pub fn card(&self, ordinal: usize) -> Result<Card, DriverError> {
-        let count = answer("cuDeviceGetCount", device::get_count())?;
-        let count = usize::try_from(count).unwrap_or(0);
+        let count = self.count()?;
         if ordinal >= count {
             let visible = std::env::var(VISIBLE).ok();
             return Err(match count {

@@ -152,7 +152,7 @@ pub fn run(
     });
     let mut plan = Plan::new(library, device.kind(), rows, &out)?;
     plan.refuse_occupied()?;
-    let probe = probe.executable(&device)?;
+    let probe = probe.executable(std::slice::from_ref(&device))?;
     listen(BenchEvent::MeasuringBandwidth);
     let copy_bytes_per_s = bandwidth(&probe, device.choice())?;
     listen(BenchEvent::Bandwidth(copy_bytes_per_s));

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use vram_launch::choice::DeviceChoice;
-use vram_launch::device::{Place, facts};
+use vram_launch::choice::{DeviceChoice, DevicesChoice};
+use vram_launch::device::{DeviceError, Place, facts, ordinals};
 use vram_launch::executable::{Executable, cuda_executable_name};
 use vram_metrics::driver::Card;
 use vram_presets::library::Library;
@@ -17,7 +17,8 @@ use crate::error::SweepError;
 pub enum Executables<'a> {
     /// This directory: `vram` for the CPU, `vram-cuda` for cards.
     In(&'a Path),
-    /// It is built for this card, or for the CPU, once nothing can be refused any more.
+    /// It is built for this card and those that can do more, or for the CPU, once nothing can be refused
+    /// any more.
     Built(&'a dyn Fn(Option<&Card>) -> Result<Executable, SweepError>),
 }
 
@@ -29,10 +30,14 @@ pub(crate) enum Probe<'a> {
 
 impl Probe<'_> {
     /// The executable with the libraries that it needs, built if it was not carried along.
-    pub(crate) fn executable(self, device: &SweepDevice) -> Result<Executable, SweepError> {
+    pub(crate) fn executable(self, devices: &[SweepDevice]) -> Result<Executable, SweepError> {
         let executable = match self {
             Self::Carried(executable) => executable,
-            Self::Built(build) => build(device.card.as_ref())?,
+            Self::Built(build) => {
+                let cards = devices.iter().filter_map(|device| device.card.as_ref());
+                // What is built for the least of them runs on the others, too.
+                build(cards.min_by_key(|card| card.capability))?
+            }
         };
         tracing::debug!("measured by {executable}");
         Ok(executable)
@@ -85,9 +90,54 @@ impl SweepDevice {
         Ok((Self { card, why_cpu, context }, probe))
     }
 
+    /// The devices that `choice` means, one or more, and what measures on them.
+    ///
+    /// # Errors
+    ///
+    /// As [`SweepDevice::choose`].
+    pub(crate) fn choose_each<'a>(
+        choice: &DevicesChoice,
+        executables: Executables<'a>,
+        library: &Library,
+    ) -> Result<(Vec<Self>, Probe<'a>), SweepError> {
+        let (first, others) = match choice {
+            DevicesChoice::One(choice) => (*choice, Vec::new()),
+            DevicesChoice::Cards(cards) => {
+                let others = cards.iter().skip(1).copied().collect();
+                (DeviceChoice::Cuda(cards.first().copied().unwrap_or(0)), others)
+            }
+            DevicesChoice::AllCards => {
+                let all = ordinals().map_err(DeviceError::from)?;
+                (DeviceChoice::Cuda(0), all.skip(1).collect())
+            }
+        };
+        let (first, probe) = Self::choose(first, executables, library)?;
+        let mut devices = vec![first];
+        for ordinal in others {
+            devices.push(Self::choose(DeviceChoice::Cuda(ordinal), executables, library)?.0);
+        }
+        Ok((devices, probe))
+    }
+
     /// Its memory now; none where it tells no size.
     pub fn memory(&self) -> Option<DeviceMemory> {
         DeviceMemory::of(&facts(self.card.as_ref()), self.context)
+    }
+
+    /// Its memory without what others hold of it; none where it tells no size.
+    pub(crate) fn unused(&self) -> Option<DeviceMemory> {
+        let card = self.card.as_ref()?;
+        Some(DeviceMemory::unused(card.total_bytes, self.context))
+    }
+
+    /// Whether it is a card that has fallen off the bus.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.card.as_ref().is_some_and(Card::is_lost)
+    }
+
+    /// Its name among devices, such as `cuda:2`.
+    pub fn label(&self) -> String {
+        self.choice().to_string()
     }
 
     /// The kind of device, as a ledger knows it.

@@ -13,8 +13,8 @@ use crate::preflight::Shortage;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// The rows will run here.
-    Device(&'a SweepDevice),
+    /// The rows will run here: on each one row at a time.
+    Devices(&'a [SweepDevice]),
     /// Everything that can be refused has been; rows go into this directory.
     Directory(&'a Path),
     /// A search cannot see between these: memory of the device that is free now, and the limit, in
@@ -27,12 +27,12 @@ pub enum Event<'a> {
     },
     /// These rows come next.
     Rows(&'a [Row]),
-    /// Something about a row.
-    Row(&'a Row, RowEvent<'a>),
+    /// Something about a row, on the device of this number among those of [`Event::Devices`].
+    Row(usize, &'a Row, RowEvent<'a>),
     /// So many searches for the largest batch come next, each of as many rows as it takes.
     Searches(usize),
-    /// The next of them begins, for this row's workload.
-    Search(&'a Row),
+    /// The next of them begins, for this row's workload, on the device of this number.
+    Search(usize, &'a Row),
     /// The rows or searches that came are over.
     RowsOver,
 }
@@ -67,7 +67,10 @@ pub enum RowEvent<'a> {
     Lost(&'a str),
     /// It was ended because the sweep was.
     Interrupted,
+    /// Its card fell off the bus while it ran, which says nothing of the row: it runs on another card, if
+    /// there is one.
+    CardLost,
 }
 
-/// Who is told.
-pub type Listener<'a> = &'a mut dyn FnMut(Event<'_>);
+/// Who is told, by whichever thread something happens in.
+pub type Listener<'a> = &'a mut (dyn FnMut(Event<'_>) + Send);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Mutex;
 
 use vram_artifacts::error::with_causes;
 use vram_artifacts::run_record::RunRecord;
@@ -12,10 +13,12 @@ use vram_report::predictor::Forecast;
 use vram_workload::device_kind::DeviceKind;
 
 use crate::batch_search::{Boundary, Seen, search};
+use crate::device::SweepDevice;
 use crate::error::SweepError;
 use crate::event::{Event, Listener};
 use crate::plan::{Row, batch_id};
-use crate::runner::{RowOutcome, Runner};
+use crate::runner::{RowOutcome, Runner, tell};
+use crate::spread::{Done, Lane, spread};
 
 /// A workload whose boundary is searched: with one sample, which stands for any number of them.
 pub(crate) struct Searched {
@@ -57,59 +60,89 @@ pub(crate) struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Searches for the boundary of each workload.
+    /// Searches for the boundary of each workload, on each device one at a time.
     pub(crate) fn run(&self, searched: Vec<Searched>, listen: Listener<'_>) -> Searches {
         let limit = self.limit.bytes;
-        let free = self.runner.device.memory().map_or(limit, |memory| memory.left_bytes());
+        let left = |device: &SweepDevice| device.memory().map(|memory| memory.left_bytes());
+        let free = self.runner.devices.iter().filter_map(left).min().unwrap_or(limit);
         if free < limit {
             listen(Event::FreeBelowLimit { free, limit });
         }
-        let mut searches = Searches::default();
         listen(Event::Searches(searched.len()));
-        for Searched { row, forecast } in searched {
+        let listener = Mutex::new(listen);
+        let work = |lane: Lane<'_>, searched: Searched| {
+            let listen = &mut |event: Event<'_>| tell(&listener, event);
             if self.runner.limits.interrupt.signal().is_some() {
-                searches.not_started.push(row.id);
-                continue;
+                return Done::Over((searched, Vec::new(), Err(NotFound::NotStarted)));
             }
-            listen(Event::Search(&row));
-            match self.find(&row.row, &forecast, free, &mut searches.records, listen) {
+            listen(Event::Search(lane.number, &searched.row));
+            let mut records = Vec::new();
+            match self.find(lane, &searched, free, &mut records, listen) {
+                Err(NotFound::CardLost) => Done::GivenBack(searched),
+                found => Done::Over((searched, records, found)),
+            }
+        };
+        let done = spread(&self.runner.devices, searched, &|_, _| true, &work);
+        let mut searches = Searches::default();
+        for done in done {
+            let (Searched { row, forecast }, records, found) = match done {
+                Done::Over(found) => found,
+                Done::GivenBack(searched) => {
+                    (searched, Vec::new(), Err(NotFound::Failed(self.runner.none_left())))
+                }
+            };
+            searches.records.extend(records);
+            match found {
                 Ok(boundary) => {
                     let predicted = forecast.most(limit.min(free));
                     searches.found.push(Found { predicted, boundary, row });
                 }
-                Err(why) => searches.failed.push((row.id, why)),
+                Err(NotFound::Failed(why)) => searches.failed.push((row.id, why)),
+                Err(NotFound::NotStarted | NotFound::CardLost) => searches.not_started.push(row.id),
             }
         }
-        listen(Event::RowsOver);
+        tell(&listener, Event::RowsOver);
         searches
     }
 
     fn find(
         &self,
-        row: &SweepRow,
-        forecast: &Forecast,
+        lane: Lane<'_>,
+        searched: &Searched,
         free: u64,
         records: &mut Vec<RunRecord>,
         listen: Listener<'_>,
-    ) -> Result<Boundary, String> {
+    ) -> Result<Boundary, NotFound> {
+        let Searched { row, forecast } = searched;
         let most_within = |limit| forecast.most(limit);
         let predicted = |batch| forecast.reserved_bytes(batch);
-        let probe = |batch| self.probe(row, batch, records, listen);
-        search(self.limit.bytes, free, most_within, predicted, probe)
+        let mut is_lost = false;
+        let probe = |batch| {
+            self.probe(lane, &row.row, batch, records, listen).unwrap_or_else(|| {
+                is_lost = true;
+                Err(format!("batch {batch}: the card fell away"))
+            })
+        };
+        let found = search(self.limit.bytes, free, most_within, predicted, probe);
+        found.map_err(|why| if is_lost { NotFound::CardLost } else { NotFound::Failed(why) })
     }
 
-    /// Measures one batch of the row's workload.
+    /// Measures one batch of the row's workload; none if its card fell away meanwhile.
     fn probe(
         &self,
+        lane: Lane<'_>,
         row: &SweepRow,
         batch: u64,
         records: &mut Vec<RunRecord>,
         listen: Listener<'_>,
-    ) -> Result<Seen, String> {
+    ) -> Option<Result<Seen, String>> {
         let row = SweepRow { id: batch_id(row, batch), batch, ..row.clone() };
-        let row = Row::new(self.library, self.runner.device.kind(), &row, self.dir)
-            .map_err(|why| with_causes(&why))?;
-        match self.runner.measure_row(row, listen).outcome {
+        let row = match Row::new(self.library, lane.device.kind(), &row, self.dir) {
+            Ok(row) => row,
+            Err(why) => return Some(Err(with_causes(&why))),
+        };
+        let Done::Over(result) = self.runner.measure_row(lane, row, listen) else { return None };
+        Some(match result.outcome {
             RowOutcome::Measured(record) => {
                 let seen = seen(&record);
                 records.push(*record);
@@ -120,8 +153,18 @@ impl Search<'_> {
             RowOutcome::DoesNotFit(shortage) => Err(format!("batch {batch}: {shortage}")),
             RowOutcome::Lost(why) => Err(format!("batch {batch}: {why}")),
             RowOutcome::Interrupted | RowOutcome::NotStarted => Err("interrupted".to_owned()),
-        }
+        })
     }
+}
+
+/// Why a search came to no boundary.
+enum NotFound {
+    /// What was measured, or could not be, tells none.
+    Failed(String),
+    /// The sweep was ended before.
+    NotStarted,
+    /// Its card fell away.
+    CardLost,
 }
 
 /// The first row of each workload. A search begins where a batch is predicted to be.

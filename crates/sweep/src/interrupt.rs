@@ -1,25 +1,33 @@
-//! Ctrl-C and SIGTERM: the row's process is ended, what is finished is kept.
+//! Ctrl-C and SIGTERM: the processes of rows are ended, what is finished is kept.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::process;
 use crate::signal::Signal;
 
-/// Whether a signal came, and the process to end when one does.
+/// Whether a signal came, and the processes to end when one does.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Interrupt(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
     signal: Option<Signal>,
-    child: Option<u32>,
+    children: BTreeSet<u32>,
+}
+
+/// A process that a signal ends, until this is dropped.
+pub(crate) struct Watched<'a> {
+    interrupt: &'a Interrupt,
+    child: u32,
 }
 
 impl Interrupt {
     /// A signal came.
     pub(crate) fn come(&self, signal: Signal) {
-        self.state().signal = Some(signal);
-        self.end_child();
+        let mut state = self.state();
+        state.signal = Some(signal);
+        state.children.iter().copied().for_each(process::kill);
     }
 
     /// The signal that came.
@@ -27,23 +35,30 @@ impl Interrupt {
         self.state().signal
     }
 
-    /// The process that a signal ends, until it is over.
-    pub(crate) fn watch(&self, child: Option<u32>) {
-        self.state().child = child;
-        // A signal that came in between ends it, too.
-        if self.signal().is_some() {
-            self.end_child();
+    /// A signal ends this process, too, from now on; one that came already does so at once.
+    pub(crate) fn watch(&self, child: u32) -> Watched<'_> {
+        let mut state = self.state();
+        state.children.insert(child);
+        if state.signal.is_some() {
+            process::kill(child);
         }
+        Watched { interrupt: self, child }
     }
 
-    /// Ends the process that is watched.
-    pub(crate) fn end_child(&self) {
-        if let Some(id) = self.state().child {
-            process::kill(id);
+    /// Ends a process that is watched.
+    pub(crate) fn end(&self, child: u32) {
+        if self.state().children.contains(&child) {
+            process::kill(child);
         }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        self.interrupt.state().children.remove(&self.child);
     }
 }

@@ -42,6 +42,7 @@ mod resume;
 mod run_dir;
 pub mod runner;
 pub mod signal;
+mod spread;
 pub mod sweep;
 
 /// The example of the package's page compiles and runs.

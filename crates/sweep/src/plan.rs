@@ -237,6 +237,11 @@ impl Row {
             .map(|&n| n as f64)
             .product()
     }
+
+    /// Work of all its steps, in the same units.
+    pub fn whole_work(&self) -> f64 {
+        self.work() * self.steps() as f64
+    }
 }
 
 #[cfg(test)]

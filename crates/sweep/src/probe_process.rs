@@ -80,8 +80,9 @@ pub(crate) fn run(
         command.spawn().map_err(SweepError::system(format!("start {}", probe.path().display())))?;
     let stdout = child.stdout.take();
     let mut child = Guard(child);
-    limits.interrupt.watch(Some(child.0.id()));
-    let timer = limits.timeout.map(|timeout| Timer::start(timeout, limits.interrupt.clone()));
+    let id = child.0.id();
+    let watched = limits.interrupt.watch(id);
+    let timer = limits.timeout.map(|timeout| Timer::start(timeout, limits.interrupt.clone(), id));
     let lines = stdout.into_iter().flat_map(|out| BufReader::new(out).lines());
     // A line that is no event is ignored; one that cannot be read ends the stream.
     for line in lines.map_while(Result::ok) {
@@ -90,7 +91,7 @@ pub(crate) fn run(
         }
     }
     let status = child.0.wait().map_err(SweepError::system("wait for the probe"))?;
-    limits.interrupt.watch(None);
+    drop(watched);
     let late = timer.is_some_and(Timer::stop);
     if limits.interrupt.signal().is_some() && !status.success() {
         return Ok(Outcome::Interrupted);
@@ -117,12 +118,12 @@ struct Timer {
 }
 
 impl Timer {
-    fn start(timeout: Duration, interrupt: Interrupt) -> Self {
+    fn start(timeout: Duration, interrupt: Interrupt, child: u32) -> Self {
         let (done, over) = channel();
         let thread = std::thread::spawn(move || {
             let late = over.recv_timeout(timeout) == Err(RecvTimeoutError::Timeout);
             if late {
-                interrupt.end_child();
+                interrupt.end(child);
             }
             late
         });

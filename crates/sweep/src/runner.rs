@@ -1,5 +1,7 @@
 //! Rows, one probe process each: whatever happens to one, the next is unharmed.
 
+use std::sync::{Mutex, PoisonError};
+
 use vram_artifacts::error::with_causes;
 use vram_artifacts::events;
 use vram_artifacts::run_record::{RunRecord, read};
@@ -12,6 +14,7 @@ use crate::event::{Event, Listener, RowEvent};
 use crate::plan::Row;
 use crate::preflight::{Preflight, Shortage, shortage};
 use crate::probe_process::{self, Crash, Limits, Outcome};
+use crate::spread::{Done, Lane, spread};
 
 /// What became of a row.
 #[derive(Debug)]
@@ -30,6 +33,17 @@ pub enum RowOutcome {
     NotStarted,
 }
 
+impl RowOutcome {
+    /// Whether the device may be why there is no sound measurement.
+    fn may_be_device(&self) -> bool {
+        match self {
+            Self::Measured(record) => record.metrics.runtime_exception_msg.is_some(),
+            Self::Crashed(_) | Self::Lost(_) => true,
+            Self::DoesNotFit(_) | Self::Interrupted | Self::NotStarted => false,
+        }
+    }
+}
+
 /// A row and what became of it.
 #[derive(Debug)]
 pub struct RowResult {
@@ -41,10 +55,11 @@ pub struct RowResult {
 
 /// What rows are measured with.
 pub(crate) struct Runner {
-    pub(crate) device: SweepDevice,
+    /// Each measures one row at a time.
+    pub(crate) devices: Vec<SweepDevice>,
     pub(crate) probe: Executable,
     pub(crate) limits: Limits,
-    /// Rows that were measured before are kept; on a virtual card none was.
+    /// Rows that were measured before are kept; on a virtual card none was, unless this is one, too.
     pub(crate) resume: bool,
     /// But for these, which are measured again.
     pub(crate) redo: Vec<String>,
@@ -52,97 +67,152 @@ pub(crate) struct Runner {
 }
 
 impl Runner {
-    /// Measures every row that has to be.
+    /// Measures every row that has to be, and returns them in their order. On several devices those run
+    /// first that are predicted to take longest, so that none is left over for the end.
     pub(crate) fn measure(&self, rows: Vec<Row>, listen: Listener<'_>) -> Vec<RowResult> {
         listen(Event::Rows(&rows));
-        let results = rows.into_iter().map(|row| self.measure_row(row, listen));
-        let results = results.collect();
-        listen(Event::RowsOver);
-        results
+        let mut rows: Vec<(usize, Row)> = rows.into_iter().enumerate().collect();
+        if self.devices.len() > 1 {
+            rows.sort_by(|(_, a), (_, b)| b.whole_work().total_cmp(&a.whole_work()));
+        }
+        let suits = |(_, row): &(usize, Row), device: &SweepDevice| {
+            self.preflight == Preflight::Trust || shortage(row, device.unused()).is_none()
+        };
+        let listener = Mutex::new(listen);
+        let work = |lane: Lane<'_>, (place, row)| {
+            let listen = &mut |event: Event<'_>| tell(&listener, event);
+            match self.measure_row(lane, row, listen) {
+                Done::Over(result) => Done::Over((place, result)),
+                Done::GivenBack(row) => Done::GivenBack((place, row)),
+            }
+        };
+        let done = spread(&self.devices, rows, &suits, &work);
+        let mut results: Vec<(usize, RowResult)> = done
+            .into_iter()
+            .map(|done| match done {
+                Done::Over(result) => result,
+                Done::GivenBack((place, row)) => {
+                    let outcome = RowOutcome::Lost(self.none_left());
+                    (place, RowResult { row, outcome })
+                }
+            })
+            .collect();
+        results.sort_by_key(|(place, _)| *place);
+        tell(&listener, Event::RowsOver);
+        results.into_iter().map(|(_, result)| result).collect()
     }
 
-    /// Takes a row from its plan to its outcome.
-    pub(crate) fn measure_row(&self, mut row: Row, listen: Listener<'_>) -> RowResult {
+    /// Why a row was not measured that no card was left for.
+    pub(crate) fn none_left(&self) -> String {
+        let labels: Vec<String> = self.devices.iter().map(SweepDevice::label).collect();
+        let have = if labels.len() == 1 { "has" } else { "have" };
+        format!("no card is left to run it: {} {have} fallen off the bus", labels.join(", "))
+    }
+
+    /// Takes a row from its plan to its outcome; gives it back if its card fell away meanwhile.
+    pub(crate) fn measure_row(
+        &self,
+        lane: Lane<'_>,
+        mut row: Row,
+        listen: Listener<'_>,
+    ) -> Done<RowResult, Row> {
         let _span = tracing::trace_span!("row", id = %row.id).entered();
-        self.count(&mut row, listen);
-        let outcome = self.outcome(&row, listen);
-        RowResult { row, outcome }
+        self.count(lane, &mut row, listen);
+        match self.outcome(lane, &row, listen) {
+            Some(outcome) => Done::Over(RowResult { row, outcome }),
+            None => Done::GivenBack(row),
+        }
     }
 
-    fn outcome(&self, row: &Row, listen: Listener<'_>) -> RowOutcome {
+    /// None if its card fell away meanwhile.
+    fn outcome(&self, lane: Lane<'_>, row: &Row, listen: Listener<'_>) -> Option<RowOutcome> {
+        let mut tell = |what: RowEvent<'_>| listen(Event::Row(lane.number, row, what));
         let is_redone = self.redo.contains(&row.id);
         let before = (self.resume && !is_redone).then(|| row.finished()).flatten();
-        let was_virtual = before.as_ref().is_some_and(|record| record.env.virtual_card);
-        if let Some(record) = before.filter(|_| !was_virtual) {
-            listen(Event::Row(row, RowEvent::FinishedBefore(&record)));
-            return RowOutcome::Measured(Box::new(record));
+        let is_measured = |record: &RunRecord| !record.env.virtual_card || card_is_virtual();
+        let was_virtual = before.as_ref().is_some_and(|record| !is_measured(record));
+        if let Some(record) = before.filter(is_measured) {
+            tell(RowEvent::FinishedBefore(&record));
+            return Some(RowOutcome::Measured(Box::new(record)));
         }
         if self.limits.interrupt.signal().is_some() {
-            return RowOutcome::NotStarted;
+            return Some(RowOutcome::NotStarted);
         }
-        match self.shortage(row) {
+        match self.shortage(lane, row) {
             Some(shortage) if self.preflight == Preflight::Skip => {
-                listen(Event::Row(row, RowEvent::DoesNotFit(&shortage)));
-                return RowOutcome::DoesNotFit(shortage);
+                tell(RowEvent::DoesNotFit(&shortage));
+                return Some(RowOutcome::DoesNotFit(shortage));
             }
-            shortage => listen(Event::Row(row, RowEvent::Started(shortage.as_ref()))),
+            shortage => tell(RowEvent::Started(shortage.as_ref())),
         }
         if was_virtual {
-            listen(Event::Row(row, RowEvent::RanOnVirtualCard));
+            tell(RowEvent::RanOnVirtualCard);
         } else if row.dir.exists() {
             match read(&row.dir) {
-                Err(why) => listen(Event::Row(row, RowEvent::Unfinished(&with_causes(&why)))),
-                Ok(_) => listen(Event::Row(row, RowEvent::Redone)),
+                Err(why) => tell(RowEvent::Unfinished(&with_causes(&why))),
+                Ok(_) => tell(RowEvent::Redone),
             }
         }
-        let outcome =
-            self.run(row, listen).unwrap_or_else(|why| RowOutcome::Lost(with_causes(&why)));
+        let outcome = self
+            .run(lane, row, &mut tell)
+            .unwrap_or_else(|why| RowOutcome::Lost(with_causes(&why)));
+        if outcome.may_be_device() && lane.device.is_lost() {
+            tell(RowEvent::CardLost);
+            // What it left is no measurement of the row. Where it cannot be moved, the next attempt will
+            // say so.
+            let _ = row.set_aside();
+            return None;
+        }
         match &outcome {
-            RowOutcome::Measured(record) => {
-                listen(Event::Row(row, RowEvent::Measured(record)));
-            }
+            RowOutcome::Measured(record) => tell(RowEvent::Measured(record)),
             RowOutcome::Crashed(Crash { why, .. }) | RowOutcome::Lost(why) => {
-                listen(Event::Row(row, RowEvent::Lost(why)));
+                tell(RowEvent::Lost(why));
             }
-            RowOutcome::Interrupted => listen(Event::Row(row, RowEvent::Interrupted)),
+            RowOutcome::Interrupted => tell(RowEvent::Interrupted),
             RowOutcome::DoesNotFit(_) | RowOutcome::NotStarted => {}
         }
-        outcome
+        Some(outcome)
     }
 
     /// Lets a virtual card count what no ledger tells, where rows run on a real one. A row is measured
     /// without it, too.
-    fn count(&self, row: &mut Row, listen: Listener<'_>) {
+    fn count(&self, lane: Lane<'_>, row: &mut Row, listen: Listener<'_>) {
         let is_interrupted = || self.limits.interrupt.signal().is_some();
         if is_interrupted()
             || row.forecast.is_some()
-            || self.device.card.is_none()
+            || row.counted.is_some()
+            || lane.device.card.is_none()
             || card_is_virtual()
         {
             return;
         }
-        listen(Event::Row(row, RowEvent::Counting));
+        listen(Event::Row(lane.number, row, RowEvent::Counting));
         if let Err(why) = row.count(self.probe.path(), &is_interrupted) {
-            listen(Event::Row(row, RowEvent::NotCounted(&with_causes(&why))));
+            listen(Event::Row(lane.number, row, RowEvent::NotCounted(&with_causes(&why))));
         }
     }
 
     /// Why the row does not fit, where that is of interest.
-    fn shortage(&self, row: &Row) -> Option<Shortage> {
+    fn shortage(&self, lane: Lane<'_>, row: &Row) -> Option<Shortage> {
         if self.preflight == Preflight::Trust {
             return None;
         }
-        shortage(row, self.device.memory())
+        shortage(row, lane.device.memory())
     }
 
-    fn run(&self, row: &Row, listen: Listener<'_>) -> Result<RowOutcome, SweepError> {
+    fn run(
+        &self,
+        lane: Lane<'_>,
+        row: &Row,
+        tell: &mut dyn FnMut(RowEvent<'_>),
+    ) -> Result<RowOutcome, SweepError> {
         row.set_aside()?;
-        let device = self.device.choice().to_string();
         let observe = &mut |event: &events::Event| match event {
-            events::Event::Started(_) => listen(Event::Row(row, RowEvent::Computing)),
-            events::Event::Step(step) => listen(Event::Row(row, RowEvent::Step(step))),
+            events::Event::Started(_) => tell(RowEvent::Computing),
+            events::Event::Step(step) => tell(RowEvent::Step(step)),
             events::Event::Finished(_) => {}
         };
+        let device = lane.device.label();
         let outcome = probe_process::run(&self.probe, row, &device, &self.limits, observe)?;
         Ok(match outcome {
             Outcome::Exited => match read(&row.dir) {
@@ -157,4 +227,9 @@ impl Runner {
             Outcome::Interrupted => RowOutcome::Interrupted,
         })
     }
+}
+
+/// Tells one after another what happens in several threads.
+pub(crate) fn tell(listener: &Mutex<Listener<'_>>, event: Event<'_>) {
+    (listener.lock().unwrap_or_else(PoisonError::into_inner))(event);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use vram_artifacts::atomic::write_atomically;
 use vram_artifacts::names;
-use vram_launch::choice::DeviceChoice;
+use vram_launch::choice::DevicesChoice;
 use vram_metrics::verdict::VRAM_GUARD_RATIO;
 use vram_presets::kind::PresetKind;
 use vram_presets::library::Library;
@@ -34,7 +34,7 @@ pub struct Options {
     /// Sweep preset or file.
     pub sweep: String,
     /// Where rows run.
-    pub device: DeviceChoice,
+    pub devices: DevicesChoice,
     /// Only these rows, on-demand ones included; empty is all that do not wait to be named.
     pub only: Vec<String>,
     /// The run directory; none is one in `runs`, named after now, the device and the sweep.
@@ -98,13 +98,15 @@ pub fn run(
 ) -> Result<Finished, SweepError> {
     let sweep = library.sweep(&options.sweep)?.spec;
     let rows = plan::select_with(&sweep, &options.only, &options.redo)?;
-    let (device, probe) = SweepDevice::choose(options.device, executables, library)?;
-    listen(Event::Device(&device));
-    let dir = directory(options, device.kind().name(), &sweep)?;
+    let (devices, probe) = SweepDevice::choose_each(&options.devices, executables, library)?;
+    listen(Event::Devices(&devices));
+    // Several are cards.
+    let kind = devices[0].kind();
+    let dir = directory(options, kind.name(), &sweep)?;
     lock::refuse_held(&dir)?;
     let (preflight, work) = match options.task {
         Task::Measure(preflight) => {
-            let plan = Plan::new(library, device.kind(), rows, &dir)?;
+            let plan = Plan::new(library, kind, rows, &dir)?;
             match options.resume {
                 true => resume::refuse_another(library, &sweep, false, &dir)?,
                 false => plan.refuse_occupied()?,
@@ -112,15 +114,15 @@ pub fn run(
             (preflight, Work::Measure(plan))
         }
         Task::FindMax(bytes) => {
-            let searched = find_max::plan(library, device.kind(), &rows, &dir)?;
+            let searched = find_max::plan(library, kind, &rows, &dir)?;
             match options.resume {
                 true => resume::refuse_another(library, &sweep, true, &dir)?,
                 false => find_max::refuse_occupied(&searched, &dir)?,
             }
-            (Preflight::Trust, Work::Search(searched, limit_of(bytes, &device)?))
+            (Preflight::Trust, Work::Search(searched, limit_of(bytes, &devices)?))
         }
     };
-    let probe = probe.executable(&device)?;
+    let probe = probe.executable(&devices)?;
     listen(Event::Directory(&dir));
     let _lock = Lock::take(&dir)?;
     let interrupt = Interrupt::default();
@@ -130,7 +132,7 @@ pub fn run(
     let limits = Limits { interrupt: interrupt.clone(), timeout: options.row_timeout };
     keep_text(library, &options.sweep, &dir)?;
     let (resume, redo) = (options.resume, options.redo.clone());
-    let runner = Runner { device, probe, limits, resume, redo, preflight };
+    let runner = Runner { devices, probe, limits, resume, redo, preflight };
     let results = match work {
         Work::Measure(plan) => Results::Rows(runner.measure(plan.rows, listen)),
         Work::Search(searched, limit) => {
@@ -158,12 +160,17 @@ fn keep_text(library: &Library, arg: &str, dir: &Path) -> Result<(), SweepError>
 }
 
 /// The most that a batch may reserve whose boundary is searched.
-fn limit_of(bytes: Option<u64>, device: &SweepDevice) -> Result<Limit, SweepError> {
-    let memory = match bytes {
+fn limit_of(bytes: Option<u64>, devices: &[SweepDevice]) -> Result<Limit, SweepError> {
+    let memory = |device: &SweepDevice| match bytes {
         Some(bytes) => Some(DeviceMemory::unused(bytes, device.context)),
         None => device.memory(),
     };
-    memory.map(|memory| memory.limit(VRAM_GUARD_RATIO)).ok_or(SweepError::MemoryUnknown)
+    let limit = |device| Some(memory(device)?.limit(VRAM_GUARD_RATIO));
+    let limits: Option<Vec<Limit>> = devices.iter().map(limit).collect();
+    // What is found on one device is to hold on each.
+    limits
+        .and_then(|limits| limits.into_iter().min_by_key(|limit| limit.bytes))
+        .ok_or(SweepError::MemoryUnknown)
 }
 
 /// The directory that is named, or one named after now, or the newest of this sweep.

@@ -41,7 +41,7 @@ fn failed_and_disturbed_rows_are_kept_and_said_and_measured_again_when_named() {
     let output = sandbox.sweep(&["--redo", "A,B"]);
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
-    assert!(said.contains("[1/3] A      runs again, as --redo says"), "{said}");
+    assert!(said.contains("[1/3] A      runs again: what was there is kept aside"), "{said}");
     assert_eq!(sandbox.ran(), ["A", "B", "C", "A", "B"]);
     let aside = PathBuf::from(format!("{}.unfinished-1", sandbox.row("B").display()));
     assert!(fs::read_to_string(aside.join("metrics.json")).unwrap().contains("nan_or_inf"));

@@ -8,3 +8,4 @@ mod full;
 mod machine;
 mod recorded;
 mod repeated;
+mod several_cards;
