@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
-use vram_source::file::ReadError;
+use vram_source::file::{LIMIT_BYTES, ReadError};
 
 use crate::version::ARTIFACT_VERSION;
 
@@ -92,6 +92,36 @@ pub enum ArtifactError {
         measure_steps: u64,
         /// The most of both together.
         most: u64,
+    },
+
+    /// A directory without a plan.
+    #[error("no rows are planned in {}", dir.display())]
+    #[diagnostic(help(
+        "`vram sweep --submit slurm` writes a run directory with a plan: name that"
+    ))]
+    NoPlan {
+        /// The directory.
+        dir: PathBuf,
+        /// Why its plan cannot be read.
+        source: ReadError,
+    },
+
+    /// A file of a planned sweep is not what it should be.
+    #[error("{}: {message}", path.display())]
+    #[diagnostic(help("it was edited or cut short: plan the sweep again in another directory"))]
+    Plan {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
+
+    /// A plan that could not be read again.
+    #[error("a plan of {rows} rows is larger than {} MiB, the most that is read", LIMIT_BYTES >> 20)]
+    #[diagnostic(help("split the sweep: 10,000 rows a run directory (docs/fleet.md)"))]
+    PlanTooLarge {
+        /// Its rows.
+        rows: usize,
     },
 
     /// A file that constants were to be written to holds something else.

@@ -25,11 +25,14 @@ pub mod error;
 pub mod events;
 pub mod metrics;
 pub mod names;
+pub mod plan;
 pub mod run_cmd;
 pub mod run_dir;
 pub mod run_record;
+pub mod slurm_jobs;
 pub mod steps;
 pub mod summary;
+pub mod task;
 pub mod version;
 
 /// The example of the package's page compiles and runs.

@@ -136,7 +136,7 @@ fn parse<T: DeserializeOwned>(dir: &Path, name: &str, text: &str) -> Result<T, A
 }
 
 /// What serde_json says, of a value that may be as long as the file no more than its beginning.
-fn words(e: &serde_json::Error) -> String {
+pub(crate) fn words(e: &serde_json::Error) -> String {
     let full = e.to_string();
     let what = full.rsplit_once(" at line ").map_or(full.as_str(), |(what, _)| what);
     let place = if e.line() > 0 { format!("line {}: ", e.line()) } else { String::new() };

@@ -15,8 +15,8 @@ use vram_sweep::device::Executables;
 use crate::device_flag::DeviceFlag;
 use crate::list_format::{FORMATS, ListFormat};
 use crate::live::Live;
+use crate::place::say_device;
 use crate::reply::Reply;
-use crate::sweep::say_device;
 use crate::terminal;
 
 /// The options of a bench.

@@ -5,18 +5,18 @@ use std::time::Duration;
 
 use vram_launch::choice::DevicesChoice;
 use vram_presets::library::Library;
-use vram_report::units::gib;
-use vram_sweep::device::{Executables, SweepDevice};
+use vram_sweep::device::Executables;
 use vram_sweep::event::Event;
 use vram_sweep::preflight::Preflight;
 use vram_sweep::sweep::{self, Options, Results, Task};
 
 use crate::exit::Exit;
 use crate::list_format::ListFormat;
-use crate::progress::Progress;
 use crate::reply::Reply;
+use crate::shown::Shown;
+use crate::slurm;
+use crate::slurm::flags::ClusterFlags;
 use crate::summary;
-use crate::terminal;
 use crate::vram_size::VramSize;
 
 /// The options of a sweep.
@@ -59,6 +59,8 @@ pub struct SweepFlags {
     /// How to print the result
     #[arg(long, value_enum, default_value_t)]
     format: ListFormat,
+    #[command(flatten)]
+    cluster: ClusterFlags,
 }
 
 impl SweepFlags {
@@ -115,35 +117,11 @@ pub fn run(
     library: &Library,
     executables: Executables<'_>,
 ) -> miette::Result<Reply> {
-    let mut progress = None;
-    let mut labels = Vec::new();
-    let listen = &mut |event: Event<'_>| match event {
-        Event::Devices(devices) => {
-            labels = devices.iter().map(SweepDevice::label).collect();
-            devices.iter().for_each(say_device);
-        }
-        Event::Directory(dir) => terminal::say(&format!("run directory: {}", dir.display())),
-        Event::FreeBelowLimit { free, limit } => {
-            let (free, limit) = (gib(free), gib(limit));
-            terminal::say(&format!(
-                "{free} GiB are free now: a boundary between that and {limit} GiB is not seen"
-            ));
-        }
-        Event::Rows(rows) => progress = Some(Progress::of_rows(rows, &labels)),
-        Event::Searches(count) => progress = Some(Progress::of_searches(count, &labels)),
-        Event::Search(device, row) => {
-            if let Some(progress) = &mut progress {
-                progress.search(device, row);
-            }
-        }
-        Event::Row(device, row, what) => {
-            if let Some(progress) = &mut progress {
-                progress.on(device, row, &what);
-            }
-        }
-        Event::RowsOver => progress = None,
-        _ => {}
-    };
+    if let (Some(index), Some(dir)) = (flags.cluster.row_index, &flags.cluster.dir) {
+        return slurm::row::run(dir, index);
+    }
+    let mut shown = Shown::default();
+    let listen = &mut |event: Event<'_>| shown.on(event);
     let finished = sweep::run(&flags.options(), library, executables, listen)?;
     let reply = match finished.results {
         Results::Rows(rows) => {
@@ -154,14 +132,4 @@ pub fn run(
         }
     };
     Ok(Reply { exit: finished.signal.map_or(reply.exit, Exit::from), ..reply })
-}
-
-/// Says where rows run, unless it is the CPU that was asked for.
-pub(crate) fn say_device(device: &SweepDevice) {
-    if let Some(card) = &device.card {
-        terminal::say(&format!("device: cuda:{}, {}", card.ordinal, card.name));
-    }
-    if let Some(why) = &device.why_cpu {
-        terminal::say(&format!("device: cpu ({why})"));
-    }
 }

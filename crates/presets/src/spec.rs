@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use strum::VariantArray;
 
@@ -20,6 +20,7 @@ pub const SCHEMA_VERSION: &str = "workload_schema_v1";
     Eq,
     Hash,
     Serialize,
+    Deserialize,
     strum::Display,
     strum::IntoStaticStr,
     VariantArray,

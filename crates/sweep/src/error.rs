@@ -62,14 +62,26 @@ pub enum SweepError {
         dir: PathBuf,
     },
 
-    /// Another sweep is running in the directory.
-    #[error("another sweep is writing into {}: process {holder}", dir.display())]
+    /// Somebody else measures in the directory, or this row of its plan.
+    #[error("another sweep is writing into {}: {holder} holds {}", path.parent().unwrap_or(path).display(), path.display())]
     #[diagnostic(help("wait until it is over, or name another --out"))]
     Held {
+        /// What is locked.
+        path: PathBuf,
+        /// Who holds it.
+        holder: String,
+    },
+
+    /// A plan has no row of this index.
+    #[error("the plan of {} has no row of index {index}", dir.display())]
+    #[diagnostic(help("it has {rows}, counted from 0"))]
+    NoTask {
         /// The run directory.
         dir: PathBuf,
-        /// The other's process id.
-        holder: String,
+        /// What was asked for.
+        index: u64,
+        /// How many it has.
+        rows: usize,
     },
 
     /// Nothing to continue, by name.

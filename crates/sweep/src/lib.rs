@@ -31,6 +31,7 @@ pub mod find_max;
 mod interrupt;
 mod lock;
 pub mod plan;
+pub mod planned;
 pub mod preflight;
 pub mod probe_process;
 #[cfg(unix)]
@@ -39,6 +40,7 @@ mod process;
 #[path = "process_elsewhere.rs"]
 mod process;
 mod resume;
+pub mod row_task;
 mod run_dir;
 pub mod runner;
 pub mod signal;

@@ -18,6 +18,9 @@ pub struct Lock {
 /// The locked file, with the holder's process id in it.
 pub const NAME: &str = "sweep.lock";
 
+/// Folder of the files that tasks of planned rows lock, each named after its row's index.
+const ROWS: &str = "locks";
+
 /// How long a lock may outlive the process that took it: a sweep that is killed while it starts a
 /// row leaves a copy of itself that has the lock until it notices.
 const GRACE: Duration = Duration::from_secs(2);
@@ -27,17 +30,25 @@ const PAUSE: Duration = Duration::from_millis(10);
 pub fn refuse_held(dir: &Path) -> Result<(), SweepError> {
     let Ok(file) = File::open(dir.join(NAME)) else { return Ok(()) };
     // Shared: looking keeps nobody else out.
-    wait_for(dir, || file.try_lock_shared())
+    wait_for(dir, NAME.as_ref(), || file.try_lock_shared())
 }
 
-/// Locks; waits for no process but one that is gone.
-fn wait_for(dir: &Path, lock: impl Fn() -> Result<(), TryLockError>) -> Result<(), SweepError> {
+/// Locks `file` of `dir`; waits for no process but one that is gone.
+fn wait_for(
+    dir: &Path,
+    file: &Path,
+    lock: impl Fn() -> Result<(), TryLockError>,
+) -> Result<(), SweepError> {
     let began = Instant::now();
     while let Err(TryLockError::WouldBlock) = lock() {
-        let holder = fs::read_to_string(dir.join(NAME)).unwrap_or_default();
-        if is_alive(&holder) || began.elapsed() > GRACE {
-            let holder = holder.trim().to_owned();
-            return Err(SweepError::Held { dir: dir.to_owned(), holder });
+        let holder = fs::read_to_string(dir.join(file)).unwrap_or_default();
+        let is_here = is_alive(&holder);
+        if is_here || began.elapsed() > GRACE {
+            let holder = match is_here {
+                true => format!("process {}", holder.trim()),
+                false => "a task of a planned row, or a process of another machine".to_owned(),
+            };
+            return Err(SweepError::Held { path: dir.join(file), holder });
         }
         std::thread::sleep(PAUSE);
     }
@@ -48,15 +59,38 @@ fn wait_for(dir: &Path, lock: impl Fn() -> Result<(), TryLockError>) -> Result<(
 impl Lock {
     /// Takes `dir`, which is made if it is not there.
     pub fn take(dir: &Path) -> Result<Self, SweepError> {
-        let path = dir.join(NAME);
-        fs::create_dir_all(dir).map_err(SweepError::system(format!("make {}", dir.display())))?;
-        let opened = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
-        let mut file = opened.map_err(SweepError::system(format!("write {}", path.display())))?;
-        wait_for(dir, || file.try_lock())?;
+        Self::whole(dir, NAME.as_ref())
+    }
+
+    /// Takes the row of this index of the plan in `dir`, and `dir` with others that take rows of it:
+    /// no sweep of the whole directory begins meanwhile.
+    pub fn take_row(dir: &Path, index: u64) -> Result<[Self; 2], SweepError> {
+        let shared = open(&dir.join(NAME))?;
+        wait_for(dir, NAME.as_ref(), || shared.try_lock_shared())?;
+        // Who was named in it is gone, and no one process holds it now.
+        if shared.metadata().is_ok_and(|file| file.len() > 0) {
+            let _ = shared.set_len(0);
+        }
+        let row = Path::new(ROWS).join(index.to_string());
+        Ok([Self { _file: shared }, Self::whole(dir, &row)?])
+    }
+
+    fn whole(dir: &Path, name: &Path) -> Result<Self, SweepError> {
+        let mut file = open(&dir.join(name))?;
+        wait_for(dir, name, || file.try_lock())?;
         // The id is for a message alone; a full disk will be told by what matters.
         let _ = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
         Ok(Self { _file: file })
     }
+}
+
+/// Opens a file to lock, and makes it and its directory if they are not there.
+fn open(path: &Path) -> Result<File, SweepError> {
+    let dir = path.parent().unwrap_or(path);
+    fs::create_dir_all(dir).map_err(SweepError::system(format!("make {}", dir.display())))?;
+    // Some network file systems lock what is open for both, or not at all.
+    let opened = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path);
+    opened.map_err(SweepError::system(format!("write {}", path.display())))
 }
 
 #[cfg(test)]
@@ -99,5 +133,22 @@ mod tests {
             refuse_held(dir.path()).unwrap();
             Lock::take(dir.path()).unwrap();
         });
+    }
+
+    /// Rows of a plan are taken by whoever comes first; the directory is theirs together.
+    #[test]
+    fn rows_are_taken_one_by_one_and_no_sweep_begins_meanwhile() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = Lock::take_row(dir.path(), 0).unwrap();
+        let _second = Lock::take_row(dir.path(), 1).unwrap();
+        let refused = Lock::take_row(dir.path(), 0).unwrap_err().to_string();
+        assert!(refused.contains(&format!("process {}", std::process::id())), "{refused}");
+        assert!(Lock::take(dir.path()).is_err());
+        drop(first);
+        let _again = Lock::take_row(dir.path(), 0).unwrap();
+
+        let other = tempfile::tempdir().unwrap();
+        let _sweep = Lock::take(other.path()).unwrap();
+        assert!(Lock::take_row(other.path(), 0).is_err());
     }
 }

@@ -137,21 +137,27 @@ impl Row {
     ) -> Result<Self, SweepError> {
         let id = || row.id.clone();
         let spec = library.workload(row).map_err(|source| SweepError::Row { id: id(), source })?;
+        Self::of_workload(kind, row, spec, dir.join(folder(row)))
+    }
+
+    /// The row of a workload whose presets are read, with its artifacts in `dir`.
+    pub(crate) fn of_workload(
+        kind: DeviceKind,
+        row: &SweepRow,
+        spec: WorkloadSpec,
+        dir: PathBuf,
+    ) -> Result<Self, SweepError> {
         let SweepRow { amp, out_dim, step, tape, .. } = *row;
         let mode = Mode { amp, out_dim, step, tape };
         let forecast = steps_total(row.warmup_steps, row.measure_steps)
             .map_err(ReportError::from)
             .and_then(|_| Workload::new(spec, mode))
             .and_then(|workload| Forecast::new(&workload, kind))
-            .map_err(|source| SweepError::RowCannotRun { id: id(), source: source.into() })?;
-        Ok(Self {
-            id: row.id.clone(),
-            dir: dir.join(folder(row)),
-            forecast,
-            counted: None,
-            row: row.clone(),
-            spec,
-        })
+            .map_err(|source| SweepError::RowCannotRun {
+                id: row.id.clone(),
+                source: source.into(),
+            })?;
+        Ok(Self { id: row.id.clone(), dir, forecast, counted: None, row: row.clone(), spec })
     }
 
     /// Predicted peak reserved, in bytes.
@@ -227,6 +233,11 @@ impl Row {
     /// Steps that the row takes, warm-up included.
     pub fn steps(&self) -> u64 {
         self.row.warmup_steps.saturating_add(self.row.measure_steps)
+    }
+
+    /// Its folder in the run directory.
+    pub(crate) fn folder(&self) -> String {
+        folder(&self.row)
     }
 
     /// Work of one step in the units that time grows with: elements that pass through memory.

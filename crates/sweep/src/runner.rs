@@ -91,15 +91,24 @@ impl Runner {
             .into_iter()
             .map(|done| match done {
                 Done::Over(result) => result,
-                Done::GivenBack((place, row)) => {
-                    let outcome = RowOutcome::Lost(self.none_left());
-                    (place, RowResult { row, outcome })
-                }
+                Done::GivenBack((place, row)) => (place, self.left_over(row)),
             })
             .collect();
         results.sort_by_key(|(place, _)| *place);
         tell(&listener, Event::RowsOver);
         results.into_iter().map(|(_, result)| result).collect()
+    }
+
+    /// Measures one row, on the first device.
+    pub(crate) fn measure_only(&self, row: Row, listen: Listener<'_>) -> RowResult {
+        match self.measure_row(Lane { number: 0, device: &self.devices[0] }, row, listen) {
+            Done::Over(result) => result,
+            Done::GivenBack(row) => self.left_over(row),
+        }
+    }
+
+    fn left_over(&self, row: Row) -> RowResult {
+        RowResult { row, outcome: RowOutcome::Lost(self.none_left()) }
     }
 
     /// Why a row was not measured that no card was left for.

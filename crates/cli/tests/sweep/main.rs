@@ -2,6 +2,7 @@
 #![cfg(target_os = "linux")]
 
 mod disk;
+mod planned;
 mod real;
 mod redo;
 mod steps;

@@ -1,0 +1,4 @@
+//! A sweep by tasks on machines of a cluster, one a row.
+
+pub(crate) mod flags;
+pub(crate) mod row;
