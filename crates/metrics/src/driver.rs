@@ -65,6 +65,15 @@ pub enum DriverError {
         visible: Option<String>,
     },
 
+    /// The card was there and is lost: see [`Card::is_lost`].
+    #[error("cuda:{ordinal}, {name}, has fallen off the bus")]
+    Lost {
+        /// Its number.
+        ordinal: usize,
+        /// Its name.
+        name: String,
+    },
+
     /// The driver is older than the program.
     #[error(
         "the NVIDIA driver supports CUDA {} and this build needs {}",
@@ -108,6 +117,9 @@ impl DriverError {
             }
             Self::NoCard { visible: None } => "see whether `nvidia-smi` shows a card",
             Self::NoSuchCard { visible: None, .. } => "name a card that `nvidia-smi -L` lists",
+            Self::Lost { .. } => {
+                "restart the machine, or name another card that `nvidia-smi -L` lists"
+            }
             Self::TooOld { .. } => {
                 "update the driver, or build with a CUDA toolkit of the driver's version"
             }

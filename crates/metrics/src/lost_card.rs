@@ -1,6 +1,6 @@
 //! Whether a card is there still.
 
-use crate::driver::Card;
+use crate::driver::{Card, DriverError};
 use crate::nvml::Monitor;
 
 impl Card {
@@ -9,5 +9,11 @@ impl Card {
     /// CUDA answers then does not tell. `false` where NVML itself does not answer: nothing is known.
     pub fn is_lost(&self) -> bool {
         Monitor::open(self).is_ok_and(|monitor| monitor.is_lost())
+    }
+
+    /// [`DriverError::Lost`] if it is lost.
+    pub fn lost(&self) -> Option<DriverError> {
+        let lost = || DriverError::Lost { ordinal: self.ordinal, name: self.name.clone() };
+        self.is_lost().then(lost)
     }
 }

@@ -60,6 +60,7 @@ pub(crate) fn because(reason: &Reason) -> String {
             format!("the host sees memory of the card without a call: {}", kinds.join(", "))
         }
         Reason::AllocationFailed(times) => format!("{} failed", several(*times, "allocation")),
+        Reason::CardsLost(cards) => format!("{} fell off the bus", numbered(cards)),
         Reason::Threads(threads) => {
             format!("{threads} threads allocated, in an order that may vary")
         }
@@ -80,6 +81,12 @@ fn same(fills: usize) -> String {
         0 => "same in equal runs".to_owned(),
         fills => format!("same under {}", several(fills as u64, "fill")),
     }
+}
+
+/// `card 2`, `cards 1, 2`.
+pub(crate) fn numbered(cards: &[usize]) -> String {
+    let numbers: Vec<String> = cards.iter().map(usize::to_string).collect();
+    format!("card{} {}", if cards.len() == 1 { "" } else { "s" }, numbers.join(", "))
 }
 
 /// `1 run`, `2 runs`.

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::DryRunError;
-use crate::protocol::MAX_CARDS;
+use crate::error::{self, DryRunError};
+use crate::protocol::{Falls, MAX_CARDS, lost_cards};
 
 /// Each was written by `vram_card_facts` on the card that it names (`docs/virtual-card.md`).
 const RECORDED: [(&str, &str); 2] =
@@ -49,6 +51,8 @@ pub struct Card {
     /// Memory of each, in bytes.
     memory_bytes: u64,
     count: usize,
+    /// Names those that have fallen off the bus.
+    lost: Option<PathBuf>,
 }
 
 impl Card {
@@ -68,7 +72,49 @@ impl Card {
             return Err(DryRunError::CardCount { cards: count, most: MAX_CARDS });
         }
         let model: Model = toml::from_str(text).expect("a test reads every recorded card");
-        Ok(Self { memory_bytes: memory_bytes.unwrap_or(model.total_bytes), model, count })
+        Ok(Self {
+            memory_bytes: memory_bytes.unwrap_or(model.total_bytes),
+            model,
+            count,
+            lost: None,
+        })
+    }
+
+    /// The same cards, of which those have fallen off the bus that `file` names: `2` one that is gone,
+    /// `2@1000` one that goes at the 1000th request for memory of it, counted over the processes of a run;
+    /// between them are spaces, commas or lines. It is read again at every call that needs a card, and need
+    /// not be there before. A card that is lost is lost for the rest of the run.
+    ///
+    /// # Errors
+    ///
+    /// [`DryRunError::LostCards`] if there is something else in it, [`DryRunError::File`] if it is there
+    /// and cannot be read.
+    pub fn with_lost(self, file: &Path) -> Result<Self, DryRunError> {
+        let failed = error::file("read", file);
+        let text = match std::fs::read_to_string(file) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(error)),
+            text => text.unwrap_or_default(),
+        };
+        let cards = self.count;
+        let refused = |word: &str| {
+            let (path, word) = (file.to_owned(), word.to_owned());
+            Err(DryRunError::LostCards { path, word, cards })
+        };
+        for falls in lost_cards(&text) {
+            match falls {
+                Ok(Falls { card, .. }) if card < cards => {}
+                Ok(Falls { card, .. }) => return refused(&card.to_string()),
+                Err(word) => return refused(word),
+            }
+        }
+        // Programs run in directories of their own choice.
+        let lost = std::path::absolute(file).map_err(error::file("find", file))?;
+        Ok(Self { lost: Some(lost), ..self })
+    }
+
+    /// The file that names cards that have fallen off the bus.
+    pub(crate) fn lost(&self) -> Option<&Path> {
+        self.lost.as_deref()
     }
 
     /// Names of the models that there are.
@@ -148,5 +194,26 @@ mod tests {
         assert_eq!(error, "there is no card `h300`; recorded are h100, h200");
         assert!(Card::new("H100", None, 0).is_err());
         assert!(Card::new("h100", None, MAX_CARDS + 1).is_err());
+    }
+
+    #[test]
+    fn a_file_of_lost_cards_names_cards_and_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("lost");
+        let of = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            Card::new("h100", None, 4).unwrap().with_lost(&file).map_err(|e| e.to_string())
+        };
+        let named = of("0, 3@1000\n\n2\n").unwrap();
+        assert!(named.lost().unwrap().is_absolute());
+        for (text, word) in [("1 4", "4"), ("2@", "2@"), ("two", "two"), ("-1", "-1")] {
+            let error = of(text).unwrap_err();
+            assert!(error.starts_with(&format!("`{word}` in /")), "{error}");
+            assert!(error.ends_with("/lost is no card of the run, which has 4"), "{error}");
+        }
+        std::fs::remove_file(&file).unwrap();
+        assert!(Card::new("h100", None, 4).unwrap().with_lost(&file).is_ok(), "it may come yet");
+        let error = Card::new("h100", None, 1).unwrap().with_lost(directory.path()).unwrap_err();
+        assert!(matches!(error, DryRunError::File { .. }), "{error}");
     }
 }

@@ -31,6 +31,17 @@ pub enum DryRunError {
         most: usize,
     },
 
+    /// A file names cards that have fallen off the bus, and something else.
+    #[error("`{word}` in {} is no card of the run, which has {cards}", path.display())]
+    LostCards {
+        /// The file.
+        path: PathBuf,
+        /// The word.
+        word: String,
+        /// How many cards there are.
+        cards: usize,
+    },
+
     /// The program is not there.
     #[error("there is no program `{}`", program.display())]
     NoProgram {

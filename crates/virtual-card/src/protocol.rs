@@ -31,6 +31,10 @@ pub const CARD_FILE: &str = "card.tsv";
 /// [`Totals`], of all processes.
 pub const TOTALS_FILE: &str = "totals";
 
+/// A link to the file that names the cards that have fallen off the bus, where the run has one: see
+/// [`lost_cards`].
+pub const LOST_FILE: &str = "lost";
+
 /// A process's [`Counters`] end in this, its events in [`EVENTS`].
 pub const COUNTERS: &str = "counters";
 
@@ -85,6 +89,31 @@ pub struct CardLevels {
 pub struct Totals {
     /// By number.
     pub cards: [CardLevels; MAX_CARDS],
+    /// Requests for memory of each card, where cards may fall off the bus.
+    pub requests: [AtomicU64; MAX_CARDS],
+    /// 1 for each card that has fallen off the bus.
+    pub lost: [AtomicU64; MAX_CARDS],
+}
+
+/// A card that falls off the bus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Falls {
+    /// Its number.
+    pub card: usize,
+    /// The request for memory of it, counted from one over all processes, that it does not live to see;
+    /// 0 for none.
+    pub at_request: u64,
+}
+
+/// The cards that a file names as fallen off the bus: `2` for one that is gone, `2@1000` for one that goes
+/// at its 1000th request for memory, between spaces, commas or lines. An error is a word that is neither.
+pub fn lost_cards(text: &str) -> impl Iterator<Item = Result<Falls, &str>> {
+    let words = text.split([' ', '\t', '\r', '\n', ',']).filter(|word| !word.is_empty());
+    words.map(|word| {
+        let (card, request) = word.split_once('@').unwrap_or((word, "0"));
+        let numbers = card.parse().ok().zip(request.parse().ok());
+        numbers.map(|(card, at_request)| Falls { card, at_request }).ok_or(word)
+    })
 }
 
 /// How often something happened so far that bears on how far a peak can be trusted.

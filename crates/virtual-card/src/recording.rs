@@ -1,5 +1,6 @@
 //! What a run left behind: the counters and events of its processes.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -213,6 +214,9 @@ pub struct Process {
     pub kernels: Vec<String>,
     /// Allocations that did not fit.
     pub failed: Vec<Failed>,
+    /// Numbers of cards that it met as fallen off the bus.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lost_cards: Vec<usize>,
     /// Calls that the driver refuses, such as a second free.
     pub wrong: Vec<String>,
     /// NVIDIA's own libraries that it loaded all the same.
@@ -245,4 +249,12 @@ pub struct Recording {
     pub processes: Vec<Process>,
     /// Whether a copy of a process called CUDA after it.
     pub used_after_fork: bool,
+}
+
+impl Recording {
+    /// Numbers of the cards that any process met as fallen off the bus, each once.
+    pub fn lost_cards(&self) -> Vec<usize> {
+        let lost = self.processes.iter().flat_map(|process| process.lost_cards.iter().copied());
+        lost.collect::<BTreeSet<usize>>().into_iter().collect()
+    }
 }

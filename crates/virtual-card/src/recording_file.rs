@@ -127,6 +127,7 @@ fn process(events: &Path) -> Result<Option<Process>, DryRunError> {
         shared: Vec::new(),
         kernels: Vec::new(),
         failed: Vec::new(),
+        lost_cards: Vec::new(),
         wrong: Vec::new(),
         libraries: Vec::new(),
         private_tables: false,
@@ -173,6 +174,7 @@ impl Process {
             "driver" => self.driver_version = rest.first()?.parse().ok(),
             "no_driver" => self.lacks_driver = true,
             "uncounted" => self.uncounted.push(text()?),
+            "lost" => self.lost_cards.push(rest.first()?.parse().ok()?),
             "wrong" => self.wrong.push(rest.join(", ")),
             "failed" => self.failed.push(Failed {
                 what: text()?,

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -9,7 +10,7 @@ use serde::Serialize;
 use crate::card::Card;
 use crate::error::{DryRunError, file};
 use crate::library::Unpacked;
-use crate::protocol::{CARD_FILE, FILL_VARIABLE};
+use crate::protocol::{CARD_FILE, FILL_VARIABLE, LOST_FILE};
 use crate::recording::Recording;
 use crate::recording_file;
 use crate::requests::Wanted;
@@ -80,6 +81,10 @@ pub(crate) fn run(
     let directory = directory()?;
     let facts = directory.path().join(CARD_FILE);
     fs::write(&facts, card.facts()).map_err(file("write", &facts))?;
+    if let Some(lost) = card.lost() {
+        let link = directory.path().join(LOST_FILE);
+        symlink(lost, &link).map_err(file("make", &link))?;
+    }
     let mut command = watched::command(what, library, directory.path(), requests);
     command.env(FILL_VARIABLE, fill.to_string());
     let (ending, output) =

@@ -53,6 +53,8 @@ pub enum Reason {
     SharedMemory(Vec<String>),
     /// Allocations failed.
     AllocationFailed(u64),
+    /// Cards of these numbers fell off the bus.
+    CardsLost(Vec<usize>),
     /// Several threads allocated: their order is the system's.
     Threads(u64),
     /// Memory was allocated on several streams.
@@ -166,6 +168,7 @@ fn reasons(run: &Run) -> Vec<Reason> {
         names.dedup();
         names
     };
+    let lost = run.recording.lost_cards();
     let failed: u64 = processes.iter().map(|p| p.tally.failed_allocations).sum();
     let active = processes.iter().filter(|process| process.tally.requests > 0).count();
     let reasons = [
@@ -179,6 +182,7 @@ fn reasons(run: &Run) -> Vec<Reason> {
         (sum(|t| t.unmodelled_calls) > 0).then(|| Reason::NotModelled(all(|p| &p.unmodelled))),
         (sum(|t| t.shared_allocations) > 0).then(|| Reason::SharedMemory(all(|p| &p.shared))),
         (failed > 0).then_some(Reason::AllocationFailed(failed)),
+        (!lost.is_empty()).then_some(Reason::CardsLost(lost)),
         (most(|t| t.threads) > 1).then(|| Reason::Threads(most(|t| t.threads))),
         (most(|t| t.streams) > 1).then(|| Reason::Streams(most(|t| t.streams))),
         (active > 1).then_some(Reason::Processes(active)),

@@ -23,8 +23,10 @@ pub fn allocate(
             Ok(0)
         };
     }
-    session.record.request(bytes, stream);
     let card = region.card;
+    session.need_for_request(card)?;
+    session.record.request(bytes, stream);
+    let region = session.regions.of(base).ok_or(Status::INVALID_VALUE)?;
     let placement = region.memory.place(bytes, stream_number(stream));
     let placement = placement.filter(|p| p.offset.saturating_add(bytes) <= REGION_SPAN);
     let fits = session.fits(card, placement.map_or(u64::MAX, |placement| placement.growth));
@@ -70,6 +72,8 @@ pub fn free(
         return wrong(session, "freed an address that is not the card's", function, address);
     };
     let (card, offset) = (region.card, address - region.base);
+    session.need(card)?;
+    let region = session.regions.of(address).ok_or(Status::INVALID_VALUE)?;
     let Some(bytes) = region.memory.free(offset, stream_number(stream), call) else {
         let what = match region.memory.find(offset) {
             Some(_) => "freed an address inside an allocation",

@@ -11,6 +11,7 @@ use super::session::{self, Session};
 const SUCCESS: i32 = 0;
 const NOT_INITIALIZED: i32 = 1;
 const INVALID_VALUE: i32 = 7;
+const EXECUTION_FAILED: i32 = 13;
 
 /// The device of a handle.
 fn device(handle: Handle) -> Option<i32> {
@@ -24,11 +25,14 @@ fn device(handle: Handle) -> Option<i32> {
 /// A product, whose result `written` makes unknown.
 fn product(handle: Handle, written: impl FnOnce(&mut Session)) -> i32 {
     let Some(device) = device(handle) else { return NOT_INITIALIZED };
-    session::note(|session| {
+    let done = session::with(|session| {
+        let card = session.card(device)?.number;
+        session.need(card)?;
         session.count_library(device, "blas_workspace");
         written(session);
+        Ok(())
     });
-    SUCCESS
+    done.map_or(EXECUTION_FAILED, |()| SUCCESS)
 }
 
 exported! {

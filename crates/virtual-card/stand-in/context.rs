@@ -45,9 +45,25 @@ fn device_of(session: &mut Session, context: Handle) -> Result<i32, Status> {
     }
 }
 
-/// The device of the calling thread's context.
+/// The device of the calling thread's context, for a call that needs the card.
 pub fn current_device(session: &mut Session) -> Result<i32, Status> {
-    device_of(session, current())
+    let device = device_of(session, current())?;
+    need(session, device)?;
+    Ok(device)
+}
+
+/// That the card of the calling thread's context is there, if the thread has one.
+pub fn need_card(session: &mut Session) -> Result<(), Status> {
+    if !is_there() {
+        return Ok(());
+    }
+    current_device(session).map(|_| ())
+}
+
+/// That the card of a device is there.
+fn need(session: &mut Session, device: i32) -> Result<(), Status> {
+    let number = session.card(device)?.number;
+    session.need(number)
 }
 
 /// Makes a context current if the thread has none: what cudart does by itself, and with it the
@@ -64,13 +80,17 @@ pub fn need_one() -> Result<(), Status> {
 /// Works on the state with a context current, as [`need_one`] has it.
 pub fn with_one<T>(work: impl FnOnce(&mut Session) -> Result<T, Status>) -> Result<T, Status> {
     need_one()?;
-    session::with(work)
+    session::with(|session| {
+        need_card(session)?;
+        work(session)
+    })
 }
 
 /// Counts a context in, once for each card.
 fn open(session: &mut Session, device: i32) -> Result<(), Status> {
     let bytes = session.facts.number("context");
     let number = session.card(device)?.number;
+    session.need(number)?;
     if session.card(device)?.context_counted {
         return Ok(());
     }
@@ -167,7 +187,7 @@ driver! {
     }
 
     fn cuCtxGetDevice(device: Out<i32>) {
-        session::with(|session| device.put(current_device(session)?))
+        session::with(|session| device.put(device_of(session, current())?))
     }
 
     fn cuCtxGetDevice_v2(device: Out<i32>, context: Handle) {
@@ -196,6 +216,7 @@ driver! {
         session::with(|session| {
             let context = if context == 0 { current() } else { context };
             let device = device_of(session, context)?;
+            need(session, device)?;
             synchronize(session, device)
         })
     }

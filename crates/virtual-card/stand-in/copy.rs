@@ -10,6 +10,9 @@ use super::status::Status;
 /// That `bytes` bytes at `address` lie in one allocation of the card's.
 fn inside(session: &mut Session, address: u64, bytes: usize, function: &str) -> Result<(), Status> {
     context::current_device(session)?;
+    if let Some(card) = session.regions.of(address).map(|region| region.card) {
+        session.need(card)?;
+    }
     let found = session.regions.allocation(address);
     // What was mapped in steps has addresses of its own.
     let mapped = address >= BEYOND_REGIONS;

@@ -6,12 +6,13 @@ use super::pointer::Out;
 use super::status::Status;
 
 /// Codes that are answered: number, name, meaning.
-const KNOWN: [(i32, &CStr, &CStr); 14] = [
+const KNOWN: [(i32, &CStr, &CStr); 16] = [
     (0, c"CUDA_SUCCESS", c"no error"),
     (1, c"CUDA_ERROR_INVALID_VALUE", c"invalid argument"),
     (2, c"CUDA_ERROR_OUT_OF_MEMORY", c"out of memory"),
     (3, c"CUDA_ERROR_NOT_INITIALIZED", c"initialization error"),
     (4, c"CUDA_ERROR_DEINITIALIZED", c"driver shutting down"),
+    (46, c"CUDA_ERROR_DEVICE_UNAVAILABLE", c"CUDA-capable device(s) is/are busy or unavailable"),
     (100, c"CUDA_ERROR_NO_DEVICE", c"no CUDA-capable device is detected"),
     (101, c"CUDA_ERROR_INVALID_DEVICE", c"invalid device ordinal"),
     (200, c"CUDA_ERROR_INVALID_IMAGE", c"device kernel image is invalid"),
@@ -29,6 +30,7 @@ const KNOWN: [(i32, &CStr, &CStr); 14] = [
         c"pointer does not correspond to a registered memory region",
     ),
     (801, c"CUDA_ERROR_NOT_SUPPORTED", c"operation not supported"),
+    (999, c"CUDA_ERROR_UNKNOWN", c"unknown error"),
 ];
 
 fn known(code: i32) -> Option<(&'static CStr, &'static CStr)> {

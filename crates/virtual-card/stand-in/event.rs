@@ -17,6 +17,7 @@ const NO_TIMES: u32 = 2;
 /// `CUDA_ERROR_NOT_READY` is never answered: what was asked for is done.
 fn elapsed(milliseconds: &Out<f32>, from: Handle, to: Handle) -> Result<(), Status> {
     session::with(|session| {
+        context::need_card(session)?;
         let mut time = |event| match session.handles.get(event)? {
             Object::Event { recorded: Some(at), timed: true, .. } => Ok(*at),
             _ => Err(Status::INVALID_HANDLE),
@@ -33,6 +34,7 @@ fn elapsed(milliseconds: &Out<f32>, from: Handle, to: Handle) -> Result<(), Stat
 
 fn record(event: Handle, stream: Handle) -> Result<(), Status> {
     session::with(|session| {
+        context::need_card(session)?;
         let steps = session.record.steps();
         match session.handles.get(event)? {
             Object::Event { recorded, timed, order } => {
@@ -45,8 +47,9 @@ fn record(event: Handle, stream: Handle) -> Result<(), Status> {
     })
 }
 
-/// What an event was recorded after.
+/// What an event was recorded after, for a call that needs the card.
 pub fn order(session: &mut Session, event: Handle) -> Result<Order, Status> {
+    context::need_card(session)?;
     match session.handles.get(event)? {
         Object::Event { order, .. } => Ok(*order),
         _ => Err(Status::INVALID_HANDLE),

@@ -2,6 +2,7 @@
 
 use std::ffi::c_void;
 
+use super::context;
 use super::handles::Handle;
 use super::session::{self, Session};
 use super::status::Status;
@@ -36,6 +37,7 @@ fn ran(session: &mut Session, widths: Option<Vec<usize>>, arguments: Arguments) 
 
 fn launch(function: Handle, arguments: Arguments) -> Result<(), Status> {
     session::with(|session| {
+        context::need_card(session)?;
         let known = session.modules.function(function).ok_or(Status::INVALID_HANDLE)?;
         let widths = known.arguments.clone();
         ran(session, widths, arguments);

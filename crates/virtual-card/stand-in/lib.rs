@@ -41,6 +41,7 @@ mod launch;
 mod levels;
 mod loaded;
 mod lookup;
+mod lost;
 mod mappings;
 mod mixed;
 mod module;

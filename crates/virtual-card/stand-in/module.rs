@@ -2,6 +2,7 @@
 
 use std::ffi::{CStr, c_void};
 
+use super::context;
 use super::handles::Handle;
 use super::kernels::{Function, Module};
 use super::pointer::{Out, Text};
@@ -33,6 +34,7 @@ fn load(to: &Out<Handle>, image: *const c_void) -> Result<(), Status> {
         Some(kernels)
     };
     session::with(|session| {
+        context::need_card(session)?;
         let handle = session.handles.next();
         session.modules.modules.insert(handle, Module { kernels });
         to.put(handle)

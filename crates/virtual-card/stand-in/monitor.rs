@@ -12,6 +12,7 @@ const UNINITIALIZED: i32 = 1;
 const INVALID_ARGUMENT: i32 = 2;
 const NOT_FOUND: i32 = 6;
 const INSUFFICIENT_SIZE: i32 = 7;
+const GPU_IS_LOST: i32 = 15;
 
 /// A card's handle is its number, from one.
 const FIRST: Handle = 1;
@@ -70,6 +71,7 @@ fn number(session: &Session, card: Handle) -> Option<usize> {
 
 fn of_card(card: Handle, work: impl FnOnce(&mut Session, usize) -> i32) -> i32 {
     with(|session| match number(session, card) {
+        Some(number) if session.is_lost(number) => GPU_IS_LOST,
         Some(number) => work(session, number),
         None => INVALID_ARGUMENT,
     })
@@ -84,6 +86,15 @@ fn text(to: *mut c_char, room: u32, text: &str) -> i32 {
         return INSUFFICIENT_SIZE;
     }
     put_text(to, room as usize, text).map_or(INVALID_ARGUMENT, |()| SUCCESS)
+}
+
+/// The handle of a card that was searched for.
+fn found_card(session: &mut Session, found: Option<usize>, to: &Out<Handle>) -> i32 {
+    match found {
+        Some(number) if session.is_lost(number) => GPU_IS_LOST,
+        Some(number) => put(to, FIRST + number),
+        None => NOT_FOUND,
+    }
 }
 
 /// Bytes of a card in all, and in use.
@@ -113,6 +124,7 @@ exported! {
             3 => c"Not Supported",
             NOT_FOUND => c"Not Found",
             INSUFFICIENT_SIZE => c"Insufficient Size",
+            GPU_IS_LOST => c"GPU is lost",
             _ => c"Unknown Error",
         }
         .as_ptr()
@@ -144,18 +156,14 @@ exported! {
     fn nvmlDeviceGetHandleByUUID(name: Text, to: Out<Handle>) -> i32 {
         with(|session| {
             let found = (0..session.cards).find(|n| name.get().as_deref() == Some(&uuid_text(*n)));
-            found.map_or(NOT_FOUND, |number| {
-                put(&to, FIRST + number)
-            })
+            found_card(session, found, &to)
         })
     }
 
     fn nvmlDeviceGetHandleByPciBusId_v2(name: Text, to: Out<Handle>) -> i32 {
         with(|session| {
             let found = identity::at_bus_id(session.cards, &name.get().unwrap_or_default());
-            found.map_or(NOT_FOUND, |number| {
-                put(&to, FIRST + number)
-            })
+            found_card(session, found, &to)
         })
     }
 

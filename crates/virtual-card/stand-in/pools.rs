@@ -10,7 +10,7 @@ use crate::pool::PoolSettings;
 use super::card::{Kind, Region};
 use super::handles::{Handle, Order, stream_number};
 use super::pointer::{In, Out};
-use super::session::{self, Session};
+use super::session::{self, Session, Visible};
 use super::status::Status;
 
 /// Attributes of `CUmemPool_attribute`.
@@ -23,8 +23,18 @@ const RESERVED_HIGH: i32 = 6;
 const USED_CURRENT: i32 = 7;
 const USED_HIGH: i32 = 8;
 
+/// A pool, for a call that needs its card.
 fn pool(session: &mut Session, handle: Handle) -> Result<&mut Region, Status> {
+    let card = session.regions.pool(handle as u64).ok_or(Status::INVALID_VALUE)?.card;
+    session.need(card)?;
     session.regions.pool(handle as u64).ok_or(Status::INVALID_VALUE)
+}
+
+/// A card, for a call that needs it.
+fn needed(session: &mut Session, device: i32) -> Result<&mut Visible, Status> {
+    let number = session.card(device)?.number;
+    session.need(number)?;
+    session.card(device)
 }
 
 /// What the host waits for.
@@ -71,11 +81,11 @@ pub fn wait(session: &mut Session, stream: Handle, order: Order) {
 
 driver! {
     fn cuDeviceGetDefaultMemPool(to: Out<Handle>, device: i32) {
-        session::with(|session| to.put(session.card(device)?.default_pool as Handle))
+        session::with(|session| to.put(needed(session, device)?.default_pool as Handle))
     }
 
     fn cuDeviceGetMemPool(to: Out<Handle>, device: i32) {
-        session::with(|session| to.put(session.card(device)?.current_pool as Handle))
+        session::with(|session| to.put(needed(session, device)?.current_pool as Handle))
     }
 
     fn cuDeviceSetMemPool(device: i32, handle: Handle) {
@@ -90,7 +100,7 @@ driver! {
     fn cuMemPoolCreate(to: Out<Handle>, properties: In<[i32; 4]>) {
         let device = properties.get().ok_or(Status::INVALID_VALUE)?[3];
         session::with(|session| {
-            let number = session.card(device)?.number;
+            let number = needed(session, device)?.number;
             let region = session.regions.add_pool(number).ok_or(Status::OUT_OF_MEMORY)?;
             to.put(region.base as Handle)?;
             session.record.event_once("pool", "made by the program");

@@ -8,6 +8,7 @@ use super::session;
 const SUCCESS: i32 = 0;
 const NOT_INITIALIZED: i32 = 101;
 const LENGTH_NOT_MULTIPLE: i32 = 105;
+const LAUNCH_FAILURE: i32 = 201;
 
 fn known(generator: Handle) -> i32 {
     let found = session::with(|session| session.handles.get(generator).map(|_| ()));
@@ -16,8 +17,16 @@ fn known(generator: Handle) -> i32 {
 
 /// A draw into `to`.
 fn draw(generator: Handle, to: u64) -> i32 {
-    session::note(|session| session.written(to));
-    known(generator)
+    let is_known = known(generator);
+    if is_known != SUCCESS {
+        return is_known;
+    }
+    let drawn = session::with(|session| {
+        context::need_card(session)?;
+        session.written(to);
+        Ok(())
+    });
+    drawn.map_or(LAUNCH_FAILURE, |()| SUCCESS)
 }
 
 exported! {

@@ -218,6 +218,31 @@ impl Record {
         let _ = self.events.write_all(line.as_bytes());
     }
 
+    /// Counts a request for memory of a card, by whichever process.
+    pub fn count_request(&self, card: usize) {
+        if let Some(requests) = self.totals.requests.get(card) {
+            requests.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Requests for memory of a card so far, as far as they are counted.
+    pub fn requests_of(&self, card: usize) -> u64 {
+        self.totals.requests.get(card).map_or(0, |requests| requests.load(Relaxed))
+    }
+
+    /// Whether a card was lost to any process.
+    pub fn is_lost(&self, card: usize) -> bool {
+        self.totals.lost.get(card).is_some_and(|lost| lost.load(Relaxed) > 0)
+    }
+
+    /// A card is lost, to all processes and for good.
+    pub fn lose(&mut self, card: usize) {
+        if let Some(lost) = self.totals.lost.get(card) {
+            lost.store(1, Relaxed);
+        }
+        self.event_once("lost", &card.to_string());
+    }
+
     /// An allocation did not fit.
     pub fn refused(&mut self, card: usize, bytes: u64) {
         self.tally(|t| &t.failed_allocations, 1);

@@ -15,6 +15,7 @@ use super::host_ranges::HostMemory;
 use super::identity;
 use super::kernels::Modules;
 use super::loaded;
+use super::lost::LostCards;
 use super::mappings::Mappings;
 use super::record::Record;
 use super::status::Status;
@@ -45,6 +46,7 @@ pub struct Session {
     pub memory: u64,
     pub visible: Vec<Visible>,
     pub record: Record,
+    lost: LostCards,
     pub regions: Regions,
     pub contents: Contents,
     pub handles: Handles,
@@ -138,6 +140,7 @@ impl Session {
             cards,
             visible: Vec::new(),
             record,
+            lost: LostCards::of(&directory),
             regions: Regions::default(),
             contents: Contents::default(),
             handles: Handles::default(),
@@ -174,6 +177,39 @@ impl Session {
     pub fn card(&mut self, device: i32) -> Result<&mut Visible, Status> {
         let index = usize::try_from(device).map_err(|_| Status::INVALID_DEVICE)?;
         self.visible.get_mut(index).ok_or(Status::INVALID_DEVICE)
+    }
+
+    /// Whether a card of the machine has fallen off the bus. It does not come back.
+    pub fn is_lost(&mut self, number: usize) -> bool {
+        if !self.lost.may_be() {
+            return false;
+        }
+        let is_lost =
+            self.record.is_lost(number) || self.lost.name(number, self.record.requests_of(number));
+        if is_lost {
+            self.record.lose(number);
+        }
+        is_lost
+    }
+
+    /// That a card of the machine is there, for a call that needs it.
+    pub fn need(&mut self, number: usize) -> Result<(), Status> {
+        if !self.is_lost(number) {
+            return Ok(());
+        }
+        let mut visible = self.visible.iter();
+        match visible.any(|card| card.number == number && card.context_counted) {
+            true => Err(Status::UNKNOWN),
+            false => Err(Status::DEVICE_UNAVAILABLE),
+        }
+    }
+
+    /// The same for a request for memory, which a card may fall at.
+    pub fn need_for_request(&mut self, number: usize) -> Result<(), Status> {
+        if self.lost.may_be() {
+            self.record.count_request(number);
+        }
+        self.need(number)
     }
 
     /// Whether a card has `bytes` more for this process, with what killed processes held if need be.

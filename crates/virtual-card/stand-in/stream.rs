@@ -16,6 +16,7 @@ use super::{context, event};
 const DEFAULT: std::ops::RangeInclusive<Handle> = 0..=2;
 
 fn known(session: &mut Session, stream: Handle) -> Result<(), Status> {
+    context::need_card(session)?;
     if DEFAULT.contains(&stream) {
         return context::current_device(session).map(|_| ());
     }

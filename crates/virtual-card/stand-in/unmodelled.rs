@@ -2,6 +2,7 @@
 
 use std::ffi::c_void;
 
+use super::context;
 use super::pointer::{Out, Text};
 use super::session;
 use super::status::Status;
@@ -14,13 +15,18 @@ exported! {
         code
     }
 
-    /// A library function that writes memory of the card and nothing else.
+    /// A library function that writes memory of the card and nothing else. Which library's it is is not
+    /// known: of a card that is lost it has the driver's code, which no library takes for success.
     fn writes() -> i32 {
-        let _ = session::with(|session| {
+        let written = session::with(|session| {
+            context::need_card(session)?;
             session.written_anywhere();
             Ok(())
         });
-        0
+        match written {
+            Err(lost @ Status::UNKNOWN) => lost.0,
+            _ => 0,
+        }
     }
 
     /// A library function that keeps a setting.

@@ -38,6 +38,13 @@ pub struct Args {
     /// Cards that the program sees
     #[arg(long, value_name = "N", default_value = "1")]
     cards: usize,
+    /// Cards that have fallen off the bus: a file of their numbers, read again at every call that needs a
+    /// card
+    ///
+    /// `2` is one that is gone, `2@1000` one that goes at the 1000th request for memory of it. The file
+    /// may come later; a card that is lost stays so for the rest of the run.
+    #[arg(long, value_name = "FILE")]
+    lost_cards: Option<PathBuf>,
     /// How often the program runs
     #[arg(long, value_name = "N", default_value = "11", value_parser = clap::value_parser!(u32).range(1..=1000))]
     runs: u32,
@@ -75,7 +82,10 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
     use crate::where_bytes_are::{output, printed};
 
     args.places.refuse_unwritable()?;
-    let card = Card::new(&args.card.card, args.card.vram, args.cards).map_err(refused)?;
+    let mut card = Card::new(&args.card.card, args.card.vram, args.cards).map_err(refused)?;
+    if let Some(file) = &args.lost_cards {
+        card = card.with_lost(file).map_err(refused)?;
+    }
     let options = Options {
         invocation: invocation(&args.program),
         card: card.clone(),

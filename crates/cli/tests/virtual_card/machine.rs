@@ -49,6 +49,14 @@ impl Machine {
         self
     }
 
+    /// Cards that have fallen off the bus, or will.
+    pub fn losing(mut self, named: &str) -> Self {
+        let file = self.path("lost");
+        std::fs::write(&file, named).unwrap();
+        self.card = self.card.with_lost(&file).unwrap();
+        self
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }

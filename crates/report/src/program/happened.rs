@@ -11,6 +11,9 @@ use super::places::PlacesAtPeak;
 pub(super) struct Happened<'a> {
     /// Calls that the driver refuses.
     pub wrong: Vec<&'a str>,
+    /// Numbers of virtual cards that fell off the bus.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lost_cards: Vec<usize>,
     /// Functions that are not modelled and were called.
     pub not_modelled: Vec<&'a str>,
     /// Allocations that had no room.
@@ -37,6 +40,7 @@ impl<'a> Happened<'a> {
             processes.iter().flat_map(|process| of(process).iter().map(String::as_str)).collect()
         };
         Self {
+            lost_cards: recording.lost_cards(),
             wrong: all(|process| &process.wrong),
             not_modelled: all(|process| &process.unmodelled),
             failed: processes.iter().flat_map(|process| &process.failed).collect(),

@@ -8,7 +8,7 @@ use super::happened::Happened;
 use super::places;
 use crate::table::{Column, Table};
 use crate::units::grouped;
-use crate::verdict_words::several;
+use crate::verdict_words::{numbered, several};
 
 /// Where the bytes are, where stacks were asked for.
 pub(super) fn places(happened: &Happened<'_>) -> Option<Block> {
@@ -27,6 +27,10 @@ pub(super) fn faults(happened: &Happened<'_>) -> Vec<Fact> {
                 failed.what, failed.card
             ),
         ));
+    }
+    if !happened.lost_cards.is_empty() {
+        let cards = numbered(&happened.lost_cards);
+        facts.push(Fact::text("off the bus", format!("{cards}, from some call on")));
     }
     facts.extend(happened.wrong.iter().map(|wrong| Fact::text("wrong call", *wrong)));
     let not_modelled = happened.not_modelled.iter();

@@ -121,12 +121,19 @@ mod card {
             };
             let driver = Driver::open().map_err(DeviceError::from)?;
             let card = driver.card(ordinal).map_err(DeviceError::from)?;
+            // What CUDA says of a card that is lost helps nobody.
+            Self::open_card(&driver, &card)
+                .map_err(|error| card.lost().map_or(error, |lost| DeviceError::from(lost).into()))
+        }
+
+        fn open_card(driver: &Driver, card: &Card) -> miette::Result<Self> {
+            let ordinal = card.ordinal;
             let built_with = build::CUDA_VERSION.parse().into_diagnostic()?;
             driver.supports(built_with).map_err(DeviceError::from)?;
-            runs_on(&card)?;
-            let facts = DeviceFacts::card(&card, driver.version().map_err(DeviceError::from)?);
+            runs_on(card)?;
+            let facts = DeviceFacts::card(card, driver.version().map_err(DeviceError::from)?);
             // Before the context: what it costs is the difference.
-            let meter = PoolMeter::new(&card).into_diagnostic()?;
+            let meter = PoolMeter::new(card).into_diagnostic()?;
             let opened = Device::new_cuda_with_stream(ordinal).into_diagnostic();
             let device = opened.wrap_err_with(|| {
                 let free = facts.available_bytes.map_or_else(

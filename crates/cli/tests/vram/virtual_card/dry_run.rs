@@ -79,10 +79,15 @@ fn two_runs_are_compared_with_no_other_values() {
 #[test]
 fn what_is_not_there_is_refused() {
     let sandbox = sandbox(&["opens"]);
+    sandbox.write("two", "two");
     for (args, said) in [
         (&["dry-run", "--card", "h300", "--", "./opens"][..], "there is no card `h300`"),
         (&["dry-run", "--", "./closes"], "there is no program `./closes`"),
         (&["dry-run", "--cards", "17", "--", "./opens"], "a run has 1 to 16 cards, not 17"),
+        (
+            &["dry-run", "--lost-cards", "two", "--", "./opens"],
+            "`two` in two is no card of the run, which has 1",
+        ),
         (&["dry-run", "--runs", "0", "--", "./opens"], "invalid value '0'"),
         (&["dry-run", "--vram", "auto", "--", "./opens"], "say 24GiB"),
         (&["dry-run"], "required arguments were not provided"),
@@ -124,6 +129,21 @@ fn what_was_asked_for_of_the_card_is_shown() {
         "{}",
         ran.stderr
     );
+}
+
+/// A program of which an allocation fails on a card that falls off the bus.
+#[test]
+fn a_card_that_falls_off_the_bus_is_told() {
+    let sandbox = sandbox(&["becomes"]);
+    sandbox.write("lost", "0@1");
+    let args = ["dry-run", "--runs", "2", "--lost-cards", "lost"];
+    let ran = vram(&sandbox, &[&args[..], &["--", "./becomes", "512", "./becomes"]].concat());
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert!(ran.stderr.contains("answered 999, not 0"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("off the bus     card 0, from some call on"), "{}", ran.stderr);
+    let json = [&args[..], &["--format", "json", "--", "./becomes", "512", "./becomes"]].concat();
+    let report: Value = serde_json::from_str(&vram(&sandbox, &json).stdout).unwrap();
+    assert_eq!(report["lost_cards"], json!([0]));
 }
 
 /// The first run's output passes, and every run has the same input.
