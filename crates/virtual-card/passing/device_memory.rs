@@ -8,7 +8,7 @@ use super::session::{Inside, Session, after};
 const MADE: u64 = 1 << 63;
 
 fn count(session: &mut Session, card: usize, code: i32, address: u64, bytes: u64) {
-    session.record.request(bytes, 0);
+    session.record.request(card, bytes, 0);
     if code == OUT_OF_MEMORY {
         session.record.refused(card, bytes);
     }

@@ -26,7 +26,7 @@ fn count(
         record.event_once("uncounted", "memory of a pool that the program did not make");
         return;
     };
-    record.request(bytes as u64, stream);
+    record.request(of.card, bytes as u64, stream as u64);
     if code == OUT_OF_MEMORY {
         record.refused(of.card, bytes as u64);
     }

@@ -140,7 +140,7 @@ pub struct Tally {
     pub failed_allocations: AtomicU64,
     /// Threads that allocated.
     pub threads: AtomicU64,
-    /// Streams that were allocated on.
+    /// Streams that were allocated on, of the card of which they are most.
     pub streams: AtomicU64,
 }
 

@@ -53,7 +53,7 @@ pub struct Tally {
     pub failed_allocations: u64,
     /// Threads that allocated.
     pub threads: u64,
-    /// Streams that were allocated on.
+    /// Streams that were allocated on, of the card of which they are most.
     pub streams: u64,
 }
 

@@ -3,17 +3,12 @@
 use crate::protocol::{Request, kind};
 
 use super::card::{DIRECT_SHARED, Kind, REGION_SPAN, Region};
-use super::handles::{Handle, stream_number};
 use super::session::Session;
 use super::status::Status;
 
-/// Allocates in the region that begins at `base`. Returns the address, which is 0 for no bytes.
-pub fn allocate(
-    session: &mut Session,
-    base: u64,
-    bytes: u64,
-    stream: Handle,
-) -> Result<u64, Status> {
+/// Allocates in the region that begins at `base`, in the order of the stream of this number. Returns the
+/// address, which is 0 for no bytes.
+pub fn allocate(session: &mut Session, base: u64, bytes: u64, stream: u64) -> Result<u64, Status> {
     let region = session.regions.of(base).ok_or(Status::INVALID_VALUE)?;
     if bytes == 0 {
         // A pool makes an allocation of it that holds nothing (seen on an H100).
@@ -25,9 +20,9 @@ pub fn allocate(
     }
     let card = region.card;
     session.need_for_request(card)?;
-    session.record.request(bytes, stream);
+    session.record.request(card, bytes, stream);
     let region = session.regions.of(base).ok_or(Status::INVALID_VALUE)?;
-    let placement = region.memory.place(bytes, stream_number(stream));
+    let placement = region.memory.place(bytes, stream);
     let placement = placement.filter(|p| p.offset.saturating_add(bytes) <= REGION_SPAN);
     let fits = session.fits(card, placement.map_or(u64::MAX, |placement| placement.growth));
     let Some(placement) = placement.filter(|_| fits) else {
@@ -50,17 +45,17 @@ pub fn allocate(
     }
     session.record.grow(card, |c| &c.asked, bytes);
     session.record.born(bytes);
-    let (card, stream) = (card as u16, stream as u64);
+    let card = card as u16;
     session.record.step(Request { kind, card, address, bytes, stream, ..Request::default() });
     Ok(address)
 }
 
-/// Frees what was allocated at `address`, in the order of a stream (0 for none); `function` is named if
+/// Frees what was allocated at `address`, in the order of a stream (its number, 0 for none); `function` is named if
 /// that is wrong.
 pub fn free(
     session: &mut Session,
     address: u64,
-    stream: Handle,
+    stream: u64,
     function: &str,
 ) -> Result<(), Status> {
     // What an allocation of no bytes is given.
@@ -74,7 +69,7 @@ pub fn free(
     let (card, offset) = (region.card, address - region.base);
     session.need(card)?;
     let region = session.regions.of(address).ok_or(Status::INVALID_VALUE)?;
-    let Some(bytes) = region.memory.free(offset, stream_number(stream), call) else {
+    let Some(bytes) = region.memory.free(offset, stream, call) else {
         let what = match region.memory.find(offset) {
             Some(_) => "freed an address inside an allocation",
             None => "freed twice, or never allocated",
@@ -101,7 +96,6 @@ pub fn free(
     session.record.shrink(card, |c| &c.asked, bytes);
     session.record.died(bytes);
     session.contents.forget(address, bytes);
-    let stream = stream as u64;
     session.record.step(Request { kind: kind::FREE, address, stream, ..Request::default() });
     Ok(())
 }

@@ -61,7 +61,7 @@ pub fn need_card(session: &mut Session) -> Result<(), Status> {
 }
 
 /// That the card of a device is there.
-fn need(session: &mut Session, device: i32) -> Result<(), Status> {
+pub fn need(session: &mut Session, device: i32) -> Result<(), Status> {
     let number = session.card(device)?.number;
     session.need(number)
 }

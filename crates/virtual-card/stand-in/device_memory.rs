@@ -1,10 +1,10 @@
 //! Memory of the card: from pools in the order of a stream, and outside them.
 
-use super::handles::Handle;
+use super::handles::{Handle, stream_number};
 use super::pointer::Out;
 use super::session::{self, Session};
 use super::status::Status;
-use super::{allocation, context, host_memory};
+use super::{allocation, context, host_memory, stream_order};
 
 fn allocate_on_current(session: &mut Session, bytes: u64) -> Result<u64, Status> {
     let device = context::current_device(session)?;
@@ -14,21 +14,26 @@ fn allocate_on_current(session: &mut Session, bytes: u64) -> Result<u64, Status>
 driver! {
     fn cuMemAllocAsync(address: Out<u64>, bytes: usize, stream: Handle) {
         session::with(|session| {
-            let device = context::current_device(session)?;
-            let pool = session.card(device)?.current_pool;
+            context::current_device(session)?;
+            let device = stream_order::device(session, stream)?;
+            let (pool, stream) = (session.card(device)?.current_pool, stream_number(device, stream));
             address.put(allocation::allocate(session, pool, bytes as u64, stream)?)
         })
     }
 
     fn cuMemAllocFromPoolAsync(address: Out<u64>, bytes: usize, pool: Handle, stream: Handle) {
         session::with(|session| {
+            let stream = stream_order::number(session, stream);
             let base = session.regions.pool(pool as u64).ok_or(Status::INVALID_VALUE)?.base;
             address.put(allocation::allocate(session, base, bytes as u64, stream)?)
         })
     }
 
     fn cuMemFreeAsync(address: u64, stream: Handle) {
-        session::with(|session| allocation::free(session, address, stream, "cuMemFreeAsync"))
+        session::with(|session| {
+            let stream = stream_order::number(session, stream);
+            allocation::free(session, address, stream, "cuMemFreeAsync")
+        })
     }
 
     fn cuMemAlloc_v2(address: Out<u64>, bytes: usize) {

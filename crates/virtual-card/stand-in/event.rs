@@ -10,6 +10,7 @@ use super::pointer::Out;
 use super::pools::Awaited;
 use super::session::{self, Session};
 use super::status::Status;
+use super::stream_order::number;
 
 /// `CU_EVENT_DISABLE_TIMING`.
 const NO_TIMES: u32 = 2;
@@ -35,7 +36,7 @@ fn elapsed(milliseconds: &Out<f32>, from: Handle, to: Handle) -> Result<(), Stat
 fn record(event: Handle, stream: Handle) -> Result<(), Status> {
     session::with(|session| {
         context::need_card(session)?;
-        let steps = session.record.steps();
+        let (stream, steps) = (number(session, stream), session.record.steps());
         match session.handles.get(event)? {
             Object::Event { recorded, timed, order } => {
                 *recorded = timed.then(Instant::now);
@@ -84,7 +85,7 @@ driver! {
     fn cuEventSynchronize(event: Handle) {
         session::with(|session| {
             let Order { stream, steps } = order(session, event)?;
-            session.record.step(Request::event(stream as u64, steps));
+            session.record.step(Request::event(stream, steps));
             super::synchronize::synchronized(session, Awaited::Until(Order { stream, steps }));
             Ok(())
         })

@@ -62,6 +62,7 @@ mod shared_file;
 mod stacks;
 mod status;
 mod stream;
+mod stream_order;
 mod synchronize;
 mod unmodelled;
 mod unwinder;

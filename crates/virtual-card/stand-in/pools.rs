@@ -8,7 +8,7 @@ use super::allocation;
 use crate::pool::PoolSettings;
 
 use super::card::{Kind, Region};
-use super::handles::{Handle, Order, stream_number};
+use super::handles::{Handle, Order};
 use super::pointer::{In, Out};
 use super::session::{self, Session, Visible};
 use super::status::Status;
@@ -48,14 +48,10 @@ pub enum Awaited {
 
 /// The host waited: pools make what was freed before their own, and give back what they may not keep.
 pub fn synchronize(session: &mut Session, awaited: Awaited) {
-    let mut streams = Vec::new();
-    if let Awaited::Until(Order { stream, .. }) = awaited {
-        streams.push(stream_number(stream));
-        // The legacy stream waits for every other that does not say otherwise.
-        if stream_number(stream) == 0 {
-            streams.extend(session.handles.blocking_streams().map(|stream| stream as u64));
-        }
-    }
+    let streams = match awaited {
+        Awaited::Until(Order { stream, .. }) => session.handles.with_stream(stream),
+        Awaited::Card(_) => Vec::new(),
+    };
     let mut gone = Vec::new();
     for region in session.regions.pools() {
         let bytes = match awaited {
@@ -72,10 +68,10 @@ pub fn synchronize(session: &mut Session, awaited: Awaited) {
     }
 }
 
-/// Stream `stream` waits for what `order` says.
-pub fn wait(session: &mut Session, stream: Handle, order: Order) {
+/// The stream of this number waits for what `order` says.
+pub fn wait(session: &mut Session, stream: u64, order: Order) {
     for region in session.regions.pools() {
-        region.memory.wait(stream_number(stream), stream_number(order.stream), order.steps);
+        region.memory.wait(stream, order.stream, order.steps);
     }
 }
 

@@ -26,9 +26,10 @@ pub struct Record {
     steps: u64,
     once: HashSet<String>,
     threads: HashSet<u64>,
-    streams: HashSet<usize>,
-    /// The thread and the stream of the last request.
-    last_from: Option<(u64, usize)>,
+    /// Cards with the streams on which memory of them was asked for.
+    streams: HashSet<(usize, u64)>,
+    /// The thread, the card and the stream of the last request.
+    last_from: Option<(u64, usize, u64)>,
     requested_bytes: u64,
     requests_hash: u64,
     last_mark: String,
@@ -96,20 +97,23 @@ impl Record {
         change(of(&self.counters.so_far), |so_far| so_far.wrapping_add(more));
     }
 
-    /// Counts a request for memory.
-    pub fn request(&mut self, bytes: u64, stream: usize) {
+    /// Counts a request for memory of a card.
+    pub fn request(&mut self, card: usize, bytes: u64, stream: u64) {
         self.tally(|t| &t.requests, 1);
         self.requested_bytes = self.requested_bytes.wrapping_add(bytes);
         // A sum knows no order: requests in another order are the same requests.
         self.requests_hash = self.requests_hash.wrapping_add(mixed(bytes));
-        let from = (this_thread(), stream);
+        let from = (this_thread(), card, stream);
         if self.last_from.replace(from) == Some(from) {
             return;
         }
         self.threads.insert(from.0);
-        self.streams.insert(stream);
         self.counters.so_far.threads.store(self.threads.len() as u64, Relaxed);
-        self.counters.so_far.streams.store(self.streams.len() as u64, Relaxed);
+        if self.streams.insert((card, stream)) {
+            // Another card's pool has an order of its own.
+            let of_card = self.streams.iter().filter(|(of, _)| *of == card).count() as u64;
+            change(&self.counters.so_far.streams, |most| most.max(of_card));
+        }
     }
 
     /// Takes a step of what bears on memory, and writes it down where steps are.

@@ -4,32 +4,30 @@ use std::ffi::c_void;
 
 use crate::protocol::{Request, kind};
 
-use super::handles::{Handle, Object, Order};
+use super::handles::{Handle, Object, Order, is_of_context};
 use super::pointer::Out;
 use super::pools::{self, Awaited};
 use super::session::{self, Session};
 use super::status::Status;
+use super::stream_order::number;
 use super::synchronize::synchronized;
 use super::{context, event};
 
-/// The streams that every context has: none named, the legacy one, the thread's own.
-const DEFAULT: std::ops::RangeInclusive<Handle> = 0..=2;
-
 fn known(session: &mut Session, stream: Handle) -> Result<(), Status> {
     context::need_card(session)?;
-    if DEFAULT.contains(&stream) {
+    if is_of_context(stream) {
         return context::current_device(session).map(|_| ());
     }
-    match session.handles.get(stream)? {
-        Object::Stream { .. } => Ok(()),
+    match *session.handles.get(stream)? {
+        Object::Stream { device, .. } => context::need(session, device),
         _ => Err(Status::INVALID_HANDLE),
     }
 }
 
 fn create(to: &Out<Handle>, flags: u32, priority: i32) -> Result<(), Status> {
     session::with(|session| {
-        context::current_device(session)?;
-        to.put(session.handles.add(Object::Stream { priority, flags }))
+        let device = context::current_device(session)?;
+        to.put(session.handles.add(Object::Stream { device, priority, flags }))
     })
 }
 
@@ -67,9 +65,9 @@ driver! {
     fn cuStreamSynchronize(stream: Handle) {
         session::with(|session| {
             known(session, stream)?;
-            let (kind, stream) = (kind::STREAM, stream as u64);
+            let (kind, stream) = (kind::STREAM, number(session, stream));
             session.record.step(Request { kind, stream, ..Request::default() });
-            let everything = Order { stream: stream as Handle, steps: u64::MAX };
+            let everything = Order { stream, steps: u64::MAX };
             synchronized(session, Awaited::Until(everything));
             Ok(())
         })
@@ -82,9 +80,10 @@ driver! {
     fn cuStreamWaitEvent(stream: Handle, event: Handle, _flags: u32) {
         session::with(|session| {
             known(session, stream)?;
+            let stream = number(session, stream);
             let Order { stream: other, steps } = event::order(session, event)?;
             if other != stream {
-                session.record.step(Request::wait(stream as u64, other as u64, steps));
+                session.record.step(Request::wait(stream, other, steps));
                 pools::wait(session, stream, Order { stream: other, steps });
             }
             Ok(())

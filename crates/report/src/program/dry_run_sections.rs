@@ -87,5 +87,6 @@ fn cards_table(cards: &[CardPeaks]) -> Block {
         Column::number("needed", 2, |(_, card): &(usize, &CardPeaks)| grouped(card.held)),
     ];
     let table = Table::of(&columns, &numbered);
-    Block::Rows { title: "Cards", notes: Vec::new(), table }
+    let notes = vec!["The peaks above are of the card that has the most of each.".to_owned()];
+    Block::Rows { title: "Cards", notes, table }
 }

@@ -5,7 +5,8 @@ use vram_virtual_card::dry_run::DryRun;
 use vram_virtual_card::verdict::{Reason, Verdict};
 
 use crate::support::{
-    GRANULE, MIB, answer, context_bytes, ends_well, linked, options, process, run_any, stub,
+    GRANULE, MIB, answer, context_bytes, ends_well, linked, options, process, program, run_any,
+    stub,
 };
 
 fn four() -> Card {
@@ -41,6 +42,22 @@ fn each_card_is_told_apart_and_holds_what_is_its_own() {
     let marked = &process(&found).marks.iter().find(|mark| mark.name == "both").unwrap().cards;
     let used: Vec<(u64, u64)> = marked.iter().map(|card| (card.used, card.outside)).collect();
     assert_eq!(used, [(0, 0), (5000, 0), (0, 0), (0, 64 * MIB)]);
+}
+
+#[test]
+fn each_card_has_streams_of_its_own() {
+    for arguments in [&[][..], &["made"]] {
+        let mut options = options(program("streams"), arguments);
+        options.card = four();
+        let found = run_any(&options);
+        found.runs.iter().for_each(ends_well);
+        let cards: Vec<(u64, u64)> =
+            answer(&found).cards.iter().map(|card| (card.used, card.reserved)).collect();
+        let both = [(0, 0), (1000, GRANULE), (0, 0), (1000, GRANULE)];
+        assert_eq!(cards, both, "{arguments:?}");
+        // One stream on each card is none too many.
+        assert_eq!(answer(&found).verdict, Verdict::Exact, "{arguments:?}");
+    }
 }
 
 /// A run of `lost.c` on a machine whose lost cards a file names, which holds this at first.

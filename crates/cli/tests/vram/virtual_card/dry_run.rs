@@ -131,6 +131,15 @@ fn what_was_asked_for_of_the_card_is_shown() {
     );
 }
 
+#[test]
+fn a_program_on_several_cards_is_shown_with_each() {
+    let sandbox = sandbox(&["streams"]);
+    let args = ["dry-run", "--runs", "4", "--cards", "4", "--", "./streams"];
+    let ran = vram(&sandbox, &args);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), ""), "{}", ran.stderr);
+    assert_snapshot!("dry_run_cards", ran.stderr);
+}
+
 /// A program of which an allocation fails on a card that falls off the bus.
 #[test]
 fn a_card_that_falls_off_the_bus_is_told() {
