@@ -11,9 +11,9 @@ use vram_virtual_card::card::Card;
 
 use crate::machine::{Machine, VRAM};
 
-/// With four H100s.
-fn four() -> Machine {
-    Machine::with(Card::new("h100", None, 4).unwrap())
+/// With so many H100s.
+fn cards(count: usize) -> Machine {
+    Machine::with(Card::new("h100", None, count).unwrap())
 }
 
 /// What is whole in a run directory, by row.
@@ -25,15 +25,8 @@ fn rows(dir: &Path) -> BTreeMap<String, RunRecord> {
 
 #[test]
 fn a_row_peaks_on_each_of_four_cards_as_on_one() {
-    let machines = [("cuda:all", four()), ("cuda:0", Machine::new())];
-    let [several, one] = machines.map(|(device, machine)| {
-        let out = machine.path("out");
-        let to = out.display().to_string();
-        let sweep = ["sweep", "--sweep", "smoke", "--device", device, "--out", &to];
-        let (run, said) = machine.run(VRAM, &sweep);
-        assert_eq!(run.ending.code(), Some(0), "{said}");
-        rows(&out)
-    });
+    let machines = [("cuda:all", cards(4)), ("cuda:0", Machine::new())];
+    let [several, one] = machines.map(|(device, machine)| swept(&machine, device, 0).1);
     let cards: BTreeSet<_> = several.values().map(|run| run.env.gpu_uuid.clone()).collect();
     assert!(cards.len() > 1, "{cards:?}");
     let peaks = |runs: &BTreeMap<String, RunRecord>| -> Vec<_> {
@@ -47,10 +40,50 @@ fn a_row_peaks_on_each_of_four_cards_as_on_one() {
     assert_eq!(peaks(&several), peaks(&one));
 }
 
+/// The third card goes at the 300th request for memory of it, in its second row.
+#[test]
+fn a_card_that_falls_away_leaves_its_rows_to_the_others() {
+    let machine = cards(4).losing("2@300");
+    let (said, runs) = swept(&machine, "cuda:all", 0);
+    assert!(said.contains("cuda:2 has fallen off the bus; the row goes to another"), "{said}");
+    let passed = |run: &&RunRecord| run.metrics.stability_pass;
+    assert_eq!(runs.values().filter(passed).count(), 7, "{said}");
+    // What it had measured before is kept.
+    let cards: BTreeSet<_> = runs.values().map(|run| run.env.gpu_uuid.clone()).collect();
+    assert_eq!(cards.len(), 4, "{said}");
+}
+
+#[test]
+fn rows_without_a_card_are_lost_with_the_reason_and_resumed_elsewhere() {
+    let machine = cards(2).losing("0@300 1@300");
+    let (said, runs) = swept(&machine, "cuda:all", 1);
+    let why = "no card is left to run it: cuda:0, cuda:1 have fallen off the bus";
+    assert!(said.contains(why), "{said}");
+    assert!(!runs.is_empty() && runs.len() < 7, "{said}");
+    fs::remove_file(machine.path("lost")).unwrap();
+    let (said, all) = swept(&machine, "cuda:1", 0);
+    assert_eq!(all.len(), 7, "{said}");
+    for (id, run) in runs {
+        assert_eq!(all[&id].content, run.content, "{said}");
+    }
+}
+
+/// Sweeps, resumes if it was swept before, and ends with this code: what it says, and the rows that are
+/// whole.
+fn swept(machine: &Machine, device: &str, code: i32) -> (String, BTreeMap<String, RunRecord>) {
+    let out = machine.path("out");
+    let to = out.display().to_string();
+    let sweep = ["sweep", "--sweep", "smoke", "--device", device, "--out", &to];
+    let resume = out.exists().then_some("--resume");
+    let (run, said) = machine.run(VRAM, &sweep.into_iter().chain(resume).collect::<Vec<_>>());
+    assert_eq!(run.ending.code(), Some(code), "{said}");
+    (said, rows(&out))
+}
+
 /// Kills sweeps at any moment and resumes them, until so many were killed: what was finished is there
 /// yet, as it was, and in the end every row is.
 fn kill_and_resume(kills: usize) {
-    let machine = four();
+    let machine = cards(4);
     let (mut killed, mut attempts) = (0, 0);
     for sweep in 0.. {
         let out = machine.path(&format!("out{sweep}"));
