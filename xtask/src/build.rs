@@ -7,12 +7,14 @@ use std::str::FromStr;
 use cargo_metadata::Message;
 use miette::{IntoDiagnostic, WrapErr, bail, miette};
 use vram_console::reply::Reply;
-use vram_launch::device::DeviceError;
+use vram_launch::device::{DeviceError, card};
 use vram_launch::executable::{Executable, own_dir};
 use vram_launch::libraries;
 use vram_metrics::driver::Card;
 use vram_sweep::device::Executables;
 use vram_sweep::error::SweepError;
+use vram_sweep::planned;
+use vram_workload::device_kind::DeviceKind;
 
 use crate::{toolkit, workspace};
 
@@ -38,12 +40,39 @@ impl BuildFlags {
         }
         work(Executables::Built(&|card| {
             let built = match card {
-                Some(card) => build_for_card(card, self.compute_cap),
+                Some(card) => build_for_card(self.compute_cap.unwrap_or_else(|| of(card))),
                 None => build_for_cpu(),
             };
             built.map_err(SweepError::build)
         }))
     }
+
+    /// What a task on machines elsewhere is done with: built here, or beside this executable. Those
+    /// machines may have cards that this one has not.
+    pub fn carried(&self, kind: DeviceKind) -> miette::Result<Vec<PathBuf>> {
+        if self.no_build {
+            return Ok(planned::carried_from(&own_dir().into_diagnostic()?, kind)?);
+        }
+        let vram = build_for_cpu()?;
+        if kind == DeviceKind::Cpu {
+            return Ok(vec![vram.path().to_owned()]);
+        }
+        let here = || card(0).map(|card| of(&card)).ok();
+        let Some(capability) = self.compute_cap.or_else(here) else {
+            bail!(
+                help = "name it: --compute-cap 9.0 for an H100 or H200, 8.0 for an A100",
+                "no card is here that would tell the compute capability to build for"
+            );
+        };
+        let cuda = build_for_card(capability)?.path().to_owned();
+        Ok(std::iter::once(vram.path().to_owned()).chain(planned::with_libraries(cuda)).collect())
+    }
+}
+
+/// The capability of a card.
+fn of(card: &Card) -> Capability {
+    let (major, minor) = card.capability;
+    Capability((major * 10 + minor).unsigned_abs())
 }
 
 fn build_for_cpu() -> miette::Result<Executable> {
@@ -70,14 +99,11 @@ impl FromStr for Capability {
 }
 
 /// Builds the CUDA probe with a toolkit that is installed or fetched.
-fn build_for_card(card: &Card, capability: Option<Capability>) -> miette::Result<Executable> {
+fn build_for_card(capability: Capability) -> miette::Result<Executable> {
     let root = workspace::root()?;
     let home = toolkit::for_build(&root)?;
-    let (major, minor) = card.capability;
-    let own = format!("{major}{minor}");
-    let capability = capability.map_or(own, |Capability(number)| number.to_string());
     let mut variables = toolkit::variables(&home)?;
-    variables.push(("CUDA_COMPUTE_CAP", capability.into()));
+    variables.push(("CUDA_COMPUTE_CAP", capability.0.to_string().into()));
     let path = build(&root, &["--features", "cuda", "--bin", "vram-cuda"], &variables)?;
     libraries::built_with(&path, &home)
         .into_diagnostic()

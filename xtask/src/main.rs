@@ -23,7 +23,7 @@ struct Xtask {
 
 #[derive(Subcommand)]
 enum Chore {
-    Sweep(sweep::Args),
+    Sweep(Box<sweep::Args>),
     Bench(bench::Args),
     CudaToolkit(toolkit::Args),
     Ci(ci::Args),

@@ -3,6 +3,7 @@
 use vram_console::presets::library;
 use vram_console::reply::Reply;
 use vram_console::sweep::{self, SweepFlags};
+use vram_sweep::error::SweepError;
 
 use crate::build::BuildFlags;
 
@@ -24,6 +25,8 @@ pub fn run(args: &Args) -> miette::Result<Reply> {
     // cargo names itself to what it runs; without it this executable was carried.
     let own = || std::env::args().next().unwrap_or_default();
     let program = std::env::var_os("CARGO").map_or_else(own, |_| "cargo xtask".to_owned());
-    args.build
-        .with_executables(|executables| sweep::run(&program, &args.flags, &library, executables))
+    let carried = |kind| args.build.carried(kind).map_err(SweepError::build);
+    args.build.with_executables(|executables| {
+        sweep::run(&program, &args.flags, &library, executables, &carried)
+    })
 }

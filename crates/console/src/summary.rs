@@ -125,7 +125,12 @@ pub(crate) fn of_searches(
 
 /// Writes the report of what was measured. That it cannot be written keeps no table from being
 /// printed.
-fn write_report(runs: &Runs, studies: &Studies, catalogue: &Catalogue, dir: &Path) -> bool {
+pub(crate) fn write_report(
+    runs: &Runs,
+    studies: &Studies,
+    catalogue: &Catalogue,
+    dir: &Path,
+) -> bool {
     if runs.records.is_empty() {
         return true;
     }
@@ -203,7 +208,7 @@ fn words_in(arguments: impl IntoIterator<Item = String>, dir: &Path) -> Vec<Stri
     words
 }
 
-fn command(program: &str, words: impl Iterator<Item = String>) -> String {
+pub(crate) fn command(program: &str, words: impl Iterator<Item = String>) -> String {
     let words: Vec<String> = words.collect();
     let words = words.iter().map(String::as_str);
     // It fails only for a NUL, which no argument holds.

@@ -7,6 +7,7 @@ use vram_launch::choice::DevicesChoice;
 use vram_presets::library::Library;
 use vram_sweep::device::Executables;
 use vram_sweep::event::Event;
+use vram_sweep::planned::Carried;
 use vram_sweep::preflight::Preflight;
 use vram_sweep::sweep::{self, Options, Results, Task};
 
@@ -16,15 +17,19 @@ use crate::reply::Reply;
 use crate::shown::Shown;
 use crate::slurm;
 use crate::slurm::flags::ClusterFlags;
+use crate::slurm::submit::Submission;
 use crate::summary;
 use crate::vram_size::VramSize;
+
+/// The sweep where none is named.
+const DEFAULT: &str = "vra34";
 
 /// The options of a sweep.
 #[derive(Debug, Clone, clap::Args)]
 pub struct SweepFlags {
-    /// Sweep preset or file
-    #[arg(long, value_name = "NAME|FILE", default_value = "vra34")]
-    sweep: String,
+    /// Sweep preset or file [default: vra34]
+    #[arg(long, value_name = "NAME|FILE")]
+    sweep: Option<String>,
     /// Where to run: auto (a card if there is one), cpu, cuda or cuda:N; on several cards, one row on each
     /// at a time: cuda:all or cuda:0,2
     #[arg(long, value_name = "DEVICE", default_value_t, value_parser = str::parse::<DevicesChoice>)]
@@ -64,6 +69,24 @@ pub struct SweepFlags {
 }
 
 impl SweepFlags {
+    /// What is to be submitted, in place of being measured here.
+    fn submission<'a>(&'a self, program: &'a str) -> Submission<'a> {
+        Submission {
+            program,
+            sweep: self.sweep.as_deref(),
+            default: DEFAULT,
+            device: &self.device,
+            only: &self.only,
+            out: self.out.as_deref(),
+            resume: self.resume || !self.redo.is_empty(),
+            redo: &self.redo,
+            no_preflight: self.no_preflight,
+            row_timeout: self.row_timeout.map(Duration::from_secs),
+            format: self.format,
+            cluster: &self.cluster,
+        }
+    }
+
     fn options(&self) -> Options {
         let task = match (self.find_max, self.vram, self.no_preflight) {
             (true, VramSize::Auto, _) => Task::FindMax(None),
@@ -72,7 +95,7 @@ impl SweepFlags {
             (false, _, false) => Task::Measure(Preflight::Skip),
         };
         Options {
-            sweep: self.sweep.clone(),
+            sweep: self.sweep.clone().unwrap_or_else(|| DEFAULT.to_owned()),
             devices: self.device.clone(),
             only: self.only.clone(),
             out: self.out.clone(),
@@ -99,6 +122,8 @@ Examples:
   {program} sweep --find-max --only DP1
   {program} sweep --find-max --vram 16GiB
   {program} sweep --format csv > table.csv
+  {program} sweep --submit slurm --gres gpu:h100:1 --max-parallel 8 -- --qos=long
+  {program} sweep --collect runs/mine --wait
 
 {}",
         Exit::table()
@@ -106,7 +131,7 @@ Examples:
 }
 
 /// Runs a sweep, shows how it goes, and returns its tables. `program` is what a person types to run
-/// it again.
+/// it again, `carried` what tasks elsewhere are done with.
 ///
 /// # Errors
 ///
@@ -116,9 +141,16 @@ pub fn run(
     flags: &SweepFlags,
     library: &Library,
     executables: Executables<'_>,
+    carried: Carried<'_>,
 ) -> miette::Result<Reply> {
     if let (Some(index), Some(dir)) = (flags.cluster.row_index, &flags.cluster.dir) {
         return slurm::row::run(dir, index);
+    }
+    if let Some(dir) = &flags.cluster.collect {
+        return slurm::collect::run(program, dir, flags.cluster.wait, flags.format);
+    }
+    if flags.cluster.submit.is_some() {
+        return slurm::submit::run(&flags.submission(program), library, carried);
     }
     let mut shown = Shown::default();
     let listen = &mut |event: Event<'_>| shown.on(event);

@@ -72,6 +72,18 @@ pub enum SweepError {
         holder: String,
     },
 
+    /// The directory's plan is another sweep's.
+    #[error("{} holds the plan of {planned}, which is another sweep than {sweep}", dir.display())]
+    #[diagnostic(help("leave out --sweep, or name the --out of its run; nothing was touched"))]
+    OtherPlan {
+        /// The run directory.
+        dir: PathBuf,
+        /// The sweep that is planned there.
+        planned: String,
+        /// What was asked for.
+        sweep: String,
+    },
+
     /// A plan has no row of this index.
     #[error("the plan of {} has no row of index {index}", dir.display())]
     #[diagnostic(help("it has {rows}, counted from 0"))]

@@ -44,6 +44,7 @@ pub mod row_task;
 mod run_dir;
 pub mod runner;
 pub mod signal;
+pub mod slurm;
 mod spread;
 pub mod sweep;
 

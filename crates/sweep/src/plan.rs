@@ -175,13 +175,8 @@ impl Row {
         vram_cuda: &Path,
         is_interrupted: &dyn Fn() -> bool,
     ) -> Result<(), CountError> {
-        let mut dir = self.dir.clone().into_os_string();
-        dir.push(COUNTED);
-        let dir = PathBuf::from(dir);
-        let probe_id = self.probe_id();
-        let is_of_row =
-            |run: &RunRecord| run.env.virtual_card && has_settings(run, &probe_id, &self.row);
-        let run = match read(&dir).ok().filter(is_of_row) {
+        let dir = self.counted_dir();
+        let run = match self.counted_before() {
             Some(run) => run,
             None => {
                 let SweepRow { amp, out_dim, step, tape, .. } = self.row;
@@ -202,6 +197,26 @@ impl Row {
         Ok(())
     }
 
+    /// Takes what was counted before of a row without a forecast.
+    pub(crate) fn take_counted(&mut self) {
+        if self.forecast.is_none() {
+            self.counted = self.counted_before().map(Box::new);
+        }
+    }
+
+    fn counted_before(&self) -> Option<RunRecord> {
+        let probe_id = self.probe_id();
+        let is_of_row =
+            |run: &RunRecord| run.env.virtual_card && has_settings(run, &probe_id, &self.row);
+        read(&self.counted_dir()).ok().filter(is_of_row)
+    }
+
+    fn counted_dir(&self) -> PathBuf {
+        let mut dir = self.dir.clone().into_os_string();
+        dir.push(COUNTED);
+        PathBuf::from(dir)
+    }
+
     /// The row's record, if it ran before to its end with these very settings.
     pub(crate) fn finished(&self) -> Option<RunRecord> {
         let record = read(&self.dir).ok()?;
@@ -210,7 +225,11 @@ impl Row {
     }
 
     /// Moves an unfinished attempt out of the way; nothing is deleted.
-    pub(crate) fn set_aside(&self) -> Result<(), SweepError> {
+    ///
+    /// # Errors
+    ///
+    /// The system refuses.
+    pub fn set_aside(&self) -> Result<(), SweepError> {
         if !self.dir.exists() {
             return Ok(());
         }

@@ -14,6 +14,7 @@ use vram_artifacts::error::ArtifactError;
 use vram_artifacts::names;
 use vram_artifacts::plan::{PlanFile, PlannedRow};
 use vram_artifacts::version::ARTIFACT_VERSION;
+use vram_launch::executable::cuda_executable_name;
 use vram_presets::kind::PresetKind;
 use vram_presets::library::{Library, Origin};
 use vram_presets::sweep::SweepRow;
@@ -142,6 +143,65 @@ pub fn open(dir: &Path) -> Result<Planned, SweepError> {
     });
     let rows = rows.collect::<Result<_, _>>()?;
     Ok(Planned { dir: dir.to_owned(), kind, rows, library, plan })
+}
+
+/// Opens the plan of a run directory whose rows are to be submitted again: this sweep's, where one is
+/// named. None is the newest directory of that sweep.
+///
+/// # Errors
+///
+/// As of [`open`], another sweep, or one that is under way in the directory.
+pub fn reopen(
+    dir: Option<&Path>,
+    sweep: Option<&str>,
+    default: &str,
+    kind: DeviceKind,
+    library: &Library,
+) -> Result<Planned, SweepError> {
+    let named = |sweep: &str| Ok::<_, SweepError>(library.sweep(sweep)?.spec.name);
+    let dir = match dir {
+        Some(dir) => dir.to_owned(),
+        None => {
+            let (sweep, device) = (named(sweep.unwrap_or(default))?, kind.name());
+            let newest = run_dir::newest(&format!("{device}-{sweep}"));
+            newest.ok_or(SweepError::NoRunToResume { sweep, device })?
+        }
+    };
+    lock::refuse_held(&dir)?;
+    let planned = open(&dir)?;
+    match sweep.map(named).transpose()? {
+        Some(sweep) if sweep != planned.plan.sweep => {
+            Err(SweepError::OtherPlan { dir, planned: planned.plan.sweep, sweep })
+        }
+        _ => Ok(planned),
+    }
+}
+
+/// What lies in a directory of executables that a task on a kind of device is done with.
+///
+/// # Errors
+///
+/// An executable that is not there.
+pub fn carried_from(dir: &Path, kind: DeviceKind) -> Result<Vec<PathBuf>, SweepError> {
+    let vram = dir.join(format!("vram{}", std::env::consts::EXE_SUFFIX));
+    let cuda = dir.join(cuda_executable_name());
+    let files = match kind {
+        DeviceKind::Cpu => vec![vram],
+        DeviceKind::Cuda => vec![vram, cuda],
+    };
+    if let Some(path) = files.iter().find(|file| !file.is_file()) {
+        return Err(SweepError::NotThere { path: path.clone() });
+    }
+    Ok(files.into_iter().flat_map(with_libraries).collect())
+}
+
+/// An executable with what its libraries are found by: a folder of them, and what says which toolkit it
+/// was built with.
+pub fn with_libraries(executable: PathBuf) -> impl Iterator<Item = PathBuf> {
+    let beside = [executable.with_extension("toolkit"), executable.with_file_name("lib")];
+    let is_for_cards = executable.file_stem().is_some_and(|stem| stem == "vram-cuda");
+    let beside = beside.into_iter().filter(move |path| is_for_cards && path.exists());
+    std::iter::once(executable).chain(beside)
 }
 
 /// The kind of device that a plan is for.

@@ -6,6 +6,7 @@ use vram_console::reply::Reply;
 use vram_console::sweep::{self, SweepFlags};
 use vram_launch::executable::own_dir;
 use vram_sweep::device::Executables;
+use vram_sweep::planned::carried_from;
 
 /// `vram sweep`.
 #[derive(Debug, clap::Args)]
@@ -25,5 +26,6 @@ pub(crate) fn run(args: &Args) -> miette::Result<Reply> {
     let dir = own_dir().into_diagnostic()?;
     // As it was typed: where it lies may not be on the path.
     let program = std::env::args().next().unwrap_or_else(|| "vram".to_owned());
-    sweep::run(&program, &args.flags, &library()?, Executables::In(&dir))
+    let carried = |kind| carried_from(&dir, kind);
+    sweep::run(&program, &args.flags, &library()?, Executables::In(&dir), &carried)
 }

@@ -5,6 +5,7 @@ mod disk;
 mod planned;
 mod real;
 mod redo;
+mod slurm;
 mod steps;
 mod support;
 mod survival;
