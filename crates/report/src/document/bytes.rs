@@ -8,6 +8,9 @@ use crate::runs::Runs;
 use crate::table::{Style, Table};
 use crate::varied_sizes;
 
+/// Rows whose phases are drawn: a page with a drawing of each of 10,000 is more than a browser shows.
+const MOST_DRAWN: usize = 200;
+
 /// What reserved is made of, and what hits a card's ceiling: the pool's peak and what the process
 /// holds beside it.
 pub(super) fn ceiling(runs: &Runs) -> Option<Section> {
@@ -120,13 +123,15 @@ pub(super) fn phases(runs: &Runs) -> Section {
     let figure = Figure {
         caption: "What is held at each phase, by kind of buffer",
         legend: phase_chart::legend(&found),
-        drawings: found.iter().filter_map(phase_chart::of_run).collect(),
+        drawings: found.iter().filter_map(phase_chart::of_run).take(MOST_DRAWN).collect(),
         file: None,
     };
     let table = Table::new(header).numbers_from(2).with_rows(rows);
     let has_drawing = !figure.drawings.is_empty();
+    let others = (figure.drawings.len() == MOST_DRAWN && found.len() > MOST_DRAWN)
+        .then(|| Part::Prose(Prose::new(format!("The first {MOST_DRAWN} rows are drawn."))));
     let figure = Some(Part::Figure(figure)).filter(|_| has_drawing);
     let table = Part::Table(table, Style::Compact);
-    let parts = [Some(Part::Prose(says)), figure, Some(table)];
+    let parts = [Some(Part::Prose(says)), others, figure, Some(table)];
     Section { title: "Phases of the last step", parts: parts.into_iter().flatten().collect() }
 }
