@@ -45,7 +45,8 @@ const LARGEST_ARRAY: u64 = 10_000;
 const DEFAULT_ARRAY: u64 = 1001;
 
 /// What a task holds of the host's memory beside what its row's step reserves there: the processes of
-/// the task and of the probe, 43 MB together where it was measured (docs/fleet.md), and room.
+/// the task and of the probe, 27 and 10 MiB at most where it was measured (docs/fleet.md), and room for
+/// a prediction that is too low.
 const PROCESS_BYTES: u64 = 256 << 20;
 
 /// What a task holds of the host's memory whose row is on a card: CUDA's libraries, the driver's
@@ -166,14 +167,10 @@ fn arrays(indexes: &[u64], most: u64) -> BTreeMap<u64, Vec<u64>> {
 
 /// How many tasks an array may have: numbers below that are a task's.
 fn largest_array(dir: &Path) -> Result<u64, SlurmError> {
-    let config = match command::output("scontrol", ["show", "config"], dir) {
-        Ok(config) => config,
-        Err(why @ SlurmError::NoCommand { .. }) => return Err(why),
-        Err(why) => {
-            tracing::debug!("MaxArraySize is not known: {why}");
-            String::new()
-        }
-    };
+    let config = command::output("scontrol", ["show", "config"], dir).unwrap_or_else(|why| {
+        tracing::debug!("MaxArraySize is not known: {why}");
+        String::new()
+    });
     match max_array_size(&config).unwrap_or(DEFAULT_ARRAY).min(LARGEST_ARRAY) {
         most @ 0..=1 => Err(SlurmError::NoArrays { most }),
         most => Ok(most),
