@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use vram_artifacts::events::Event;
 use vram_launch::executable::Executable;
@@ -18,6 +18,10 @@ use crate::process;
 
 /// What the probe says on stderr, in the row's directory.
 const LOG: &str = "probe.log";
+
+/// How long it takes at most until a signal is heard of.
+const GRACE: Duration = Duration::from_millis(500);
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// How a probe process ended.
 #[derive(Debug, PartialEq)]
@@ -93,13 +97,24 @@ pub(crate) fn run(
     let status = child.0.wait().map_err(SweepError::system("wait for the probe"))?;
     drop(watched);
     let late = timer.is_some_and(Timer::stop);
-    if limits.interrupt.signal().is_some() && !status.success() {
+    if !status.success() && is_interrupted(status, &limits.interrupt) {
         return Ok(Outcome::Interrupted);
     }
     match limits.timeout.filter(|_| late && !status.success()) {
         Some(limit) => Ok(Outcome::Lost(format!("ended after --row-timeout {}", limit.as_secs()))),
         None => Ok(outcome(status, &log)),
     }
+}
+
+/// Whether the sweep was ended. Who ends a row's process and the sweep at one time, as a scheduler does
+/// and Ctrl-C, is heard of in another thread, and that may be after the process is gone.
+fn is_interrupted(status: ExitStatus, interrupt: &Interrupt) -> bool {
+    let began = Instant::now();
+    let is_asked = signal(status).is_some_and(process::asks_to_end);
+    while interrupt.signal().is_none() && is_asked && began.elapsed() < GRACE {
+        std::thread::sleep(PAUSE);
+    }
+    interrupt.signal().is_some()
 }
 
 /// What ends a row's process before its time.
@@ -289,6 +304,25 @@ mod tests {
             assert!(crash.why.starts_with(&said), "{crash:?}");
             assert_eq!(crash.may_be_memory(), memory, "{name}");
         }
+    }
+
+    /// As a scheduler does it: SIGTERM to both, and the probe is gone before the sweep hears of its own.
+    #[test]
+    fn a_signal_to_both_is_no_crash() {
+        let limits = Limits::default();
+        let sweep = limits.interrupt.clone();
+        let (outcome, ..) = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(10 * PAUSE);
+                sweep.come(crate::signal::Signal::Terminate);
+            });
+            within("kill -TERM $$", &limits)
+        });
+        assert_eq!(outcome, Outcome::Interrupted);
+        let Outcome::Crashed(crash) = with_script("kill -TERM $$").0 else {
+            panic!("nobody ended the sweep")
+        };
+        assert!(crash.why.starts_with("crashed with SIGTERM"), "{crash:?}");
     }
 
     #[test]

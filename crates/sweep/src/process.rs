@@ -40,6 +40,11 @@ pub(crate) fn signal_name(signal: i32) -> String {
     name.map_or_else(|| format!("signal {signal}"), str::to_owned)
 }
 
+/// Whether this is how a process ends that somebody asked to end.
+pub(crate) fn asks_to_end(signal: i32) -> bool {
+    [SIGINT, SIGTERM].contains(&signal)
+}
+
 /// Whether this is how a process ends that asked for more memory than there is: killed by the
 /// system, or by its own abort where an allocation cannot fail.
 pub(crate) fn may_be_memory(signal: i32) -> bool {

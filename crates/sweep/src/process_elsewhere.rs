@@ -28,6 +28,10 @@ pub(crate) fn signal_name(signal: i32) -> String {
     format!("signal {signal}")
 }
 
+pub(crate) fn asks_to_end(_signal: i32) -> bool {
+    false
+}
+
 pub(crate) fn may_be_memory(_signal: i32) -> bool {
     false
 }
