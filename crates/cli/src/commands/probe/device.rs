@@ -122,11 +122,11 @@ mod card {
             let driver = Driver::open().map_err(DeviceError::from)?;
             let card = driver.card(ordinal).map_err(DeviceError::from)?;
             // What CUDA says of a card that is lost helps nobody.
-            Self::open_card(&driver, &card)
+            Self::on(&driver, &card)
                 .map_err(|error| card.lost().map_or(error, |lost| DeviceError::from(lost).into()))
         }
 
-        fn open_card(driver: &Driver, card: &Card) -> miette::Result<Self> {
+        fn on(driver: &Driver, card: &Card) -> miette::Result<Self> {
             let ordinal = card.ordinal;
             let built_with = build::CUDA_VERSION.parse().into_diagnostic()?;
             driver.supports(built_with).map_err(DeviceError::from)?;
