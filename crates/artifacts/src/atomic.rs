@@ -4,7 +4,16 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
+use serde::Serialize;
+
 use crate::error::ArtifactError;
+
+/// A record as a file holds it.
+pub(crate) fn json(value: &impl Serialize) -> String {
+    // Records have string keys and no fallible part.
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    text + "\n"
+}
 
 /// Writes a file whole or not at all: a reader never finds half of it, even after a crash.
 ///

@@ -4,10 +4,9 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
 use vram_source::file::read_text;
 
-use crate::atomic::write_atomically;
+use crate::atomic::{json, write_atomically};
 use crate::env::Env;
 use crate::error::ArtifactError;
 use crate::metrics::Metrics;
@@ -93,12 +92,6 @@ impl RunDir {
         let path = self.dir.join(name);
         write_atomically(&path, text.as_bytes())
     }
-}
-
-fn json(value: &impl Serialize) -> String {
-    // Records have string keys and no fallible part.
-    let text = serde_json::to_string_pretty(value).unwrap_or_default();
-    text + "\n"
 }
 
 #[cfg(test)]

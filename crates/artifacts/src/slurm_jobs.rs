@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use vram_source::file::{ReadError, read_text};
 
-use crate::atomic::write_atomically;
+use crate::atomic::{json, write_atomically};
 use crate::error::ArtifactError;
 use crate::names;
 use crate::run_record::words;
@@ -70,10 +70,7 @@ impl SlurmJobs {
     ///
     /// [`ArtifactError::Write`].
     pub fn write(&self, dir: &Path) -> Result<(), ArtifactError> {
-        let path = dir.join(names::SLURM_JOBS);
-        let text = serde_json::to_string_pretty(self)
-            .map_err(|e| ArtifactError::Write { path: path.clone(), source: e.into() })?;
-        write_atomically(&path, text.as_bytes())
+        write_atomically(&dir.join(names::SLURM_JOBS), json(self).as_bytes())
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use vram_source::file::read_text;
 
-use crate::atomic::write_atomically;
+use crate::atomic::{json, write_atomically};
 use crate::error::ArtifactError;
 use crate::names;
 use crate::version::ARTIFACT_VERSION;
@@ -84,10 +84,7 @@ impl TaskRecord {
     ///
     /// [`ArtifactError::Write`].
     pub fn write(&self, row: &Path) -> Result<(), ArtifactError> {
-        let path = row.join(names::TASK);
-        let text = serde_json::to_string_pretty(self)
-            .map_err(|e| ArtifactError::Write { path: path.clone(), source: e.into() })?;
-        write_atomically(&path, text.as_bytes())
+        write_atomically(&row.join(names::TASK), json(self).as_bytes())
     }
 }
 

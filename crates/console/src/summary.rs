@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use vram_artifacts::error::with_causes;
+use vram_artifacts::run_record::RunRecord;
 use vram_presets::library::Library;
 use vram_report::catalogue::Catalogue;
 use vram_report::document::{self, Studies};
@@ -10,6 +11,7 @@ use vram_report::memory_check::Limit;
 use vram_report::results::Line;
 use vram_report::runs::Runs;
 use vram_sweep::find_max::Searches;
+use vram_sweep::plan::Row;
 use vram_sweep::probe_process::Crash;
 use vram_sweep::runner::{RowOutcome, RowResult};
 
@@ -33,18 +35,10 @@ pub(crate) fn of_rows(
     let mut not_started = Vec::new();
     let mut redo = Vec::new();
     for RowResult { row, outcome } in results {
-        let line = |note: String| {
-            Line::unmeasured(
-                &row.id,
-                &row.spec,
-                (row.row.step, row.row.tape),
-                row.predicted(),
-                note,
-            )
-        };
+        let line = |note: String| unmeasured_line(&row, note);
         match outcome {
             RowOutcome::Measured(record) => {
-                if !record.metrics.stability_pass || record.metrics.disturbance().is_some() {
+                if may_be_redone(&record) {
                     redo.push(row.id.clone());
                 }
                 if !record.metrics.stability_pass {
@@ -70,23 +64,13 @@ pub(crate) fn of_rows(
             }
         }
     }
-    let catalogue = Catalogue::new(library).with_sweeps_of(library, &runs);
-    let (text, written) = match Studies::new(&runs) {
-        Ok(studies) => (
-            sweep_tables::of_rows(format, &studies, &catalogue, &unmeasured),
-            write_report(&runs, &studies, &catalogue, dir),
-        ),
-        Err(error) => {
-            failed.push(format!("the fit: {}", with_causes(&error)));
-            (String::new(), false)
-        }
-    };
+    let (text, written) = tables(format, library, &runs, &unmeasured, dir).unwrap_or_else(|why| {
+        failed.push(why);
+        (String::new(), false)
+    });
     let exit = conclude(program, &failed, &not_started, written, dir);
     if !redo.is_empty() {
-        terminal::say(&format!(
-            "failed or disturbed rows are kept as they are, and are measured again by: {}",
-            redo_command(program, std::env::args().skip(1), dir, &redo)
-        ));
+        say_redo(&redo_command(program, std::env::args().skip(1), dir, &redo));
     }
     Reply { text, exit }
 }
@@ -123,14 +107,42 @@ pub(crate) fn of_searches(
     Reply { text: sweep_tables::of_searches(format, &searches, limit, how), exit }
 }
 
+/// The line of a row that has no measurement.
+pub(crate) fn unmeasured_line(row: &Row, note: String) -> Line {
+    let kind = (row.row.step, row.row.tape);
+    Line::unmeasured(&row.id, &row.spec, kind, row.predicted(), note)
+}
+
+/// Whether a run is kept as it is, and whoever wants a better one has to ask for it.
+pub(crate) fn may_be_redone(record: &RunRecord) -> bool {
+    !record.metrics.stability_pass || record.metrics.disturbance().is_some()
+}
+
+/// Says how failed and disturbed rows are measured again.
+pub(crate) fn say_redo(command: &str) {
+    terminal::say(&format!(
+        "failed or disturbed rows are kept as they are, and are measured again by: {command}"
+    ));
+}
+
+/// The tables of rows, and whether their report is written; or why there is neither.
+pub(crate) fn tables(
+    format: ListFormat,
+    library: &Library,
+    runs: &Runs,
+    unmeasured: &[Line],
+    dir: &Path,
+) -> Result<(String, bool), String> {
+    let catalogue = Catalogue::new(library).with_sweeps_of(library, runs);
+    let studies =
+        Studies::new(runs).map_err(|error| format!("the fit: {}", with_causes(&error)))?;
+    let text = sweep_tables::of_rows(format, &studies, &catalogue, unmeasured);
+    Ok((text, write_report(runs, &studies, &catalogue, dir)))
+}
+
 /// Writes the report of what was measured. That it cannot be written keeps no table from being
 /// printed.
-pub(crate) fn write_report(
-    runs: &Runs,
-    studies: &Studies,
-    catalogue: &Catalogue,
-    dir: &Path,
-) -> bool {
+fn write_report(runs: &Runs, studies: &Studies, catalogue: &Catalogue, dir: &Path) -> bool {
     if runs.records.is_empty() {
         return true;
     }

@@ -186,10 +186,8 @@ pub fn results_table(lines: &[Line], style: Style) -> String {
     if left_out.contains(&NOTES) {
         left_out.retain(|head| *head != NOTES);
         for line in lines.iter().filter(|line| !line.notes.is_empty()) {
-            let note = escape::line(&format!("{}: {}", line.id, line.notes)).into_owned();
-            text += &(room::width().map_or(note.clone(), |width| room::wrapped(&note, width))
-                + "
-");
+            let note = format!("{}: {}", line.id, line.notes);
+            text += &(room::lines(&escape::line(&note)) + "\n");
         }
     }
     text + &table.announce(&left_out)

@@ -147,7 +147,7 @@ impl Table {
             self.formats,
             if named.len() == 1 { "it" } else { "them" }
         );
-        room::width().map_or(text.clone(), |width| room::wrapped(&text, width))
+        room::lines(&text)
     }
 
     /// As wide as `room`, where there is one: heads become lines of words, then what may be cut is, then

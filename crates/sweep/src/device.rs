@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use vram_launch::choice::{DeviceChoice, DevicesChoice};
-use vram_launch::device::{DeviceError, Place, facts, ordinals};
+use vram_launch::device::{DeviceError, Place, card, facts, ordinals};
 use vram_launch::executable::{Executable, cuda_executable_name};
 use vram_metrics::driver::Card;
 use vram_presets::library::Library;
@@ -112,9 +112,12 @@ impl SweepDevice {
             }
         };
         let (first, probe) = Self::choose(first, executables, library)?;
+        let context = first.context;
         let mut devices = vec![first];
         for ordinal in others {
-            devices.push(Self::choose(DeviceChoice::Cuda(ordinal), executables, library)?.0);
+            // One executable measures on all of them.
+            let card = card(ordinal).map_err(DeviceError::from)?;
+            devices.push(Self { card: Some(card), why_cpu: None, context });
         }
         Ok((devices, probe))
     }

@@ -82,7 +82,8 @@ impl Search<'_> {
                 found => Done::Over((searched, records, found)),
             }
         };
-        let done = spread(&self.runner.devices, searched, &|_, _| true, &work);
+        let order: Vec<usize> = (0..searched.len()).collect();
+        let done = spread(&self.runner.devices, searched, &order, &|_, _| true, &work);
         let mut searches = Searches::default();
         for done in done {
             let (Searched { row, forecast }, records, found) = match done {

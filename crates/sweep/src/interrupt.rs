@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::error::SweepError;
 use crate::process;
 use crate::signal::Signal;
 
@@ -23,6 +24,15 @@ pub(crate) struct Watched<'a> {
 }
 
 impl Interrupt {
+    /// What every Ctrl-C and SIGTERM to this process comes to from now on.
+    pub(crate) fn caught() -> Result<Self, SweepError> {
+        let interrupt = Self::default();
+        let seen = interrupt.clone();
+        process::on_signal(move |signal| seen.come(signal))
+            .map_err(SweepError::system("catch Ctrl-C"))?;
+        Ok(interrupt)
+    }
+
     /// A signal came.
     pub(crate) fn come(&self, signal: Signal) {
         let mut state = self.state();

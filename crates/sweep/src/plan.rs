@@ -274,6 +274,14 @@ impl Row {
     }
 }
 
+/// Places of rows, those first that take the longest: what is left at the end is short, and all that run
+/// them are busy until then.
+pub(crate) fn longest_first(rows: &[Row]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    order.sort_by(|&a, &b| rows[b].whole_work().total_cmp(&rows[a].whole_work()));
+    order
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -22,7 +22,7 @@ use vram_workload::device_kind::DeviceKind;
 
 use crate::error::SweepError;
 use crate::lock::{self, Lock};
-use crate::plan::{Plan, Row, select};
+use crate::plan::{Plan, Row, longest_first, select};
 use crate::run_dir;
 
 /// What is to be planned.
@@ -212,14 +212,10 @@ pub(crate) fn kind(plan: &PlanFile, dir: &Path) -> Result<DeviceKind, SweepError
     })
 }
 
-/// Which task each row is. Those first that take the longest: what is left at the end is short, and
-/// all that run them are busy until then.
+/// Which task each row is.
 fn indexes(rows: &[Row]) -> Vec<u64> {
-    let mut order: Vec<usize> = (0..rows.len()).collect();
-    let work = |at: usize| rows[at].work() * rows[at].steps() as f64;
-    order.sort_by(|&a, &b| work(b).total_cmp(&work(a)));
     let mut indexes = vec![0; rows.len()];
-    for (index, at) in order.into_iter().enumerate() {
+    for (index, at) in longest_first(rows).into_iter().enumerate() {
         indexes[at] = index as u64;
     }
     indexes

@@ -36,6 +36,12 @@ pub(crate) fn shortage(row: &Row, memory: Option<DeviceMemory>) -> Option<Shorta
     Shortage::of(needs, memory)
 }
 
+/// Whether a row fits a device with this memory, as far as that is known.
+pub(crate) fn fits(row: &Row, memory: Option<DeviceMemory>) -> bool {
+    let known = row.predicted().zip(memory);
+    known.is_none_or(|(needs, memory)| Shortage::of(needs, memory).is_none())
+}
+
 impl Shortage {
     /// Why a peak of `needs` bytes does not fit.
     fn of(needs: u64, memory: DeviceMemory) -> Option<Self> {

@@ -21,7 +21,6 @@ use crate::plan::Row;
 use crate::planned;
 use crate::preflight::Preflight;
 use crate::probe_process::Limits;
-use crate::process;
 use crate::runner::{RowOutcome, RowResult, Runner};
 use crate::signal::Signal;
 
@@ -60,10 +59,7 @@ pub fn run(dir: &Path, index: u64, listen: Listener<'_>) -> Result<Done, SweepEr
     let row = Row { dir: dir.join(&task.dir), ..row };
     let probe = probe.executable(&devices)?;
     let _locks = Lock::take_row(dir, index)?;
-    let interrupt = Interrupt::default();
-    let seen = interrupt.clone();
-    process::on_signal(move |signal| seen.come(signal))
-        .map_err(SweepError::system("catch Ctrl-C"))?;
+    let interrupt = Interrupt::caught()?;
     let timeout = plan.row_timeout_s.map(Duration::from_secs);
     let limits = Limits { interrupt: interrupt.clone(), timeout };
     let preflight = if plan.no_preflight { Preflight::Tell } else { Preflight::Skip };

@@ -11,8 +11,8 @@ use vram_metrics::card_is_virtual;
 use crate::device::SweepDevice;
 use crate::error::SweepError;
 use crate::event::{Event, Listener, RowEvent};
-use crate::plan::Row;
-use crate::preflight::{Preflight, Shortage, shortage};
+use crate::plan::{Row, longest_first};
+use crate::preflight::{Preflight, Shortage, fits, shortage};
 use crate::probe_process::{self, Crash, Limits, Outcome};
 use crate::spread::{Done, Lane, spread};
 
@@ -71,44 +71,34 @@ impl Runner {
     /// first that are predicted to take longest, so that none is left over for the end.
     pub(crate) fn measure(&self, rows: Vec<Row>, listen: Listener<'_>) -> Vec<RowResult> {
         listen(Event::Rows(&rows));
-        let mut rows: Vec<(usize, Row)> = rows.into_iter().enumerate().collect();
-        if self.devices.len() > 1 {
-            rows.sort_by(|(_, a), (_, b)| b.whole_work().total_cmp(&a.whole_work()));
-        }
-        let suits = |(_, row): &(usize, Row), device: &SweepDevice| {
-            self.preflight == Preflight::Trust || shortage(row, device.unused()).is_none()
+        let order = match self.devices.len() {
+            1 => (0..rows.len()).collect(),
+            _ => longest_first(&rows),
+        };
+        let suits = |row: &Row, device: &SweepDevice| {
+            self.preflight == Preflight::Trust || fits(row, device.unused())
         };
         let listener = Mutex::new(listen);
-        let work = |lane: Lane<'_>, (place, row)| {
-            let listen = &mut |event: Event<'_>| tell(&listener, event);
-            match self.measure_row(lane, row, listen) {
-                Done::Over(result) => Done::Over((place, result)),
-                Done::GivenBack(row) => Done::GivenBack((place, row)),
-            }
+        let work = |lane: Lane<'_>, row| {
+            self.measure_row(lane, row, &mut |event: Event<'_>| tell(&listener, event))
         };
-        let done = spread(&self.devices, rows, &suits, &work);
-        let mut results: Vec<(usize, RowResult)> = done
-            .into_iter()
-            .map(|done| match done {
-                Done::Over(result) => result,
-                Done::GivenBack((place, row)) => (place, self.left_over(row)),
-            })
-            .collect();
-        results.sort_by_key(|(place, _)| *place);
+        let done = spread(&self.devices, rows, &order, &suits, &work);
+        let results = done.into_iter().map(|done| self.over(done)).collect();
         tell(&listener, Event::RowsOver);
-        results.into_iter().map(|(_, result)| result).collect()
+        results
     }
 
     /// Measures one row, on the first device.
     pub(crate) fn measure_only(&self, row: Row, listen: Listener<'_>) -> RowResult {
-        match self.measure_row(Lane { number: 0, device: &self.devices[0] }, row, listen) {
-            Done::Over(result) => result,
-            Done::GivenBack(row) => self.left_over(row),
-        }
+        self.over(self.measure_row(Lane { number: 0, device: &self.devices[0] }, row, listen))
     }
 
-    fn left_over(&self, row: Row) -> RowResult {
-        RowResult { row, outcome: RowOutcome::Lost(self.none_left()) }
+    /// What a row came to; one that was given back has no card left.
+    fn over(&self, done: Done<RowResult, Row>) -> RowResult {
+        match done {
+            Done::Over(result) => result,
+            Done::GivenBack(row) => RowResult { row, outcome: RowOutcome::Lost(self.none_left()) },
+        }
     }
 
     /// Why a row was not measured that no card was left for.

@@ -84,17 +84,19 @@ impl<J> Drop for UnderWay<'_, '_, J> {
     }
 }
 
-/// Does the jobs, on each device one at a time, in their order. `suits` tells whether a device is meant
+/// Does the jobs, on each device one at a time, in the order of their places that `order` is. `suits` tells whether a device is meant
 /// for a job; one that suits none goes to any. A device that has fallen away gets no other job. Returns
 /// what came of them, in their order; those are given back for which no device was left.
 pub(crate) fn spread<J: Send, R: Send>(
     devices: &[SweepDevice],
     jobs: Vec<J>,
+    order: &[usize],
     suits: &(dyn Fn(&J, &SweepDevice) -> bool + Sync),
     work: &(dyn Fn(Lane<'_>, J) -> Done<R, J> + Sync),
 ) -> Vec<Done<R, J>> {
     let alive = vec![true; devices.len()];
-    let left = jobs.into_iter().enumerate().collect();
+    let mut jobs: Vec<Option<J>> = jobs.into_iter().map(Some).collect();
+    let left = order.iter().filter_map(|&place| Some((place, jobs[place].take()?))).collect();
     let state = Mutex::new(State { left, under_way: 0, alive });
     let queue = Queue { devices, suits, state, changed: Condvar::new() };
     let run = |number: usize| {
@@ -139,6 +141,17 @@ mod tests {
 
     use super::Done::{GivenBack, Over};
     use super::*;
+
+    /// In the order of the jobs.
+    fn spread<J: Send, R: Send>(
+        devices: &[SweepDevice],
+        jobs: Vec<J>,
+        suits: &(dyn Fn(&J, &SweepDevice) -> bool + Sync),
+        work: &(dyn Fn(Lane<'_>, J) -> Done<R, J> + Sync),
+    ) -> Vec<Done<R, J>> {
+        let order: Vec<usize> = (0..jobs.len()).collect();
+        super::spread(devices, jobs, &order, suits, work)
+    }
 
     fn over<R, J>(done: Done<R, J>) -> R {
         match done {
@@ -200,6 +213,19 @@ mod tests {
         // Whose device is gone suits none.
         let work = |lane: Lane<'_>, job| if lane.number == 1 { GivenBack(job) } else { Over(job) };
         assert_eq!(spread(&two, vec![11, 12], &suits, &work), [Over(11), Over(12)]);
+    }
+
+    /// Jobs are taken in the order that is asked for, and what came of them is in their own.
+    #[test]
+    fn an_order_changes_no_place() {
+        let taken = Mutex::new(Vec::new());
+        let work = |_: Lane<'_>, job: char| {
+            taken.lock().unwrap().push(job);
+            Over::<_, char>(job)
+        };
+        let done = super::spread(&devices(1), vec!['a', 'b', 'c'], &[2, 0, 1], &|_, _| true, &work);
+        assert_eq!(*taken.lock().unwrap(), ['c', 'a', 'b']);
+        assert_eq!(done, [Over('a'), Over('b'), Over('c')]);
     }
 
     #[test]

@@ -22,7 +22,6 @@ use crate::lock::{self, Lock};
 use crate::plan::{self, Plan};
 use crate::preflight::Preflight;
 use crate::probe_process::Limits;
-use crate::process;
 use crate::resume;
 use crate::run_dir;
 use crate::runner::{RowResult, Runner};
@@ -125,10 +124,7 @@ pub fn run(
     let probe = probe.executable(&devices)?;
     listen(Event::Directory(&dir));
     let _lock = Lock::take(&dir)?;
-    let interrupt = Interrupt::default();
-    let seen = interrupt.clone();
-    process::on_signal(move |signal| seen.come(signal))
-        .map_err(SweepError::system("catch Ctrl-C"))?;
+    let interrupt = Interrupt::caught()?;
     let limits = Limits { interrupt: interrupt.clone(), timeout: options.row_timeout };
     keep_text(library, &options.sweep, &dir)?;
     let (resume, redo) = (options.resume, options.redo.clone());

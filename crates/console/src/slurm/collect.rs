@@ -5,9 +5,6 @@ use std::path::Path;
 
 use vram_artifacts::error::with_causes;
 use vram_artifacts::slurm_jobs::SlurmJobs;
-use vram_report::catalogue::Catalogue;
-use vram_report::document::Studies;
-use vram_report::results::Line;
 use vram_report::runs::Runs;
 use vram_sweep::planned::{self, Planned};
 use vram_sweep::signal::Signal;
@@ -18,8 +15,7 @@ use crate::exit::Exit;
 use crate::list_format::ListFormat;
 use crate::live::Live;
 use crate::reply::Reply;
-use crate::summary::{command, write_report};
-use crate::sweep_tables;
+use crate::summary::{command, may_be_redone, say_redo, tables, unmeasured_line};
 use crate::terminal;
 
 /// Rows that a line names.
@@ -82,9 +78,8 @@ fn reply(program: &str, format: ListFormat, planned: Planned, collected: Collect
     for (row, found) in rows.into_iter().zip(collected.found) {
         let note = match found {
             Found::Measured(record) => {
-                let passed = record.metrics.stability_pass;
-                failed += usize::from(!passed);
-                if !passed || record.metrics.disturbance().is_some() {
+                failed += usize::from(!record.metrics.stability_pass);
+                if may_be_redone(&record) {
                     redo.push(row.id);
                 }
                 runs.counted.extend(row.counted.map(|counted| *counted));
@@ -98,20 +93,13 @@ fn reply(program: &str, format: ListFormat, planned: Planned, collected: Collect
                 nothing.note()
             }
         };
-        let kind = (row.row.step, row.row.tape);
-        unmeasured.push(Line::unmeasured(&row.id, &row.spec, kind, row.predicted(), note));
+        unmeasured.push(unmeasured_line(&row, note));
     }
-    let catalogue = Catalogue::new(&library).with_sweeps_of(&library, &runs);
-    let (text, is_whole) = match Studies::new(&runs) {
-        Ok(studies) => (
-            sweep_tables::of_rows(format, &studies, &catalogue, &unmeasured),
-            write_report(&runs, &studies, &catalogue, &dir),
-        ),
-        Err(error) => {
-            terminal::warn(&format!("the fit: {}", with_causes(&error)));
+    let (text, is_whole) =
+        tables(format, &library, &runs, &unmeasured, &dir).unwrap_or_else(|why| {
+            terminal::warn(&why);
             (String::new(), false)
-        }
-    };
+        });
     if let Some(why) = collected.unasked {
         terminal::warn(&format!("what Slurm knows is not: {}", with_causes(&why)));
     }
@@ -126,10 +114,7 @@ fn reply(program: &str, format: ListFormat, planned: Planned, collected: Collect
     }
     if !redo.is_empty() {
         let ids = redo.join(",");
-        terminal::say(&format!(
-            "failed or disturbed rows are kept as they are, and are measured again by: {}",
-            again(program, "--out", &dir, &["--submit", "slurm", "--redo", &ids])
-        ));
+        say_redo(&again(program, "--out", &dir, &["--submit", "slurm", "--redo", &ids]));
     }
     let passed = is_whole && missing.is_empty() && failed == 0;
     Reply { text, exit: if passed { Exit::Done } else { Exit::Failed } }

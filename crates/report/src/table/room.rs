@@ -5,6 +5,11 @@ pub(crate) fn width() -> Option<usize> {
     comfy_table::Table::new().width().map(usize::from)
 }
 
+/// The text as wide as the terminal; in a pipe it is one line.
+pub(crate) fn lines(text: &str) -> String {
+    width().map_or_else(|| text.to_owned(), |width| wrapped(text, width))
+}
+
 /// The text with its spaces made line ends where a line would be wider than `room`. A word that is wider
 /// alone stays whole.
 pub(crate) fn wrapped(text: &str, room: usize) -> String {
